@@ -1,0 +1,1 @@
+//! The configuration model, its JSON Schema and its diagnostics.

@@ -1,0 +1,11 @@
+//! The contract and the pure decisions of `ao`.
+//!
+//! No I/O, no terminal, no environment, no clock of its own: everything here is data and functions over data.
+
+pub mod error;
+pub mod model;
+
+#[cfg(feature = "config")]
+pub mod config;
+
+pub use error::{Code, Error, Result};
