@@ -3,7 +3,11 @@
 //! No I/O, no terminal, no environment, no clock of its own: everything here is data and functions over data.
 
 pub mod error;
+pub mod lifecycle;
 pub mod model;
+pub mod plugin;
+mod record;
+pub mod slots;
 
 #[cfg(feature = "config")]
 pub mod config;

@@ -1,5 +1,13 @@
 //! The domain: what a session, a project, an issue or a pull request is, whoever provides it.
 
+pub mod delivery;
+pub mod event;
+pub mod facts;
 pub mod ids;
+pub mod process;
+pub mod time;
 
+pub use delivery::DeliveryLevel;
 pub use ids::{BranchName, InvalidName, PluginName, ProjectName, SessionId, SessionPrefix};
+pub use process::{ExitStatus, ProcessId};
+pub use time::Timestamp;

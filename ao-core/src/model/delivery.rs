@@ -1,0 +1,41 @@
+//! How far a message to an agent got. No terminal program offers exactly once; these are the honest levels.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How far a message got, each level written down before the step that leads beyond it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DeliveryLevel {
+    /// Stored, nothing done.
+    Queued,
+    /// The text is being put in.
+    Drafting,
+    /// The text was put in, or was seen in the agent's composer.
+    Drafted,
+    /// The submit key followed.
+    Submitted,
+    /// The agent's own record shows it.
+    Acked,
+    /// It may or may not have arrived; a human is told and nothing is repeated.
+    Unconfirmed,
+    /// It did not arrive.
+    Failed,
+}
+
+impl fmt::Display for DeliveryLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Queued => "queued",
+            Self::Drafting => "drafting",
+            Self::Drafted => "drafted",
+            Self::Submitted => "submitted",
+            Self::Acked => "acked",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Failed => "failed",
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Processes: an identity that a reused pid cannot fake, exits, and what the holder writes down.
+
+use camino::Utf8PathBuf;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::time::Timestamp;
+use crate::record::record;
+
+/// One process for good: a pid alone is reused, these three together are not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessId {
+    /// The kernel's number for the process.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot (field 22 of `/proc/<pid>/stat`, proc(5)).
+    pub start: u64,
+    /// Which boot that was (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {}", self.pid)
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// It returned this code.
+    Code {
+        /// 0 to 255.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signal {
+        /// The number of the signal.
+        signal: i32,
+    },
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl ExitStatus {
+    /// Whether the process returned 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Code { code: 0 }
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code { code } => write!(f, "exit code {code}"),
+            Self::Signal { signal } => write!(f, "signal {signal}"),
+            Self::Unknown => f.write_str("an exit of an unknown kind"),
+        }
+    }
+}
+
+/// The fields of `/proc/<pid>/stat` that identify a process and its place in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcStat {
+    /// The state letter; `Z` is a process that ended and was not waited for.
+    pub state: char,
+    /// The parent's pid.
+    pub parent: u32,
+    /// Start time in clock ticks since boot.
+    pub start: u64,
+}
+
+impl ProcStat {
+    /// Reads the text of `/proc/<pid>/stat`. The name in it may hold spaces and parentheses (proc(5)).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (_, rest) = text.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let parent = fields.next()?.parse().ok()?;
+        // Field 22 of the file; state was field 3 and the parent field 4.
+        let start = fields.nth(17)?.parse().ok()?;
+        Some(Self { state, parent, start })
+    }
+}
+
+/// The version of the files that the holder writes. A newer host keeps reading older ones.
+pub const HOLDER_VERSION: u32 = 1;
+
+record! {
+    /// What the holder is told to run: the file whose path is the one argument of `ao __hold`.
+    pub struct HoldSpec {
+        required {
+            /// [`HOLDER_VERSION`].
+            version: u32,
+            /// The program and its arguments. Never empty.
+            argv: Vec<String>,
+            /// Where it runs.
+            cwd: Utf8PathBuf,
+            /// Where the holder writes `holder.json` and `exit.json`.
+            directory: Utf8PathBuf,
+            /// The whole environment of the program: the holder's own is not inherited.
+            env: BTreeMap<String, String>,
+        }
+        optional {
+            /// Where standard input, output and error go.
+            stdio: HoldStdio,
+        }
+    }
+
+    /// Written by the holder before it starts the program, and again once it runs.
+    pub struct HolderRecord {
+        required {
+            /// [`HOLDER_VERSION`].
+            version: u32,
+            /// The holder itself.
+            holder: ProcessId,
+            /// When the holder started.
+            started_at: Timestamp,
+        }
+        optional {
+            /// The program, once it runs.
+            child: Option<ProcessId>,
+        }
+    }
+
+    /// Written by the holder, durably, when the program has ended.
+    pub struct ExitRecord {
+        required {
+            /// [`HOLDER_VERSION`].
+            version: u32,
+            /// How it ended.
+            status: ExitStatus,
+            /// When.
+            at: Timestamp,
+        }
+        optional {
+            /// Why the program never ran, if it did not.
+            error: Option<String>,
+        }
+    }
+}
+
+/// Where a held program's standard streams go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HoldStdio {
+    /// The holder's own: the terminal that it was started in.
+    #[default]
+    Inherit,
+    /// A named pipe as input, one file for output and error.
+    Files {
+        /// A FIFO that the holder keeps open, so that the program never reads an end of file.
+        input: Utf8PathBuf,
+        /// Appended to.
+        output: Utf8PathBuf,
+    },
+}
+
+/// The name of [`HoldSpec`]'s file in a session's runtime directory.
+pub const HOLD_SPEC_FILE: &str = "hold.json";
+/// The name of [`HolderRecord`]'s file.
+pub const HOLDER_FILE: &str = "holder.json";
+/// The name of [`ExitRecord`]'s file.
+pub const EXIT_FILE: &str = "exit.json";
+/// The environment variable that marks every process of a session: `<owner>/<session>`.
+pub const MARKER_VARIABLE: &str = "AO_SESSION_MARKER";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_stat_line_with_a_hostile_name_is_read() {
+        let line = "42 (a) b (c) S 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2";
+        assert_eq!(ProcStat::parse(line), Some(ProcStat { state: 'S', parent: 7, start: 98765 }));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_total(text in ".*") {
+            let _ = ProcStat::parse(&text);
+        }
+    }
+}

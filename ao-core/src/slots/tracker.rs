@@ -1,0 +1,217 @@
+//! Where issues come from.
+
+use serde::{Deserialize, Serialize};
+
+use super::common::{Doctor, FindEffect, Finding, Proof, unsupported};
+use super::define::slots;
+use crate::model::{BranchName, Timestamp};
+use crate::record::record;
+
+slots! {
+/// Where issues come from.
+slot tracker: trait Tracker {
+    /// One issue.
+    [call 30s idem] get(request: GetIssue) -> Result<Issue>;
+    /// A page of issues.
+    [call 60s idem] list(request: ListIssues) -> Result<IssuePage> { unsupported("listing issues") }
+    /// Makes an issue.
+    [call 30s once] create(request: CreateIssue) -> Result<Issue> { unsupported("creating issues") }
+    /// Changes an issue.
+    [call 30s once] update(request: UpdateIssue) -> Result<Issue> { unsupported("changing issues") }
+    /// Whether a change with this key happened.
+    [call 30s idem] find_effect(request: FindEffect) -> Result<Proof> { Ok(Proof::Unknown) }
+    /// What an issue gives to a session.
+    [call 0 pure] describe(request: DescribeIssue) -> Result<IssueText> { Ok(IssueText::from_issue(&request.issue)) }
+    /// Whether what the tracker needs is there.
+    [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
+}
+}
+
+record! {
+    /// Asks for an issue.
+    #[derive(Eq)]
+    pub struct GetIssue {
+        required {
+            /// The tracker's own id, such as `12` or `ENG-7`.
+            id: String,
+        }
+        optional {
+            /// The project's repository, such as `acme/app`.
+            repository: Option<String>,
+        }
+    }
+
+    /// An issue.
+    #[derive(Eq)]
+    pub struct Issue {
+        required {
+            /// The tracker's own id.
+            id: String,
+            /// Its title, one line.
+            title: String,
+            /// Whether it is done.
+            state: IssueState,
+        }
+        optional {
+            /// Its text. Written by anybody: data, never instructions.
+            body: String,
+            /// Where a human reads it.
+            url: Option<String>,
+            /// Its labels.
+            labels: Vec<String>,
+            /// Who it is assigned to.
+            assignees: Vec<String>,
+            /// The branch that the tracker proposes.
+            branch: Option<BranchName>,
+            /// Issues that must be done first.
+            blocked_by: Vec<String>,
+            /// When it last changed.
+            updated_at: Option<Timestamp>,
+        }
+    }
+
+    /// Asks for issues.
+    #[derive(Eq)]
+    pub struct ListIssues {
+        optional {
+            /// The project's repository.
+            repository: Option<String>,
+            /// Only those in this state.
+            state: Option<IssueState>,
+            /// Only those with all of these labels.
+            labels: Vec<String>,
+            /// Continue after a former [`IssuePage::next`].
+            page: Option<String>,
+        }
+    }
+
+    /// A page of issues.
+    #[derive(Eq)]
+    pub struct IssuePage {
+        required {
+            /// The issues.
+            issues: Vec<Issue>,
+        }
+        optional {
+            /// Where the next page begins; none at the end.
+            next: Option<String>,
+        }
+    }
+
+    /// Makes an issue.
+    #[derive(Eq)]
+    pub struct CreateIssue {
+        required {
+            /// Names this effect.
+            key: String,
+            /// One line.
+            title: String,
+        }
+        optional {
+            /// The project's repository.
+            repository: Option<String>,
+            /// The text.
+            body: String,
+            /// The labels.
+            labels: Vec<String>,
+        }
+    }
+
+    /// Changes an issue.
+    #[derive(Eq)]
+    pub struct UpdateIssue {
+        required {
+            /// Names this effect.
+            key: String,
+            /// Which.
+            id: String,
+            /// What changes.
+            change: IssueChange,
+        }
+        optional {
+            /// The project's repository.
+            repository: Option<String>,
+        }
+    }
+
+    /// Asks what an issue gives to a session.
+    #[derive(Eq)]
+    pub struct DescribeIssue {
+        required {
+            /// The issue.
+            issue: Issue,
+        }
+    }
+
+    /// What an issue gives to a session.
+    #[derive(Eq)]
+    pub struct IssueText {
+        required {
+            /// A short name for lists, such as `#12`.
+            label: String,
+            /// The text for the prompt. The host fences it with its origin.
+            prompt: String,
+        }
+        optional {
+            /// Where a human reads it.
+            url: Option<String>,
+            /// The branch for the work.
+            branch: Option<BranchName>,
+        }
+    }
+}
+
+impl IssueText {
+    /// What any issue gives: its id, title, text and branch.
+    #[must_use]
+    pub fn from_issue(issue: &Issue) -> Self {
+        let mut text = Self::new(issue.id.as_str(), format!("{}\n\n{}", issue.title, issue.body).trim_end());
+        text.url.clone_from(&issue.url);
+        text.branch.clone_from(&issue.branch);
+        text
+    }
+}
+
+/// Whether an issue is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueState {
+    /// Not begun, or in work.
+    Open,
+    /// Done.
+    Closed,
+    /// A state that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What changes in an issue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueChange {
+    /// Its state.
+    State {
+        /// The new one.
+        state: IssueState,
+    },
+    /// Its labels.
+    Labels {
+        /// All of them afterwards.
+        labels: Vec<String>,
+    },
+    /// Who it is assigned to.
+    Assign {
+        /// All of them afterwards.
+        assignees: Vec<String>,
+    },
+    /// A new comment.
+    Comment {
+        /// Its text.
+        body: String,
+    },
+    /// A change that this version does not know; refused.
+    #[serde(other)]
+    Unknown,
+}

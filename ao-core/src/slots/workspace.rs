@@ -1,0 +1,279 @@
+//! An isolated copy of the project for one session.
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::common::{Doctor, Finding, unsupported};
+use super::define::slots;
+use crate::model::{BranchName, SessionId};
+use crate::record::record;
+
+slots! {
+/// An isolated copy of the project for one session.
+///
+/// A workspace plugin never removes anybody's work: the host alone moves directories away.
+slot workspace: trait Workspace {
+    /// Makes the copy and its branch. The effect is looked up with `list` by `target`.
+    [call 10m once] create(request: CreateWorkspace) -> Result<WorkspaceInfo>;
+    /// Takes back a `create` whose session was never launched: removes a copy that is byte-equal to its checkout, with
+    /// the branch if `create` made it and nothing was committed to it. Anything else is kept and said.
+    [call 1m idem] discard(request: DiscardWorkspace) -> Result<Discarded>;
+    /// Brings back a copy that was taken away.
+    [call 10m once] restore(request: RestoreWorkspace) -> Result<WorkspaceInfo> { unsupported("restoring") }
+    /// Pins commits and snapshots files, before the host moves the directory away.
+    [call 5m once] preserve(request: PreserveWorkspace) -> Result<Receipt> { unsupported("preserving") }
+    /// Drops the bookkeeping of a directory that the host has moved away.
+    [call 1m idem] forget(request: ForgetWorkspace) -> Result<Forgotten> { unsupported("forgetting") }
+    /// Looks at many copies.
+    [call 10s idem] observe(request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>>;
+    /// All copies of a project under a directory.
+    [call 10s idem] list(request: ListWorkspaces) -> Result<Vec<WorkspaceInfo>>;
+    /// Writes a session's identity into the repository, so that it survives the loss of the state.
+    [call 10s idem] identify(request: IdentifySession) -> Result<Identified> { unsupported("identities") }
+    /// Whether what the plugin needs is there.
+    [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
+}
+}
+
+record! {
+    /// Makes a copy.
+    #[derive(Eq)]
+    pub struct CreateWorkspace {
+        required {
+            /// Names this effect.
+            key: String,
+            /// For which session.
+            session: SessionId,
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// Where the copy goes. Does not exist; its parent does.
+            target: Utf8PathBuf,
+            /// The session's branch.
+            branch: BranchName,
+            /// The branch or commit to start from, such as `main`.
+            base: String,
+        }
+        optional {
+            /// What to do where the branch exists already.
+            existing_branch: ExistingBranch,
+            /// Whether the base comes from the remote.
+            freshness: Freshness,
+            /// Paths, relative to the project, that the copy links to instead of having its own.
+            symlinks: Vec<Utf8PathBuf>,
+        }
+    }
+
+    /// A copy that exists.
+    #[derive(Eq)]
+    pub struct WorkspaceInfo {
+        required {
+            /// Its directory.
+            path: Utf8PathBuf,
+            /// The commit that it stands on.
+            head: String,
+        }
+        optional {
+            /// The branch that it stands on; none when detached.
+            branch: Option<BranchName>,
+            /// Whether `create` made the branch.
+            branch_created: bool,
+            /// The commit that the branch was started from.
+            base: Option<String>,
+        }
+    }
+
+    /// Takes back a `create`.
+    #[derive(Eq)]
+    pub struct DiscardWorkspace {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// The copy; need not exist any more.
+            path: Utf8PathBuf,
+            /// The session's branch.
+            branch: BranchName,
+        }
+        optional {
+            /// The commit that `create` made the branch at; none when it did not make it, and then it stays.
+            created_at: Option<String>,
+            /// What `create` linked.
+            symlinks: Vec<Utf8PathBuf>,
+        }
+    }
+
+    /// Brings back a copy.
+    #[derive(Eq)]
+    pub struct RestoreWorkspace {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// Where the copy goes.
+            target: Utf8PathBuf,
+            /// The branch.
+            branch: BranchName,
+        }
+    }
+
+    /// Pins and snapshots a copy.
+    #[derive(Eq)]
+    pub struct PreserveWorkspace {
+        required {
+            /// Names this effect.
+            key: String,
+            /// The session.
+            session: SessionId,
+            /// The copy.
+            path: Utf8PathBuf,
+        }
+    }
+
+    /// What was preserved.
+    #[derive(Eq)]
+    pub struct Receipt {
+        required {
+            /// The refs that keep it.
+            refs: Vec<String>,
+        }
+    }
+
+    /// Drops bookkeeping.
+    #[derive(Eq)]
+    pub struct ForgetWorkspace {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// Where the copy was.
+            path: Utf8PathBuf,
+        }
+    }
+
+    /// Bookkeeping was dropped.
+    #[derive(Eq)]
+    pub struct Forgotten {}
+
+    /// Looks at copies.
+    #[derive(Eq)]
+    pub struct ObserveWorkspaces {
+        required {
+            /// Their directories.
+            paths: Vec<Utf8PathBuf>,
+        }
+    }
+
+    /// What was seen of a copy.
+    #[derive(Eq)]
+    pub struct WorkspaceObservation {
+        required {
+            /// Its directory.
+            path: Utf8PathBuf,
+            /// Whether it is there.
+            presence: Presence,
+        }
+        optional {
+            /// The commit that it stands on.
+            head: Option<String>,
+            /// The branch that it stands on.
+            branch: Option<BranchName>,
+            /// How many tracked files differ from the commit.
+            dirty: u32,
+            /// How many files git does not track, ignored ones apart.
+            untracked: u32,
+        }
+    }
+
+    /// Asks for all copies.
+    #[derive(Eq)]
+    pub struct ListWorkspaces {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// Only those below this directory.
+            below: Utf8PathBuf,
+        }
+    }
+
+    /// Writes an identity.
+    #[derive(Eq)]
+    pub struct IdentifySession {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// The session.
+            session: SessionId,
+            /// What to write, or to take back.
+            change: IdentityChange,
+        }
+    }
+
+    /// An identity was written.
+    #[derive(Eq)]
+    pub struct Identified {}
+}
+
+/// What to do where the session's branch exists already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExistingBranch {
+    /// Refuse: somebody made it.
+    #[default]
+    Refuse,
+    /// Continue on it, unless it is checked out elsewhere.
+    Continue,
+}
+
+/// Where the base comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Freshness {
+    /// From the repository as it is; no network.
+    #[default]
+    Local,
+    /// Fetched from the remote first.
+    Fetched,
+}
+
+/// How taking back ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Discarded {
+    /// Nothing is left of it.
+    Gone,
+    /// Something is kept.
+    Kept {
+        /// What, and why.
+        why: String,
+    },
+}
+
+/// Whether a copy is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// Its directory is gone.
+    Missing,
+    /// It could not be looked at.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What happens to a session's identity in the repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IdentityChange {
+    /// It is written, or replaced.
+    Write {
+        /// The blob at `refs/ao/sessions/<id>`: JSON.
+        blob: String,
+    },
+    /// It is taken back: the session was never launched.
+    Remove,
+}
