@@ -45,14 +45,30 @@ pub fn current() -> CallContext {
     CURRENT.with_borrow(|context| *context)
 }
 
+/// Runs `work` with `context` as [`current`].
+pub fn enter<T>(context: CallContext, work: impl FnOnce() -> T) -> T {
+    struct Restore(CallContext);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    let _restore = Restore(CURRENT.replace(context));
+    work()
+}
+
 /// Runs a future with `context` as [`current`] whenever it is polled.
 pub async fn scope<F: Future>(context: CallContext, future: F) -> F::Output {
     let mut future = pin!(future);
+    poll_fn(|cx| enter(context, || future.as_mut().poll(cx))).await
+}
+
+/// Runs a call and turns a panic in it into an error. `what` names the call.
+pub async fn capture<T>(what: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut call = pin!(call);
     poll_fn(|cx| {
-        let before = CURRENT.replace(context);
-        let result = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        CURRENT.set(before);
-        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(what, &*panic))))
     })
     .await
 }
@@ -60,16 +76,11 @@ pub async fn scope<F: Future>(context: CallContext, future: F) -> F::Output {
 /// Runs one call under a policy: admission, deadline, capture of panics, record of the outcome.
 pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Future<Output = Result<T>>) -> Result<T> {
     let context = policy.admit(method)?;
-    let mut call = pin!(scope(context, call));
+    let mut call = pin!(capture(method.name, scope(context, call)));
     let mut timer = context.deadline.map(|deadline| policy.timer(deadline));
     let result = poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-            Ok(Poll::Ready(result)) => return Poll::Ready(result),
-            Ok(Poll::Pending) => {}
-            Err(panic) => {
-                let said = panic_text(&*panic);
-                return Poll::Ready(Err(Error::new(Code::PANIC, format!("`{}` panicked: {said}", method.name))));
-            }
+        if let Poll::Ready(result) = call.as_mut().poll(cx) {
+            return Poll::Ready(result);
         }
         match timer.as_mut().map(|timer| timer.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => {
@@ -83,9 +94,11 @@ pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Futur
     result
 }
 
-/// What a panic said, as far as it said it in text.
+/// The error that a panic becomes. `what` names the work that panicked.
 #[must_use]
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text")
+    let said =
+        text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text");
+    Error::new(Code::PANIC, format!("`{what}` panicked: {said}"))
 }

@@ -8,7 +8,7 @@ mod method;
 mod registration;
 mod stream;
 
-pub use call::{CallContext, CallPolicy, current, guard, panic_text, scope};
+pub use call::{CallContext, CallPolicy, capture, current, enter, guard, panicked, scope};
 pub use dispatch::{Dispatch, Transport, decode, encode, remote_call, remote_open};
 pub(crate) use dispatch::{lacking, unknown_method};
 pub use manifest::{ComponentManifest, LibraryManifest, Manifest, WIRE_VERSION};

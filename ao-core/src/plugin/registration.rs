@@ -1,8 +1,6 @@
 //! The one door: `export_plugin!` submits a registration, and both a host that links the plugin in and the root of a
 //! loaded library read it from here.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -57,7 +55,7 @@ pub struct Registration {
     /// The JSON Schema of its configuration.
     pub config_schema: fn() -> Value,
     /// Makes an instance from its configuration. No I/O.
-    pub create: fn(Value, Arc<dyn Host>) -> Result<Instance>,
+    pub create: fn(Value) -> Result<Instance>,
 }
 
 inventory::collect!(Registration);

@@ -27,75 +27,83 @@ macro_rules! slots {
             )*
         }
 
-        /// The methods of the slot, in the order of their declaration.
-        pub const METHODS: &[crate::plugin::Method] = &[$(
-            crate::plugin::Method::declare(
-                stringify!($method), stringify!($kind), stringify!($deadline), stringify!($class),
-            ),
-        )*];
+        /// The slot at the plugin boundary: proxy, guard, dispatcher, method list.
+        pub mod boundary {
+            use super::*;
 
-        /// Names the slot where a plugin's type is turned into an instance.
-        #[derive(Clone, Copy, Debug)]
-        pub struct Marker;
+            /// The methods of the slot, in the order of their declaration.
+            pub const METHODS: &[crate::plugin::Method] = &[$(
+                crate::plugin::Method::declare(
+                    stringify!($method), stringify!($kind), stringify!($deadline), stringify!($class),
+                ),
+            )*];
 
-        const fn declared(name: &'static str) -> &'static crate::plugin::Method {
-            crate::slots::define::find(METHODS, name)
-        }
+            /// The slot itself.
+            pub const SLOT: crate::slots::Slot = crate::slots::Slot::$Trait;
 
-        /// The slot over a transport: an instance that lives in a library.
-        pub struct Remote(pub std::sync::Arc<dyn crate::plugin::Transport>);
+            /// Names the slot where a plugin's type is turned into an instance.
+            #[derive(Clone, Copy, Debug)]
+            pub struct Marker;
 
-        #[::async_trait::async_trait]
-        impl $Trait for Remote {
-            $(
-                async fn $method(&self, $request: $Request) -> crate::Result<$Reply> {
-                    if !self.0.has(stringify!($method)) {
-                        crate::slots::define::fallback!($method $body)
+            const fn declared(name: &'static str) -> &'static crate::plugin::Method {
+                crate::slots::define::find(METHODS, name)
+            }
+
+            /// The slot over a transport: an instance that lives in a library.
+            pub struct Remote(pub std::sync::Arc<dyn crate::plugin::Transport>);
+
+            #[::async_trait::async_trait]
+            impl $Trait for Remote {
+                $(
+                    async fn $method(&self, $request: $Request) -> crate::Result<$Reply> {
+                        if !self.0.has(stringify!($method)) {
+                            crate::slots::define::fallback!($method $body)
+                        }
+                        crate::slots::define::remote!($kind self $method $request)
                     }
-                    crate::slots::define::remote!($kind self $method $request)
-                }
-            )*
-        }
-
-        /// The slot under a policy: deadline, breaker, capture of panics.
-        pub struct Guarded {
-            /// Who answers.
-            pub inner: std::sync::Arc<dyn $Trait>,
-            /// What is done around each call.
-            pub policy: std::sync::Arc<dyn crate::plugin::CallPolicy>,
-        }
-
-        #[::async_trait::async_trait]
-        impl $Trait for Guarded {
-            $(
-                async fn $method(&self, $request: $Request) -> crate::Result<$Reply> {
-                    const METHOD: &crate::plugin::Method = declared(stringify!($method));
-                    crate::plugin::guard(&*self.policy, METHOD, self.inner.$method($request)).await
-                }
-            )*
-        }
-
-        /// The plugin's end: the slot called by method name.
-        pub struct Dispatcher(pub std::sync::Arc<dyn $Trait>);
-
-        #[::async_trait::async_trait]
-        impl crate::plugin::Dispatch for Dispatcher {
-            fn method(&self, name: &str) -> Option<&'static crate::plugin::Method> {
-                METHODS.iter().find(|method| method.name == name)
+                )*
             }
 
-            async fn call(&self, method: &str, payload: &[u8]) -> crate::Result<Vec<u8>> {
-                match method {
-                    $(stringify!($method) => crate::slots::define::serve_call!($kind self $method payload),)*
-                    _ => Err(crate::plugin::unknown_method(stringify!($slot), method)),
-                }
+            /// The slot under a policy: deadline, breaker, capture of panics.
+            pub struct Guarded {
+                /// Who answers.
+                pub inner: std::sync::Arc<dyn $Trait>,
+                /// What is done around each call.
+                pub policy: std::sync::Arc<dyn crate::plugin::CallPolicy>,
             }
 
-            async fn open(&self, method: &str, payload: &[u8]) -> crate::Result<crate::plugin::BoxStream> {
-                let _ = payload;
-                match method {
-                    $(stringify!($method) => crate::slots::define::serve_open!($kind self $method payload),)*
-                    _ => Err(crate::plugin::unknown_method(stringify!($slot), method)),
+            #[::async_trait::async_trait]
+            impl $Trait for Guarded {
+                $(
+                    async fn $method(&self, $request: $Request) -> crate::Result<$Reply> {
+                        const METHOD: &crate::plugin::Method = declared(stringify!($method));
+                        crate::plugin::guard(&*self.policy, METHOD, self.inner.$method($request)).await
+                    }
+                )*
+            }
+
+            /// The plugin's end: the slot called by method name.
+            pub struct Dispatcher(pub std::sync::Arc<dyn $Trait>);
+
+            #[::async_trait::async_trait]
+            impl crate::plugin::Dispatch for Dispatcher {
+                fn method(&self, name: &str) -> Option<&'static crate::plugin::Method> {
+                    METHODS.iter().find(|method| method.name == name)
+                }
+
+                async fn call(&self, method: &str, payload: &[u8]) -> crate::Result<Vec<u8>> {
+                    match method {
+                        $(stringify!($method) => crate::slots::define::serve_call!($kind self $method payload),)*
+                        _ => Err(crate::plugin::unknown_method(stringify!($slot), method)),
+                    }
+                }
+
+                async fn open(&self, method: &str, payload: &[u8]) -> crate::Result<crate::plugin::BoxStream> {
+                    let _ = payload;
+                    match method {
+                        $(stringify!($method) => crate::slots::define::serve_open!($kind self $method payload),)*
+                        _ => Err(crate::plugin::unknown_method(stringify!($slot), method)),
+                    }
                 }
             }
         }

@@ -54,7 +54,7 @@ macro_rules! slot_table {
             /// The slot's methods.
             #[must_use]
             pub const fn methods(self) -> &'static [Method] {
-                match self { $(Slot::$Slot => $module::METHODS,)* }
+                match self { $(Slot::$Slot => $module::boundary::METHODS,)* }
             }
         }
 
@@ -68,21 +68,21 @@ macro_rules! slot_table {
             /// An instance that lives behind a transport.
             #[must_use]
             pub fn remote(slot: Slot, transport: Arc<dyn Transport>) -> Self {
-                match slot { $(Slot::$Slot => Self::$Slot(Arc::new($module::Remote(transport))),)* }
+                match slot { $(Slot::$Slot => Self::$Slot(Arc::new($module::boundary::Remote(transport))),)* }
             }
 
             /// The same instance under a policy.
             #[must_use]
             pub fn guarded(self, policy: Arc<dyn CallPolicy>) -> Self {
                 match self {
-                    $(Self::$Slot(inner) => Self::$Slot(Arc::new($module::Guarded { inner, policy })),)*
+                    $(Self::$Slot(inner) => Self::$Slot(Arc::new($module::boundary::Guarded { inner, policy })),)*
                 }
             }
 
             /// The plugin's end of the boundary.
             #[must_use]
             pub fn dispatcher(self) -> Box<dyn Dispatch> {
-                match self { $(Self::$Slot(inner) => Box::new($module::Dispatcher(inner)),)* }
+                match self { $(Self::$Slot(inner) => Box::new($module::boundary::Dispatcher(inner)),)* }
             }
 
             /// Which slot it fills.
@@ -105,7 +105,7 @@ macro_rules! slot_table {
         }
 
         $(
-            impl<T: $Slot> IntoInstance<$module::Marker> for T {
+            impl<T: $Slot> IntoInstance<$module::boundary::Marker> for T {
                 fn into_instance(self) -> Instance {
                     Instance::$Slot(Arc::new(self))
                 }
