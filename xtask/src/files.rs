@@ -30,9 +30,14 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Copies a file with its permissions, making the folders above it.
+///
+/// What was there is replaced by a rename: a program that runs from it, or has it mapped, keeps the old one.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let temporary = to.with_extension("new");
+    remove(&temporary)?;
     make_parent(to)?;
-    fs::copy(from, to).map(drop).map_err(|error| failure("copy", from, &error))
+    let copy = || fs::copy(from, &temporary).and_then(|_| fs::rename(&temporary, to));
+    copy().map_err(|error| failure("copy", from, &error))
 }
 
 /// Removes one file that a task made; its absence is fine.

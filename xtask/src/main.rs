@@ -23,7 +23,12 @@ use report::Report;
 use test::Depth;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The development tasks of this workspace", max_term_width = 100)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about = "The development tasks of this workspace",
+    max_term_width = 100
+)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

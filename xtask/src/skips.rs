@@ -64,13 +64,13 @@ fn judge(skips: &BTreeSet<Skip>, place: Place, optional: &[String]) -> Outcome {
         engines.iter().copied().filter(|engine| !optional.iter().any(|name| name == engine)).collect();
     if place == Place::Ci && !needed.is_empty() {
         return Outcome::Failed(format!(
-            "{} tests skipped, and CI must have {}: install it, or name it in AO_OPTIONAL_ENGINES",
+            "tests skipped: {}, and CI must have {}: install it, or name it in AO_OPTIONAL_ENGINES",
             skips.len(),
             names(&needed)
         ));
     }
     let engines: Vec<&str> = engines.into_iter().collect();
-    Outcome::Skipped(format!("{} tests for want of {}", skips.len(), names(&engines)))
+    Outcome::Skipped(format!("tests skipped: {}, for want of {}", skips.len(), names(&engines)))
 }
 
 #[cfg(test)]
@@ -93,7 +93,7 @@ mod tests {
         let skips = parse(NOTES);
         let optional = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(judge(&BTreeSet::new(), Place::Ci, &[]), Outcome::Passed);
-        assert_eq!(judge(&skips, Place::Desk, &[]), Outcome::Skipped("2 tests for want of tmux, vim".into()));
+        assert_eq!(judge(&skips, Place::Desk, &[]), Outcome::Skipped("tests skipped: 2, for want of tmux, vim".into()));
         assert!(matches!(judge(&skips, Place::Ci, &optional(&["vim", "tmux"])), Outcome::Skipped(_)));
         let Outcome::Failed(why) = judge(&skips, Place::Ci, &optional(&["vim"])) else { panic!("must fail") };
         assert!(why.contains("CI must have tmux:"), "{why}");
