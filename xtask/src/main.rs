@@ -1,2 +1,87 @@
-//! .
-fn main() {}
+//! `cargo xtask`: the development tasks of this workspace.
+
+mod bench;
+mod dist;
+mod engines;
+mod environment;
+mod files;
+mod generate;
+mod lint;
+mod packages;
+mod process;
+mod report;
+mod skips;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use generate::Mode;
+use report::Report;
+use test::Depth;
+
+#[derive(Parser)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about = "The development tasks of this workspace",
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Task {
+    /// Builds everything and runs every test; installs a missing git or tmux where it can
+    Test,
+    /// Checks format, tidiness, clippy, rustdoc and dependencies
+    Lint,
+    /// Runs lint, then test: what continuous integration runs
+    Ci,
+    /// Runs what takes long: thousands of cases a property, the demonstration, the benches
+    Deep,
+    /// Builds the release `ao` and its plugin libraries into `dist/`
+    Dist,
+    /// Writes the JSON Schema of the configuration into `docs/reference/`
+    Schema(Generated),
+    /// Writes the reference of the command line into `docs/reference/`
+    Docs(Generated),
+    /// Measures commands and plugin calls against their floors
+    Bench,
+}
+
+#[derive(Clone, Copy, clap::Args)]
+struct Generated {
+    /// Fail when a file is out of date, and change nothing
+    #[arg(long)]
+    check: bool,
+}
+
+impl Generated {
+    fn mode(self) -> Mode {
+        if self.check { Mode::Check } else { Mode::Write }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut report = Report::default();
+    match Arguments::parse().task {
+        Task::Test => test::run(&mut report, Depth::Usual),
+        Task::Lint => lint::run(&mut report),
+        Task::Ci => {
+            lint::run(&mut report);
+            test::run(&mut report, Depth::Usual);
+        }
+        Task::Deep => test::deep(&mut report),
+        Task::Dist => dist::run(&mut report),
+        Task::Schema(generated) => generate::run(&mut report, generate::SCHEMAS, generated.mode()),
+        Task::Docs(generated) => generate::run(&mut report, generate::DOCS, generated.mode()),
+        Task::Bench => bench::run(&mut report),
+    }
+    anstream::println!("{}", report.summary());
+    if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,59 @@
+//! Reads and writes files of the workspace, with errors that name them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use crate::process::Failure;
+
+/// Returns the text of a file, or nothing when there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failure("read", path, &error)),
+    }
+}
+
+/// Replaces a file as a whole: a temporary file beside it, then a rename.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let temporary = path.with_extension("new");
+    remove(&temporary)?;
+    make_parent(path)?;
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| failure("write", path, &error))
+}
+
+/// Copies a file with its permissions, making the folders above it.
+///
+/// What was there is replaced by a rename: a program that runs from it, or has it mapped, keeps the old one.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let temporary = to.with_extension("new");
+    remove(&temporary)?;
+    make_parent(to)?;
+    let copy = || fs::copy(from, &temporary).and_then(|_| fs::rename(&temporary, to));
+    copy().map_err(|error| failure("copy", from, &error))
+}
+
+/// Removes one file that a task made; its absence is fine.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failure("remove", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folders above a path.
+pub(crate) fn make_parent(path: &Path) -> Result<(), Failure> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(|error| failure("make", parent, &error))
+}
+
+fn failure(verb: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("could not {verb} {}: {error}", path.display()))
+}
