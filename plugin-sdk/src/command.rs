@@ -27,7 +27,7 @@ pub struct Command {
 
 /// What a program printed and how it ended.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub struct CommandOutput {
     /// How it ended.
     pub status: ExitStatus,
     /// What it printed, at most 16 MiB.
@@ -101,7 +101,7 @@ impl Command {
     }
 
     /// Runs it to its end, whatever its exit status.
-    pub async fn output(mut self) -> Result<Output> {
+    pub async fn output(mut self) -> Result<CommandOutput> {
         let limit = [self.limit, crate::deadline()].into_iter().flatten().min();
         let shown = self.shown;
         let mut child = self.inner.spawn().map_err(|error| cannot_start(&shown, &error))?;
@@ -127,17 +127,17 @@ impl Command {
         let status = status.map_err(|error| failed(&error))?;
         let stdout = stdout.map_err(|error| failed(&error))?;
         let stderr = stderr.map_err(|error| failed(&error))?;
-        Ok(Output { status, stdout, stderr, shown })
+        Ok(CommandOutput { status, stdout, stderr, shown })
     }
 
     /// Runs it to its end; an exit status other than 0 is an error that quotes what it complained.
-    pub async fn run(self) -> Result<Output> {
+    pub async fn run(self) -> Result<CommandOutput> {
         let output = self.output().await?;
         if output.status.success() { Ok(output) } else { Err(output.failure()) }
     }
 }
 
-impl Output {
+impl CommandOutput {
     /// What it printed, as text, without the line end at its end.
     #[must_use]
     pub fn text(&self) -> String {

@@ -57,7 +57,7 @@ pub use serde;
 pub use serde_json;
 pub use tracing;
 
-pub use command::{Command, Output, command};
+pub use command::{Command, CommandOutput, command};
 pub use context::{blocking, deadline};
 pub use plugin::Plugin;
 
