@@ -1,1 +1,7 @@
-//! .
+//! The lifecycle host as a library: it loads plugins, keeps the facts, and acts on sessions.
+//!
+//! Commands open it directly; no daemon is needed. What it takes from outside (clock, chance, processes, places) is
+//! injected, and it never prints.
+
+pub mod hash;
+pub mod loader;

@@ -1,0 +1,106 @@
+//! A loaded library: its manifest, and instances of its plugins.
+
+#![expect(unsafe_code, reason = "mapping a library and reading its exported header are what this module is for")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ao_abi::{AbiHeaderRef, HostBox, RErr, ROk, RootRef};
+use ao_core::plugin::{ComponentManifest, Manifest};
+use ao_core::slots::{Instance, Slot};
+use ao_core::{Code, Error, Result};
+use camino::Utf8PathBuf;
+use serde_json::Value;
+
+use super::transport::{ComponentTransport, HostObject, HostServices};
+use super::{LoadError, Stored};
+
+/// A library that is mapped for good: unloading native code that may have started threads is not safe.
+#[derive(Clone)]
+pub struct Library {
+    path: Utf8PathBuf,
+    root: RootRef,
+    manifest: Arc<Manifest>,
+}
+
+/// What an instance is made from.
+pub struct CreateRequest<'a> {
+    /// The slot.
+    pub slot: Slot,
+    /// The plugin's name.
+    pub name: &'a str,
+    /// Its configuration, checked and expanded.
+    pub config: &'a Value,
+    /// What it may ask of the host.
+    pub services: Arc<dyn HostServices>,
+}
+
+/// The libraries of this process, by hash: the same bytes are mapped once.
+static LOADED: Mutex<BTreeMap<String, Library>> = Mutex::new(BTreeMap::new());
+
+impl Library {
+    /// Maps a stored copy, checks its layout and reads its manifest. Its code runs from here on.
+    pub fn load(stored: &Stored) -> Result<Self, LoadError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = loaded.get(&stored.sha256) {
+            return Ok(library.clone());
+        }
+        let root = map(stored)?;
+        let unreadable = |why: String| LoadError::Manifest { path: stored.path.clone(), why };
+        let manifest: Manifest =
+            serde_json::from_slice(&(root.manifest())()).map_err(|error| unreadable(error.to_string()))?;
+        let major = manifest.wire.split('.').next().unwrap_or_default();
+        if major != "1" {
+            return Err(unreadable(format!("it speaks version {} of the contract, this host 1", manifest.wire)));
+        }
+        let library = Self { path: stored.path.clone(), root, manifest: Arc::new(manifest) };
+        loaded.insert(stored.sha256.clone(), library.clone());
+        Ok(library)
+    }
+
+    /// What the library says of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Makes an instance. The library's constructor does no I/O.
+    pub fn create(&self, request: &CreateRequest<'_>) -> Result<Instance> {
+        let component: &ComponentManifest = self.manifest.component(request.slot, request.name).ok_or_else(|| {
+            Error::not_found(format!("`{}` has no {} plugin `{}`", self.path, request.slot, request.name))
+        })?;
+        let config = serde_json::to_vec(request.config)
+            .map_err(|error| Error::wrap(Code::INVALID_INPUT, "cannot write the configuration", &error))?;
+        let host = HostObject(Arc::clone(&request.services));
+        let host = HostBox::from_value(host, ao_abi::abi_stable::sabi_trait::TD_Opaque);
+        match (self.root.create())(request.slot.as_str().into(), request.name.into(), config.into(), host) {
+            ROk(made) => {
+                let transport = ComponentTransport::new(made, component.methods.iter().cloned().collect());
+                Ok(Instance::remote(request.slot, Arc::new(transport)))
+            }
+            RErr(error) => Err(super::transport::error_in(&error)),
+        }
+    }
+}
+
+fn map(stored: &Stored) -> Result<RootRef, LoadError> {
+    let path = &stored.path;
+    let refused = |why: String| LoadError::System { path: path.clone(), why };
+    // SAFETY: mapping runs the library's constructors. The file is our own copy, which nobody else can write, of bytes
+    // that were checked for completeness and that the user has trusted.
+    let library =
+        unsafe { libloading::Library::new(path.as_std_path()) }.map_err(|error| refused(error.to_string()))?;
+    // SAFETY: a symbol of this name is what `export_plugin!` exports: a `LibHeader`, which begins with the header that
+    // `AbiHeaderRef` points to. Everything beyond is read only after that header was found valid.
+    let header = unsafe { library.get::<AbiHeaderRef>(stored.inspected.symbol.as_bytes()) };
+    let header = *header.map_err(|error| refused(error.to_string()))?;
+    // Kept mapped for the rest of the process: `header` and all that follows point into it.
+    std::mem::forget(library);
+    let layout = |error: ao_abi::LibraryError| {
+        let said = error.to_string();
+        tracing::debug!(%path, "{said}");
+        let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        LoadError::Layout { path: path.clone(), why: first.to_owned() }
+    };
+    header.upgrade().map_err(layout)?.init_root_module::<RootRef>().map_err(layout)
+}

@@ -1,0 +1,139 @@
+//! Calls into a loaded library, and calls back from it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ao_abi::{Bytes, ComponentBox, FfiFuture, FutureExt, Meta, RErr, RNone, ROk, RSome, RStr, Reply, StreamBox};
+use ao_core::plugin::{BoxStream, CallContext, Frame, Stream, Transport};
+use ao_core::{Code, Error, Result};
+use async_trait::async_trait;
+
+/// The largest request or reply, in bytes.
+const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
+
+/// What the host does for an instance of a library.
+pub trait HostServices: Send + Sync + 'static {
+    /// Whether a line of this level (1 error to 5 trace) would be kept.
+    fn log_enabled(&self, level: u8, target: &str) -> bool;
+
+    /// Takes a line that belongs to a call (0: to none). Must not block.
+    fn log(&self, call: u64, level: u8, target: &str, message: &str);
+}
+
+/// An instance of a library, as the proxy's transport.
+pub(super) struct ComponentTransport {
+    component: ComponentBox,
+    methods: BTreeSet<String>,
+}
+
+impl ComponentTransport {
+    pub(super) fn new(component: ComponentBox, methods: BTreeSet<String>) -> Self {
+        Self { component, methods }
+    }
+}
+
+/// The context as it crosses: the time that is left, as the two sides share no clock.
+#[expect(clippy::disallowed_methods, reason = "the deadline is a point on this process's own monotonic clock")]
+fn meta(context: CallContext) -> Meta {
+    let left = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_millis());
+    // 0 means without limit, so an expired deadline is one millisecond.
+    Meta { id: context.id, deadline_ms: left.map_or(0, |left| u64::try_from(left).unwrap_or(u64::MAX).max(1)) }
+}
+
+fn bounded(method: &str, length: usize) -> Result<()> {
+    if length > MAX_PAYLOAD {
+        let limit = MAX_PAYLOAD / 1024 / 1024;
+        return Err(Error::invalid_input(format!("`{method}`: {length} bytes are more than {limit} MiB")));
+    }
+    Ok(())
+}
+
+/// The error that a library answered.
+pub(super) fn error_in(bytes: &[u8]) -> Error {
+    serde_json::from_slice(bytes)
+        .unwrap_or_else(|error| Error::wrap(Code::OTHER, "the plugin failed with an unreadable error", &error))
+}
+
+#[async_trait]
+impl Transport for ComponentTransport {
+    fn has(&self, method: &str) -> bool {
+        self.methods.contains(method)
+    }
+
+    async fn call(&self, context: CallContext, method: &'static str, payload: Vec<u8>) -> Result<Vec<u8>> {
+        bounded(method, payload.len())?;
+        let call = ao_abi::Component::call(&self.component, meta(context), method.into(), payload.into());
+        match call.await {
+            ROk(reply) => {
+                bounded(method, reply.len())?;
+                Ok(reply.into_vec())
+            }
+            RErr(error) => Err(error_in(&error)),
+        }
+    }
+
+    async fn open(&self, context: CallContext, method: &'static str, payload: Vec<u8>) -> Result<BoxStream> {
+        bounded(method, payload.len())?;
+        let open = ao_abi::Component::open(&self.component, meta(context), method.into(), payload.into());
+        match open.await {
+            ROk(stream) => Ok(Box::new(OpenStream(stream))),
+            RErr(error) => Err(error_in(&error)),
+        }
+    }
+}
+
+/// A stream that a library opened.
+struct OpenStream(StreamBox);
+
+#[async_trait]
+impl Stream for OpenStream {
+    async fn next(&self) -> Result<Option<Frame>> {
+        loop {
+            let frame = match ao_abi::Stream::next(&self.0).await {
+                ROk(RSome(frame)) => frame,
+                ROk(RNone) => return Ok(None),
+                RErr(error) => return Err(error_in(&error)),
+            };
+            match frame.kind {
+                ao_abi::Frame::DATA => return Ok(Some(Frame::Data(frame.bytes.into_vec()))),
+                ao_abi::Frame::CONTROL => {
+                    return ao_core::plugin::decode("stream", &frame.bytes).map(|value| Some(Frame::Control(value)));
+                }
+                // A kind that a newer library may send.
+                _ => {}
+            }
+        }
+    }
+
+    async fn send(&self, frame: Frame) -> Result<()> {
+        let (kind, bytes) = match frame {
+            Frame::Data(bytes) => (ao_abi::Frame::DATA, bytes),
+            Frame::Control(value) => (ao_abi::Frame::CONTROL, ao_core::plugin::encode("stream", &value)?),
+            _ => return Err(Error::unsupported("a frame of a kind that libraries do not know")),
+        };
+        match ao_abi::Stream::send(&self.0, ao_abi::Frame { kind, bytes: bytes.into() }).await {
+            ROk(()) => Ok(()),
+            RErr(error) => Err(error_in(&error)),
+        }
+    }
+}
+
+/// The host, as an instance of a library sees it.
+pub(super) struct HostObject(pub(super) Arc<dyn HostServices>);
+
+impl ao_abi::Host for HostObject {
+    fn log_enabled(&self, level: u8, target: RStr<'_>) -> bool {
+        self.0.log_enabled(level, target.as_str())
+    }
+
+    fn log(&self, call: u64, level: u8, target: RStr<'_>, message: RStr<'_>) {
+        self.0.log(call, level, target.as_str(), message.as_str());
+    }
+
+    fn call(&self, method: RStr<'_>, _payload: Bytes) -> FfiFuture<Reply> {
+        let error = Error::unsupported(format!("this host answers no `{method}`"));
+        let reply = serde_json::to_vec(&error).unwrap_or_default();
+        std::future::ready(RErr(reply.into())).into_ffi()
+    }
+}

@@ -1,0 +1,121 @@
+//! Our own copies of plugin libraries, named by what is in them. Only these are ever mapped.
+
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Inspected, LoadError, inspect};
+use crate::hash::sha256;
+
+/// A library larger than this is refused: no plugin is, and it would be read into memory.
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The directory of copies: `<root>/<sha256>/<file name>`.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    root: Utf8PathBuf,
+}
+
+/// A library of which there is a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The copy.
+    pub path: Utf8PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// What its bytes say.
+    pub inspected: Inspected,
+}
+
+impl Vault {
+    /// The vault in this directory, which is made when it is first needed.
+    #[must_use]
+    pub fn new(root: Utf8PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The hash of a library's bytes, without storing anything.
+    pub fn hash(path: &Utf8Path) -> Result<String, LoadError> {
+        Ok(sha256(&read(path)?))
+    }
+
+    /// Checks a library and stores a copy of it.
+    pub fn store(&self, path: &Utf8Path) -> Result<Stored, LoadError> {
+        check_exposure(path)?;
+        let bytes = read(path)?;
+        let inspected = inspect(path, &bytes)?;
+        let hash = sha256(&bytes);
+        let name = path.file_name().unwrap_or("library");
+        let copy = self.root.join(&hash).join(name);
+        if !copy.exists() {
+            write_copy(&self.root, &copy, &bytes).map_err(|source| LoadError::Store { path: copy.clone(), source })?;
+        }
+        self.verify(&copy, &hash)?;
+        Ok(Stored { path: copy, sha256: hash, inspected })
+    }
+
+    /// The copy with this hash, checked again.
+    pub fn open(&self, hash: &str, name: &str) -> Result<Stored, LoadError> {
+        let path = self.root.join(hash).join(name);
+        let bytes = self.verify(&path, hash)?;
+        let inspected = inspect(&path, &bytes)?;
+        Ok(Stored { path, sha256: hash.to_owned(), inspected })
+    }
+
+    fn verify(&self, path: &Utf8Path, expected: &str) -> Result<Vec<u8>, LoadError> {
+        debug_assert!(path.starts_with(&self.root), "only copies of ours are verified");
+        let bytes = read(path)?;
+        if sha256(&bytes) != expected {
+            return Err(LoadError::Changed { path: path.to_owned() });
+        }
+        Ok(bytes)
+    }
+}
+
+fn read(path: &Utf8Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
+    // Non-blocking, so that a named pipe in the place of a library is refused rather than waited for.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(LoadError::NotALibrary { path: path.to_owned(), why: "it is not a regular file".to_owned() });
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(LoadError::NotALibrary { path: path.to_owned(), why: format!("it has {} bytes", metadata.len()) });
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Nobody but the user and root may be able to change the library, or to put another in its place.
+fn check_exposure(path: &Utf8Path) -> Result<(), LoadError> {
+    let canonical = path.canonicalize_utf8().map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let user = rustix::process::geteuid().as_raw();
+    for place in canonical.ancestors() {
+        let metadata = std::fs::metadata(place).map_err(|source| LoadError::Read { path: place.to_owned(), source })?;
+        let exposed = |why: String| Err(LoadError::Exposed { path: place.to_owned(), why });
+        if metadata.uid() != 0 && metadata.uid() != user {
+            return exposed(format!("it belongs to user {}", metadata.uid()));
+        }
+        // In a directory with the sticky bit, such as /tmp, others cannot replace what is ours.
+        let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+        if metadata.mode() & 0o022 != 0 && !sticky {
+            return exposed(format!("its mode is {:o}", metadata.mode() & 0o7777));
+        }
+    }
+    Ok(())
+}
+
+fn write_copy(root: &Utf8Path, copy: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
+    let directory = copy.parent().unwrap_or(root);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let temporary = directory.join(format!(".{}.tmp", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o500).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, copy)?;
+    std::fs::File::open(directory)?.sync_all()
+}

@@ -1,0 +1,244 @@
+//! The loader with a real library: what is refused, and what an instance behind the boundary does.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ao_core::model::SessionId;
+use ao_core::plugin::{CallContext, Frame, scope};
+use ao_core::slots::runtime::{Attach, AttachPlan, CreateRuntime, Input, ListRuntimes, OpenTerminal, ReadOutput};
+use ao_core::slots::runtime::{RuntimeHandle, SendInput, Size};
+use ao_core::slots::tracker::{DescribeIssue, GetIssue, ListIssues};
+use ao_core::slots::{Instance, Slot, Tracker, common::Owner};
+use ao_core::{Code, Result};
+use ao_host::loader::{CreateRequest, HostServices, Library, LoadError, Vault};
+use camino::Utf8PathBuf;
+use serde_json::{Value, json};
+
+use crate::support::{Scratch, fixture_library};
+
+/// Keeps the lines that a library logs.
+#[derive(Default)]
+struct Lines(Mutex<Vec<(u64, String)>>);
+
+impl HostServices for Lines {
+    fn log_enabled(&self, level: u8, _target: &str) -> bool {
+        level <= 3
+    }
+
+    fn log(&self, call: u64, _level: u8, _target: &str, message: &str) {
+        self.0.lock().expect("lines").push((call, message.to_owned()));
+    }
+}
+
+fn load(scratch: &Scratch) -> Library {
+    let vault = Vault::new(scratch.path().join("by-hash"));
+    Library::load(&vault.store(&fixture_library()).expect("stored")).expect("loaded")
+}
+
+fn create(slot: Slot, config: &Value) -> (Result<Instance>, Arc<Lines>) {
+    let scratch = Scratch::new();
+    let lines = Arc::new(Lines::default());
+    let made = load(&scratch).create(&CreateRequest { slot, name: "fixture", config, services: lines.clone() });
+    (made, lines)
+}
+
+fn tracker() -> (Arc<dyn Tracker>, Arc<Lines>) {
+    let (made, lines) = create(Slot::Tracker, &json!({"label": "blue"}));
+    (made.expect("made").tracker().expect("a tracker"), lines)
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+}
+
+#[test]
+fn the_manifest_names_all_seven_slots() {
+    let library = load(&Scratch::new());
+    let slots: Vec<_> = library.manifest().components.iter().map(|component| component.slot).collect();
+    assert_eq!(slots, Slot::ALL);
+    let tracker = library.manifest().component(Slot::Tracker, "fixture").expect("a tracker");
+    assert_eq!(tracker.summary.trim(), "Issues made from their ids, and a few that misbehave.");
+    assert_eq!(tracker.config_schema["additionalProperties"], json!(false));
+}
+
+#[test]
+fn a_call_goes_through_the_boundary_and_back() {
+    let (tracker, lines) = tracker();
+    let context = CallContext { id: 42, deadline: None };
+    let issue = run(scope(context, tracker.get(GetIssue::new("12")))).expect("an issue");
+    assert_eq!(issue.body, "label=blue level=0 token=0 characters");
+    let lines = lines.0.lock().expect("lines");
+    assert_eq!(lines.as_slice(), [(42, "fetching issue=12".to_owned())], "the line carries the call's id");
+}
+
+#[test]
+fn a_default_is_answered_and_a_refusal_is_not_a_default() {
+    let (tracker, _) = tracker();
+    let issue = run(tracker.get(GetIssue::new("12"))).expect("an issue");
+    let text = run(tracker.describe(DescribeIssue::new(issue))).expect("pure, answered inline");
+    assert_eq!(text.label, "12");
+    let error = run(tracker.list(ListIssues::new())).expect_err("not supported");
+    assert_eq!(error.code, Code::UNSUPPORTED);
+}
+
+#[test]
+fn errors_and_panics_come_back_as_values() {
+    let (tracker, _) = tracker();
+    let missing = run(tracker.get(GetIssue::new("missing"))).expect_err("missing");
+    assert_eq!((missing.code, missing.message.as_str()), (Code::NOT_FOUND, "no issue `missing`"));
+    let panic = run(tracker.get(GetIssue::new("panic"))).expect_err("panic");
+    assert_eq!(panic.code, Code::PANIC);
+    assert!(panic.message.contains("an issue that panics"), "{panic}");
+    run(tracker.get(GetIssue::new("1"))).expect("the library goes on");
+}
+
+#[test]
+fn deadlines_and_blocking_work_reach_the_library() {
+    let (tracker, _) = tracker();
+    let soon = CallContext { id: 1, deadline: Some(Instant::now() + Duration::from_secs(50)) };
+    let issue = run(scope(soon, tracker.get(GetIssue::new("deadline")))).expect("an issue");
+    assert!(issue.body == "Some(49)" || issue.body == "Some(50)", "{}", issue.body);
+    let issue = run(tracker.get(GetIssue::new("blocking"))).expect("an issue");
+    assert_eq!(issue.body, "ao_plugin_fixture", "blocking work runs on the library's own threads");
+}
+
+#[test]
+fn a_dropped_call_is_cancelled() {
+    let (tracker, _) = tracker();
+    let late = run(async { tokio::time::timeout(Duration::from_millis(20), tracker.get(GetIssue::new("slow"))).await });
+    assert!(late.is_err(), "the call does not end by itself");
+    run(tracker.get(GetIssue::new("1"))).expect("the library goes on");
+}
+
+#[test]
+fn constructors_that_fail_say_why() {
+    let (refused, _) = create(Slot::Tracker, &json!({"label": "refuse"}));
+    let refused = refused.expect_err("refused");
+    assert_eq!(refused.field.as_deref(), Some("label"));
+    let (panicked, _) = create(Slot::Tracker, &json!({"label": "panic"}));
+    assert_eq!(panicked.expect_err("panicked").code, Code::PANIC);
+    let (unknown, _) = create(Slot::Tracker, &json!({"lable": "typo"}));
+    assert!(unknown.expect_err("a typo").to_string().contains("lable"));
+}
+
+#[test]
+fn a_stream_carries_data_and_control_both_ways() {
+    let (made, _) = create(Slot::Runtime, &json!({}));
+    let runtime = made.expect("made").runtime().expect("a runtime");
+    run(async {
+        let session: SessionId = "ao-1".parse().expect("id");
+        let owner = Owner::new("00000000", "/run", "/state");
+        let request = CreateRuntime::new(
+            session,
+            "key",
+            owner.clone(),
+            "/bin/ao",
+            "/dir",
+            "/cwd",
+            vec!["agent".to_owned()],
+            std::collections::BTreeMap::new(),
+        );
+        let handle = runtime.create(request).await.expect("created");
+        let text = Input::Text { text: " said".to_owned() };
+        runtime.send(SendInput::new("key", handle.clone(), text)).await.expect("sent");
+        let printed = runtime.output(ReadOutput::new(handle.clone(), 100_u64)).await.expect("output");
+        assert_eq!(printed.text, "agent said");
+        assert_eq!(runtime.list(ListRuntimes::new(owner)).await.expect("list"), [handle.clone()]);
+        assert_eq!(runtime.attach(Attach::new(handle.clone())).await.expect("plan"), AttachPlan::Stream);
+        echo(&*runtime, handle).await;
+    });
+}
+
+async fn echo(runtime: &dyn ao_core::slots::Runtime, handle: RuntimeHandle) {
+    let stream = runtime.terminal(OpenTerminal::new(handle, Size::new(80_u16, 24_u16))).await.expect("opened");
+    for frame in [Frame::Data(vec![0, 159, 255]), Frame::Control(json!({"kind": "resize", "columns": 80}))] {
+        stream.send(frame.clone()).await.expect("sent");
+        assert_eq!(stream.next().await.expect("received"), Some(frame));
+    }
+    stream.send(Frame::Control(json!({"kind": "exit"}))).await.expect("sent");
+    assert_eq!(stream.next().await.expect("ended"), None);
+}
+
+/// A copy of the library that a test may damage.
+fn damaged(scratch: &Scratch, damage: impl FnOnce(&mut Vec<u8>)) -> Utf8PathBuf {
+    let mut bytes = std::fs::read(fixture_library()).expect("the library");
+    damage(&mut bytes);
+    let path = scratch.path().join("libdamaged.so");
+    fs_err::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &bytes))
+        .expect("written");
+    path
+}
+
+fn refused(path: &Utf8PathBuf) -> LoadError {
+    let vault = Scratch::new();
+    Vault::new(vault.path().to_owned()).store(path).expect_err("refused")
+}
+
+#[test]
+fn a_damaged_library_is_refused_before_it_is_mapped() {
+    let cut = Scratch::new();
+    let cut = refused(&damaged(&cut, |bytes| bytes.truncate(4096)));
+    assert!(matches!(cut, LoadError::Truncated { .. }), "{cut}");
+    let machine = Scratch::new();
+    // `e_machine` (offset 18 of the ELF header) becomes 183, AArch64; on that machine 62, x86-64.
+    let other = if cfg!(target_arch = "aarch64") { 62 } else { 183 };
+    let machine = refused(&damaged(&machine, |bytes| bytes[18] = other));
+    assert!(machine.to_string().contains("it is built for"), "{machine}");
+    let missing = refused(&Utf8PathBuf::from("/nowhere/libgone.so"));
+    assert!(missing.to_string().contains("/nowhere/libgone.so"), "{missing}");
+    let directory = Scratch::new();
+    let directory = refused(&directory.path().to_owned());
+    assert!(directory.to_string().contains("not a regular file"), "{directory}");
+}
+
+#[test]
+fn a_library_that_is_not_ours_is_refused() {
+    let scratch = Scratch::new();
+    let renamed = damaged(&scratch, |bytes| replace(bytes, b"__ao_plugin_v1_", b"__xo_plugin_v1_"));
+    let error = refused(&renamed);
+    assert!(matches!(error, LoadError::NoSymbol { .. }), "{error}");
+}
+
+#[test]
+fn a_library_of_another_layout_is_refused() {
+    let scratch = Scratch::new();
+    // The island's version stands in its layout as text.
+    let path = damaged(&scratch, |bytes| replace(bytes, b"deadline_ms", b"deadline_xx"));
+    let vault = Vault::new(scratch.path().join("by-hash"));
+    let error = Library::load(&vault.store(&path).expect("complete")).err().expect("another layout");
+    assert!(matches!(error, LoadError::Layout { .. }), "{error}");
+}
+
+#[test]
+fn a_library_that_others_may_change_is_refused() {
+    let scratch = Scratch::new();
+    let path = damaged(&scratch, |_| {});
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).expect("chmod");
+    assert!(matches!(refused(&path), LoadError::Exposed { .. }));
+}
+
+#[test]
+fn a_changed_copy_is_refused() {
+    let scratch = Scratch::new();
+    let vault = Vault::new(scratch.path().join("by-hash"));
+    let stored = vault.store(&fixture_library()).expect("stored");
+    fs_err::set_permissions(&stored.path, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+    let mut file = fs_err::OpenOptions::new().append(true).open(&stored.path).expect("opened");
+    std::io::Write::write_all(&mut file, b"x").expect("written");
+    let name = stored.path.file_name().expect("a name");
+    assert!(matches!(vault.open(&stored.sha256, name), Err(LoadError::Changed { .. })));
+}
+
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from) {
+        at += found;
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+}

@@ -1,0 +1,4 @@
+//! Integration tests of the host, in one binary.
+
+mod loader;
+mod support;
