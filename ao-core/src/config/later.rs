@@ -1,0 +1,48 @@
+//! Keys and values that other systems of this kind have, or that `ao` will have, and that this version refuses by name.
+
+use super::key_path::KeyPath;
+
+/// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
+const KEYS: [(&[&str], &[&str]); 4] = [
+    (
+        &[],
+        &[
+            "dashboard",
+            "directTerminalPort",
+            "lifecycle",
+            "notificationRouting",
+            "notifiers",
+            "port",
+            "power",
+            "reactions",
+            "readyThresholdMs",
+            "terminalPort",
+        ],
+    ),
+    (&["defaults"], &["notifiers", "orchestrator", "worker"]),
+    (
+        &["projects", "*"],
+        &[
+            "agentRules",
+            "agentRulesFile",
+            "name",
+            "opencodeIssueSessionStrategy",
+            "orchestrator",
+            "orchestratorRules",
+            "orchestratorSessionStrategy",
+            "reactions",
+            "worker",
+        ],
+    ),
+    (&["plugins", "*"], &["name", "package", "source", "version"]),
+];
+
+/// Whether `key` below `parent` is one that this version knows of but does not support.
+pub(crate) fn is_later_key(parent: &KeyPath, key: &str) -> bool {
+    KEYS.iter().any(|(pattern, keys)| parent.matches(pattern) && keys.contains(&key))
+}
+
+/// Whether `text` at `path` is a value that this version knows of but does not support.
+pub(crate) fn is_later_value(path: &KeyPath, text: &str) -> bool {
+    path.matches(&["plugins", "*", "isolation"]) && text == "process"
+}

@@ -1,0 +1,253 @@
+//! The configuration file as it is written: the keys that exist, their types, and what each is for.
+//!
+//! The JSON Schema that users see is generated from here, and every file is validated against it. The settings of a
+//! plugin are no part of these types: they stay in the spanned tree, and the plugin's own schema says what they may be.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
+use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
+
+/// The configuration of `ao`: `agent-orchestrator.yaml` at the root of a repository, or the user's own for all of them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "agent-orchestrator.yaml")]
+pub(crate) struct File {
+    /// The address of this schema, for editors. Not read by `ao`.
+    #[serde(rename = "$schema")]
+    #[expect(dead_code, reason = "accepted for editors, never read")]
+    schema: Option<String>,
+    /// The version of this format. Always 1.
+    #[schemars(schema_with = "version")]
+    #[expect(dead_code, reason = "the schema admits one value")]
+    version: u64,
+    /// Plugin libraries to load besides those that are built in. Lists of several files are joined.
+    #[serde(default)]
+    pub(crate) plugins: Vec<Plugin>,
+    /// Named agents: a plugin of the `agent` slot with its settings. `defaults.agent` and `projects.<name>.agent` refer to
+    /// them by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    agents: BTreeMap<PluginName, Slot>,
+    /// What every project uses unless it says otherwise.
+    #[serde(default)]
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    defaults: Defaults,
+    /// The repositories to work on, by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({ "format": "ao-project" })))]
+    pub(crate) projects: BTreeMap<ProjectName, Project>,
+}
+
+/// One plugin library.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Plugin {
+    /// The library file. `~/` is the home directory; a relative path starts at this file's directory.
+    #[schemars(extend("format" = "ao-path"))]
+    pub(crate) path: String,
+    /// The SHA-256 of the file. A pin besides `ao plugin trust`, not instead of it.
+    #[schemars(with = "String", extend("format" = "ao-sha256", "pattern" = "^[0-9a-fA-F]{64}$"))]
+    pub(crate) sha256: Option<Sha256Hex>,
+    /// Whether to load it. `true` unless set.
+    pub(crate) enabled: Option<bool>,
+    /// Whether this library wins where another one has a plugin of the same slot and name. `false` unless set.
+    pub(crate) r#override: Option<bool>,
+    /// Where the library's code runs. `in-process` unless set.
+    pub(crate) isolation: Option<Isolation>,
+    /// Time limits of single methods, such as `tracker.get: 10s`, in place of the contract's.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Duration>", extend("propertyNames" = json!({ "format": "ao-method" })))]
+    pub(crate) deadlines: BTreeMap<MethodName, HumanDuration>,
+}
+
+/// Where the code of a plugin library runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Isolation {
+    /// In the process of `ao`, on the library's own threads.
+    #[default]
+    InProcess,
+}
+
+/// The plugins that fill the slots of every project.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+struct Defaults {
+    /// Where agents live. `tmux` unless set, or `process` where tmux is missing.
+    runtime: Option<Slot>,
+    /// Which agent works: a name under `agents`, or a plugin.
+    agent: Option<Slot>,
+    /// How a session gets its own copy of the repository. `worktree` unless set.
+    workspace: Option<Slot>,
+    /// Where issues come from. None unless set.
+    tracker: Option<Slot>,
+    /// Where pull requests are. None unless set.
+    scm: Option<Slot>,
+}
+
+/// One repository to work on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Project {
+    /// The repository's directory. `~/` is the home directory; a relative path starts at this file's directory.
+    #[schemars(with = "String", extend("format" = "ao-path"))]
+    pub(crate) path: Option<String>,
+    /// The repository's name where it is hosted: `owner/name`.
+    #[schemars(with = "String", extend("format" = "ao-repository"))]
+    pub(crate) repo: Option<RepositoryName>,
+    /// The branch that sessions start from. `main` unless set.
+    #[schemars(with = "String", extend("format" = "ao-branch"))]
+    pub(crate) default_branch: Option<BranchName>,
+    /// The first part of this project's session ids, such as `app` in `app-1`. Derived from the directory's name unless
+    /// set. No two projects may share one.
+    #[schemars(with = "String", extend("format" = "ao-prefix"))]
+    pub(crate) session_prefix: Option<SessionPrefix>,
+    /// Where this project's agents live; see `defaults.runtime`.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    runtime: Option<Slot>,
+    /// Which agent works here; see `defaults.agent`.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    agent: Option<Slot>,
+    /// Settings on top of those of the agent, whichever it is.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    agent_config: Option<BTreeMap<String, Value>>,
+    /// How a session gets its own copy of the repository; see `defaults.workspace`.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    workspace: Option<Slot>,
+    /// Where issues come from; see `defaults.tracker`.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    tracker: Option<Slot>,
+    /// Where pull requests are; see `defaults.scm`.
+    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+    scm: Option<Slot>,
+    /// Files and directories of the repository that each workspace gets a symbolic link to, such as `.env`.
+    #[serde(default)]
+    #[schemars(with = "Vec<RelativeText>")]
+    pub(crate) symlinks: Vec<RelativePath>,
+    /// Programs that run in each new workspace, one after the other, before the agent starts.
+    #[serde(default)]
+    pub(crate) post_create: Vec<PostCreate>,
+    /// Whether to fetch from the remote before a workspace is created. `false` unless set.
+    pub(crate) fetch: Option<bool>,
+}
+
+/// A slot as it is written: a plugin's name, or a map with it. Whatever else the map holds is the plugin's.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Value")]
+struct Slot;
+
+impl From<Value> for Slot {
+    fn from(_: Value) -> Self {
+        Self
+    }
+}
+
+impl JsonSchema for Slot {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Slot".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "object"],
+            "format": "ao-plugin",
+            "properties": {
+                "plugin": { "type": "string", "format": "ao-plugin", "description": "The plugin's name." },
+                "enabled": {
+                    "type": "boolean",
+                    "description": "`false` leaves the slot empty, also where a default would fill it. `true` unless set.",
+                },
+            },
+            "additionalProperties": true,
+        })
+    }
+}
+
+/// The keys of a slot's map that are not the plugin's.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct SlotHead {
+    pub(crate) plugin: Option<PluginName>,
+    pub(crate) enabled: Option<bool>,
+}
+
+/// A program to run in a new workspace: `[npm, ci]`, `{ run: [npm, ci], timeout: 5m }` or `{ sh: "make deps" }`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PostCreate {
+    /// Only the arguments.
+    Bare(Vec<String>),
+    /// A program with its arguments.
+    Run { run: Vec<String>, timeout: Option<HumanDuration> },
+    /// A line for `sh -c`.
+    Shell { sh: String, timeout: Option<HumanDuration> },
+}
+
+impl JsonSchema for PostCreate {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PostCreate".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<Duration>();
+        let argument = json!({ "type": "string" });
+        json_schema!({
+            "type": ["array", "object"],
+            "items": argument,
+            "minItems": 1,
+            "properties": {
+                "run": {
+                    "type": "array", "items": argument, "minItems": 1,
+                    "description": "A program with its arguments. No shell reads them.",
+                },
+                "sh": { "type": "string", "minLength": 1, "description": "A line for `sh -c`." },
+                "timeout": duration,
+            },
+            "additionalProperties": false,
+            "oneOf": [{ "type": "array" }, { "required": ["run"] }, { "required": ["sh"] }],
+            "errorMessage": "write a list such as `[npm, ci]`, or a map with either `run` or `sh`",
+        })
+    }
+}
+
+/// The schema of a [`HumanDuration`].
+struct Duration;
+
+impl JsonSchema for Duration {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "ao-duration",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
+            "description": "A whole number and a unit, such as `90s`, `15m`, `2h` or `1d`.",
+        })
+    }
+}
+
+/// The schema of a [`RelativePath`].
+struct RelativeText;
+
+impl JsonSchema for RelativeText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RelativePath".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "ao-relative-path" })
+    }
+}
+
+fn version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "const": 1 })
+}
