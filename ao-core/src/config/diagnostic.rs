@@ -106,7 +106,7 @@ impl Diagnostic {
 /// One line: `file:line:column: message (at key.path): help`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.place, self.message)?;
+        write!(f, "{}: {}", position(&self.place), self.message)?;
         if !self.key_path.is_empty() {
             write!(f, " (at {})", self.key_path)?;
         }
@@ -118,21 +118,30 @@ impl std::error::Error for Diagnostic {}
 
 /// Every problem that was found, ordered by file and position. Never empty where it is an error.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    problems: Vec<Diagnostic>,
+    /// Whether there were more than are kept.
+    more: bool,
+}
 
 impl Diagnostics {
     /// More than this many problems of one configuration help nobody.
     const MOST: usize = 100;
 
+    /// What is said in place of the problems that are not kept.
+    const MORE: &str = "there are more problems; correct these first";
+
     /// `value` if there is nothing to say against it.
     pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+        if self.problems.is_empty() { Ok(value) } else { Err(self) }
     }
 
     /// All of them as a person reads them, an empty line between each two.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.iter().map(Diagnostic::render).collect::<Vec<_>>().join("\n")
+        let mut parts: Vec<_> = self.iter().map(Diagnostic::render).collect();
+        parts.extend(self.more.then(|| format!("{}\n", Self::MORE)));
+        parts.join("\n")
     }
 }
 
@@ -144,14 +153,15 @@ impl FromIterator<Diagnostic> for Diagnostics {
             key(a).cmp(&key(b))
         });
         problems.dedup();
+        let more = problems.len() > Self::MOST;
         problems.truncate(Self::MOST);
-        Self(problems)
+        Self { problems, more }
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(problem: Diagnostic) -> Self {
-        Self(vec![problem])
+        Self { problems: vec![problem], more: false }
     }
 }
 
@@ -160,7 +170,7 @@ impl IntoIterator for Diagnostics {
     type IntoIter = std::vec::IntoIter<Diagnostic>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.problems.into_iter()
     }
 }
 
@@ -168,20 +178,17 @@ impl Deref for Diagnostics {
     type Target = [Diagnostic];
 
     fn deref(&self) -> &[Diagnostic] {
-        &self.0
+        &self.problems
     }
 }
 
 /// One line for each problem.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, problem) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str("\n")?;
-            }
-            problem.fmt(f)?;
+        for (position, problem) in self.iter().enumerate() {
+            write!(f, "{}{problem}", if position > 0 { "\n" } else { "" })?;
         }
-        Ok(())
+        if self.more { write!(f, "\n{}", Self::MORE) } else { Ok(()) }
     }
 }
 
@@ -204,7 +211,7 @@ fn excerpt(out: &mut String, place: &Place, what: &str) {
     let line = place.line().to_string();
     let gutter = " ".repeat(line.len());
     let heading = if what.is_empty() { String::new() } else { format!(" ({what})") };
-    let _ = writeln!(out, "{gutter}--> {place:?}{heading}");
+    let _ = writeln!(out, "{gutter}--> {}{heading}", position(place));
     let text = place.source().text();
     let whole = text[place.line_start()..].split(['\n', '\r']).next().unwrap_or_default();
     if whole.is_empty() {
@@ -217,6 +224,11 @@ fn excerpt(out: &mut String, place: &Place, what: &str) {
     let marked = place.text().split('\n').next().unwrap_or_default().trim_end().chars().count();
     let carets = "^".repeat(marked.clamp(1, WIDTH.saturating_sub(before - skip).max(1)));
     let _ = writeln!(out, "{gutter} |\n{line} | {shown}\n{gutter} | {}{carets}", " ".repeat(before - skip));
+}
+
+/// `file:line:column`.
+fn position(place: &Place) -> String {
+    printable(&format!("{place:?}"))
 }
 
 /// The text with control characters escaped, and not endless.

@@ -56,8 +56,8 @@ fn walk(node: &Node, lookup: &Lookup<'_>, secrets: &mut Secrets, problems: &mut 
     let kind = match &node.kind {
         Kind::String(text) => match expand_text(text, node, lookup, secrets) {
             Ok(text) => Kind::String(text),
-            Err(problem) => {
-                problems.push(problem);
+            Err(found) => {
+                problems.extend(found);
                 node.kind.clone()
             }
         },
@@ -76,8 +76,10 @@ fn walk(node: &Node, lookup: &Lookup<'_>, secrets: &mut Secrets, problems: &mut 
     Node { kind, ..node.clone() }
 }
 
-fn expand_text(text: &str, node: &Node, lookup: &Lookup<'_>, secrets: &mut Secrets) -> Result<String, Diagnostic> {
-    let refuse = |message: String, help: &str| Diagnostic::error(&node.place, node.path.clone(), message).help(help);
+fn expand_text(text: &str, node: &Node, lookup: &Lookup<'_>, secrets: &mut Secrets) -> Result<String, Diagnostics> {
+    let refuse = |message: String, help: &str| {
+        Diagnostics::from(Diagnostic::error(&node.place, node.path.clone(), message).help(help))
+    };
     let (is_file, template) = file_reference(text).map_or((false, text), |path| (true, path));
     let mut out = String::new();
     let mut rest = template;

@@ -47,3 +47,6 @@ pub use slot::{Choice, SlotConfig};
 pub use source::{Place, Source};
 pub use tree::MAX_BYTES;
 pub use validate::validate_plugin_block;
+
+#[cfg(test)]
+mod tests;

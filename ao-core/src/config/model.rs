@@ -16,14 +16,13 @@ use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "agent-orchestrator.yaml")]
+#[expect(dead_code, reason = "slots and agents are read from the tree, where their settings have positions")]
 pub(crate) struct File {
     /// The address of this schema, for editors. Not read by `ao`.
     #[serde(rename = "$schema")]
-    #[expect(dead_code, reason = "accepted for editors, never read")]
     schema: Option<String>,
     /// The version of this format. Always 1.
     #[schemars(schema_with = "version")]
-    #[expect(dead_code, reason = "the schema admits one value")]
     version: u64,
     /// Plugin libraries to load besides those that are built in. Lists of several files are joined.
     #[serde(default)]
@@ -32,11 +31,9 @@ pub(crate) struct File {
     /// them by name.
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     agents: BTreeMap<PluginName, Slot>,
     /// What every project uses unless it says otherwise.
     #[serde(default)]
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     defaults: Defaults,
     /// The repositories to work on, by name.
     #[serde(default)]
@@ -52,7 +49,7 @@ pub(crate) struct Plugin {
     #[schemars(extend("format" = "ao-path"))]
     pub(crate) path: String,
     /// The SHA-256 of the file. A pin besides `ao plugin trust`, not instead of it.
-    #[schemars(with = "String", extend("format" = "ao-sha256", "pattern" = "^[0-9a-fA-F]{64}$"))]
+    #[schemars(with = "Option<String>", extend("format" = "ao-sha256", "pattern" = "^[0-9a-fA-F]{64}$"))]
     pub(crate) sha256: Option<Sha256Hex>,
     /// Whether to load it. `true` unless set.
     pub(crate) enabled: Option<bool>,
@@ -79,7 +76,7 @@ pub enum Isolation {
 /// The plugins that fill the slots of every project.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
+#[expect(dead_code, reason = "slots and agents are read from the tree, where their settings have positions")]
 struct Defaults {
     /// Where agents live. `tmux` unless set, or `process` where tmux is missing.
     runtime: Option<Slot>,
@@ -96,37 +93,32 @@ struct Defaults {
 /// One repository to work on.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "slots and agents are read from the tree, where their settings have positions")]
 pub(crate) struct Project {
     /// The repository's directory. `~/` is the home directory; a relative path starts at this file's directory.
-    #[schemars(with = "String", extend("format" = "ao-path"))]
+    #[schemars(with = "Option<String>", extend("format" = "ao-path"))]
     pub(crate) path: Option<String>,
     /// The repository's name where it is hosted: `owner/name`.
-    #[schemars(with = "String", extend("format" = "ao-repository"))]
+    #[schemars(with = "Option<String>", extend("format" = "ao-repository"))]
     pub(crate) repo: Option<RepositoryName>,
     /// The branch that sessions start from. `main` unless set.
-    #[schemars(with = "String", extend("format" = "ao-branch"))]
+    #[schemars(with = "Option<String>", extend("format" = "ao-branch"))]
     pub(crate) default_branch: Option<BranchName>,
     /// The first part of this project's session ids, such as `app` in `app-1`. Derived from the directory's name unless
     /// set. No two projects may share one.
-    #[schemars(with = "String", extend("format" = "ao-prefix"))]
+    #[schemars(with = "Option<String>", extend("format" = "ao-prefix"))]
     pub(crate) session_prefix: Option<SessionPrefix>,
     /// Where this project's agents live; see `defaults.runtime`.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     runtime: Option<Slot>,
     /// Which agent works here; see `defaults.agent`.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     agent: Option<Slot>,
     /// Settings on top of those of the agent, whichever it is.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     agent_config: Option<BTreeMap<String, Value>>,
     /// How a session gets its own copy of the repository; see `defaults.workspace`.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     workspace: Option<Slot>,
     /// Where issues come from; see `defaults.tracker`.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     tracker: Option<Slot>,
     /// Where pull requests are; see `defaults.scm`.
-    #[expect(dead_code, reason = "read from the tree, with the positions of the settings")]
     scm: Option<Slot>,
     /// Files and directories of the repository that each workspace gets a symbolic link to, such as `.env`.
     #[serde(default)]
@@ -141,14 +133,8 @@ pub(crate) struct Project {
 
 /// A slot as it is written: a plugin's name, or a map with it. Whatever else the map holds is the plugin's.
 #[derive(Debug, Deserialize)]
-#[serde(from = "Value")]
-struct Slot;
-
-impl From<Value> for Slot {
-    fn from(_: Value) -> Self {
-        Self
-    }
-}
+#[serde(transparent)]
+struct Slot(#[expect(dead_code, reason = "kept for the schema; the tree has the settings with positions")] Value);
 
 impl JsonSchema for Slot {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -169,13 +155,6 @@ impl JsonSchema for Slot {
             "additionalProperties": true,
         })
     }
-}
-
-/// The keys of a slot's map that are not the plugin's.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct SlotHead {
-    pub(crate) plugin: Option<PluginName>,
-    pub(crate) enabled: Option<bool>,
 }
 
 /// A program to run in a new workspace: `[npm, ci]`, `{ run: [npm, ci], timeout: 5m }` or `{ sh: "make deps" }`.
@@ -211,7 +190,11 @@ impl JsonSchema for PostCreate {
                 "timeout": duration,
             },
             "additionalProperties": false,
-            "oneOf": [{ "type": "array" }, { "required": ["run"] }, { "required": ["sh"] }],
+            "oneOf": [
+                { "type": "array" },
+                { "type": "object", "required": ["run"] },
+                { "type": "object", "required": ["sh"] },
+            ],
             "errorMessage": "write a list such as `[npm, ci]`, or a map with either `run` or `sh`",
         })
     }

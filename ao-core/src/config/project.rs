@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::model;
 use super::node::{Entry, Node};
 use super::paths::Home;
@@ -76,7 +76,7 @@ pub(crate) fn resolve(
     written: &model::Project,
     entry: &Entry,
     context: &Context<'_>,
-) -> Result<Project, Vec<Diagnostic>> {
+) -> Result<Project, Diagnostics> {
     let wanted = |slot| Wanted { slot, project: entry, defaults: context.defaults };
     let mut problems = Vec::new();
     let path = note(&mut problems, resolve_path(name, written, entry, context.home));
@@ -88,11 +88,11 @@ pub(crate) fn resolve(
     let (Some(path), Some(runtime), Some(agent), Some(workspace), Some(tracker), Some(scm)) =
         (path, runtime, agent, workspace, tracker, scm)
     else {
-        return Err(problems);
+        return Err(problems.into_iter().collect());
     };
     let session_prefix = match &written.session_prefix {
         Some(prefix) => prefix.clone(),
-        None => derived_prefix(name, &path, entry).map_err(|problem| vec![problem])?,
+        None => derived_prefix(name, &path, entry)?,
     };
     Ok(Project {
         name: name.clone(),
@@ -114,8 +114,8 @@ pub(crate) fn resolve(
     })
 }
 
-fn note<T>(problems: &mut Vec<Diagnostic>, result: Result<T, Diagnostic>) -> Option<T> {
-    result.map_err(|problem| problems.push(problem)).ok()
+fn note<T>(problems: &mut Vec<Diagnostic>, result: Result<T, Diagnostics>) -> Option<T> {
+    result.map_err(|found| problems.extend(found)).ok()
 }
 
 fn resolve_path(
@@ -123,22 +123,23 @@ fn resolve_path(
     written: &model::Project,
     entry: &Entry,
     home: Option<&Utf8Path>,
-) -> Result<Utf8PathBuf, Diagnostic> {
+) -> Result<Utf8PathBuf, Diagnostics> {
     let (Some(text), Some(node)) = (&written.path, entry.node.get("path")) else {
         let message = format!("the project `{name}` has no `path`");
         return Err(Diagnostic::error(&entry.key, entry.node.path.clone(), message)
-            .help("write the repository's directory: `path: .` for the one that this file is in"));
+            .help("write the repository's directory: `path: .` for the one that this file is in")
+            .into());
     };
     Home(home).resolve(node.place.source().directory(), text).map_err(|problem| {
         let message = format!("{} {problem}", node.path.subject());
-        Diagnostic::error(&node.place, node.path.clone(), message)
+        Diagnostic::error(&node.place, node.path.clone(), message).into()
     })
 }
 
-fn derived_prefix(name: &ProjectName, path: &Utf8Path, entry: &Entry) -> Result<SessionPrefix, Diagnostic> {
+fn derived_prefix(name: &ProjectName, path: &Utf8Path, entry: &Entry) -> Result<SessionPrefix, Diagnostics> {
     path.file_name().and_then(prefix::derive).or_else(|| prefix::derive(name.as_str())).ok_or_else(|| {
         let message = format!("no session prefix can be made of the name of `{path}`");
-        Diagnostic::error(&entry.key, entry.node.path.clone(), message).help("set `sessionPrefix`")
+        Diagnostic::error(&entry.key, entry.node.path.clone(), message).help("set `sessionPrefix`").into()
     })
 }
 

@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
-use super::merge::{overlay_file, slot_map};
+use super::merge::overlay_file;
 use super::model::{self, Isolation};
 use super::node::{Entry, Kind, Node};
 use super::paths::Home;
 use super::prefix::{self, Claim};
 use super::project::{self, Context, Project};
 use super::scalars::{HumanDuration, MethodName, Sha256Hex};
-use super::slot::{Agents, SlotConfig, configured, named_outside};
+use super::slot::{Agents, SlotConfig, named_outside};
 use super::source::Place;
 use super::suggest::closest;
 use crate::model::{PluginName, ProjectName};
@@ -46,6 +46,7 @@ pub struct Config {
     root: Option<Node>,
     home: Option<Utf8PathBuf>,
     plugins: Vec<PluginLibrary>,
+    agents: BTreeMap<PluginName, SlotConfig>,
     projects: BTreeMap<ProjectName, Project>,
 }
 
@@ -65,29 +66,31 @@ impl Config {
             documents.into_iter().map(|document| document.root).reduce(|base, over| overlay_file(&base, &over));
         let home = home.map(Utf8Path::to_owned);
         let Some(root) = merged else {
-            return Ok(Self { root: None, home, plugins: Vec::new(), projects: BTreeMap::new() });
+            let (plugins, agents, projects) = Default::default();
+            return Ok(Self { root: None, home, plugins, agents, projects });
         };
         let file = typed(&root)?;
-        let mut problems = agent_problems(&root);
-        let mut plugins = Vec::new();
-        for (position, plugin) in file.plugins.into_iter().enumerate() {
-            collect(
-                &mut plugins,
-                &mut problems,
-                library(&root, position, plugin, home.as_deref()).map_err(|p| vec![p]),
-            );
-        }
-        let context =
-            Context { defaults: root.get("defaults"), agents: agents(&root, home.as_deref()), home: home.as_deref() };
-        let mut projects = Vec::new();
-        for (name, written) in &file.projects {
+        let mut problems = Vec::new();
+        let mut note = |found: Diagnostics| problems.extend(found);
+        let named = named_agents(&root, home.as_deref());
+        let agents = named.all().filter_map(|agent| agent.map_err(&mut note).ok()).collect();
+        let libraries = file
+            .plugins
+            .into_iter()
+            .enumerate()
+            .map(|(position, written)| library(&root, position, written, home.as_deref()));
+        let plugins = libraries.filter_map(|library| library.map_err(&mut note).ok()).collect();
+        let context = Context { defaults: root.get("defaults"), agents: named, home: home.as_deref() };
+        let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");
-            collect(&mut projects, &mut problems, project::resolve(name, written, entry, &context));
-        }
+            project::resolve(name, written, entry, &context)
+        });
+        let projects: Vec<_> = resolved.filter_map(|project| project.map_err(&mut note).ok()).collect();
         let claims: Vec<_> = projects.iter().filter_map(|project| claim(&root, project)).collect();
         problems.extend(prefix::conflicts(&claims));
         let projects = projects.into_iter().map(|project| (project.name.clone(), project)).collect();
-        problems.into_iter().collect::<Diagnostics>().or(Self { root: Some(root), home, plugins, projects })
+        problems.into_iter().collect::<Diagnostics>().or(())?;
+        Ok(Self { root: Some(root), home, plugins, agents, projects })
     }
 
     /// The plugin libraries, in the order in which they are listed, those of the user's own file first.
@@ -136,14 +139,14 @@ impl Config {
         };
         let entry = entry_of(root, project).expect("a resolved project stands in the tree");
         let slot = named_outside(name, &entry.key);
-        let agents = agents(root, self.home.as_deref());
-        Ok(agents.resolve(&slot, entry.node.get("agentConfig")).map_err(Diagnostics::from)?)
+        let agents = named_agents(root, self.home.as_deref());
+        Ok(agents.resolve(&slot, entry.node.get("agentConfig"))?)
     }
 
-    /// The names under `agents`.
-    pub fn agent_names(&self) -> impl Iterator<Item = &str> {
-        let named = self.root.as_ref().and_then(|root| root.get("agents")).and_then(Node::mapping);
-        named.into_iter().flatten().map(|(name, _)| name.as_str())
+    /// The agents under `agents` that are not switched off, without any project's settings on top.
+    #[must_use]
+    pub fn agents(&self) -> &BTreeMap<PluginName, SlotConfig> {
+        &self.agents
     }
 
     /// The merged files as JSON, unexpanded: fit to be shown.
@@ -154,7 +157,7 @@ impl Config {
 }
 
 /// The tree as types. Each document has passed the schema, so this refuses nothing that a user could write.
-fn typed(root: &Node) -> Result<model::File, Diagnostics> {
+pub(crate) fn typed(root: &Node) -> Result<model::File, Diagnostics> {
     serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
         let path = error.path().iter().fold(Vec::new(), |mut segments, segment| {
             use super::key_path::Segment as Ours;
@@ -171,25 +174,12 @@ fn typed(root: &Node) -> Result<model::File, Diagnostics> {
     })
 }
 
-fn collect<T>(into: &mut Vec<T>, problems: &mut Vec<Diagnostic>, result: Result<T, Vec<Diagnostic>>) {
-    match result {
-        Ok(value) => into.push(value),
-        Err(found) => problems.extend(found),
-    }
-}
-
 fn entry_of<'a>(root: &'a Node, project: &ProjectName) -> Option<&'a Entry> {
     root.get("projects")?.entry(project.as_str())
 }
 
-fn agents<'a>(root: &'a Node, home: Option<&'a Utf8Path>) -> Agents<'a> {
+fn named_agents<'a>(root: &'a Node, home: Option<&'a Utf8Path>) -> Agents<'a> {
     Agents { named: root.get("agents").and_then(Node::mapping), home }
-}
-
-/// Agents that name no plugin, whether or not anybody uses them.
-fn agent_problems(root: &Node) -> Vec<Diagnostic> {
-    let named = root.get("agents").and_then(Node::mapping);
-    named.into_iter().flatten().filter_map(|(_, entry)| configured(&slot_map(&entry.node)).err()).collect()
 }
 
 fn library(
@@ -197,7 +187,7 @@ fn library(
     position: usize,
     plugin: model::Plugin,
     home: Option<&Utf8Path>,
-) -> Result<PluginLibrary, Diagnostic> {
+) -> Result<PluginLibrary, Diagnostics> {
     let entry = match root.get("plugins").map(|plugins| &plugins.kind) {
         Some(Kind::Sequence(items)) => items.get(position).and_then(|item| item.get("path")),
         _ => None,

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::model::File;
 
@@ -50,7 +50,9 @@ fn without_null(schema: &mut Value) {
                     keywords.entry(keyword).or_insert(value);
                 }
             }
-            if keywords.get("default").is_some_and(Value::is_null) {
+            // The descriptions say what is the default.
+            let empty = [Value::Null, Value::Array(Vec::new()), Value::Object(Map::new())];
+            if keywords.get("default").is_some_and(|default| empty.contains(default)) {
                 keywords.remove("default");
             }
             keywords.values_mut().for_each(without_null);

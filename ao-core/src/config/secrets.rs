@@ -24,13 +24,6 @@ impl Secrets {
         self.0.dedup();
     }
 
-    /// All of both.
-    pub(crate) fn extend(&mut self, other: &Self) {
-        for value in &other.0 {
-            self.add(value);
-        }
-    }
-
     /// `text` with every secret in it replaced by `***`.
     #[must_use]
     pub fn mask(&self, text: &str) -> String {
@@ -61,6 +54,6 @@ mod tests {
             assert!(!masked.contains("hunter2") && !masked.contains("abcdefgh"), "{masked}");
         }
         assert_eq!(secrets.mask("at line 1"), "at line 1");
-        assert_eq!(format!("{secrets:?}").contains("hunter2"), false);
+        assert!(!format!("{secrets:?}").contains("hunter2"));
     }
 }

@@ -84,7 +84,7 @@ impl Wanted<'_> {
     }
 
     /// A slot that may stay empty.
-    pub(crate) fn optional(&self) -> Result<Option<SlotConfig>, Diagnostic> {
+    pub(crate) fn optional(&self) -> Result<Option<SlotConfig>, Diagnostics> {
         match self.merged() {
             Some(slot) if is_enabled(&slot) => configured(&slot).map(Some),
             _ => Ok(None),
@@ -92,7 +92,7 @@ impl Wanted<'_> {
     }
 
     /// A slot that a session cannot do without.
-    pub(crate) fn required(&self, built_in: &str) -> Result<SlotConfig, Diagnostic> {
+    pub(crate) fn required(&self, built_in: &str) -> Result<SlotConfig, Diagnostics> {
         let Some(slot) = self.merged() else {
             let path = self.project.node.path.join(self.slot);
             let settings = Node { place: self.project.key.clone(), path, kind: Kind::Mapping(Mapping::new()) };
@@ -104,17 +104,19 @@ impl Wanted<'_> {
     }
 
     /// The agent, by its name under `agents` or as a plugin; `None` where nobody named one.
-    pub(crate) fn agent(&self, agents: &Agents<'_>) -> Result<Option<SlotConfig>, Diagnostic> {
+    pub(crate) fn agent(&self, agents: &Agents<'_>) -> Result<Option<SlotConfig>, Diagnostics> {
         let Some(slot) = self.merged() else { return Ok(None) };
         self.refuse_switched_off(&slot)?;
         agents.resolve(&slot, self.project.node.get("agentConfig")).map(Some)
     }
 
-    fn refuse_switched_off(&self, slot: &Node) -> Result<(), Diagnostic> {
+    fn refuse_switched_off(&self, slot: &Node) -> Result<(), Diagnostics> {
         match slot.get("enabled") {
             Some(switch) if !is_enabled(slot) => {
                 let message = format!("a project cannot be without its {}", self.slot);
-                Err(Diagnostic::error(&switch.place, switch.path.clone(), message).help("name another plugin instead"))
+                Err(Diagnostic::error(&switch.place, switch.path.clone(), message)
+                    .help("name another plugin instead")
+                    .into())
             }
             _ => Ok(()),
         }
@@ -128,15 +130,29 @@ pub(crate) struct Agents<'a> {
 }
 
 impl Agents<'_> {
+    /// Each named agent by itself, whether or not a project uses it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Result<(PluginName, SlotConfig), Diagnostics>> {
+        let entries = self.named.into_iter().flatten();
+        let enabled = entries.filter(|(_, entry)| is_enabled(&entry.node));
+        enabled.map(|(name, entry)| {
+            let mut agent = configured(&slot_map(&entry.node))?;
+            resolve_argv(&mut agent.settings, Home(self.home))?;
+            let name: PluginName = name.parse().expect("the schema admits only names of plugins");
+            Ok((name.clone(), SlotConfig { instance: Some(name), ..agent }))
+        })
+    }
+
     /// The agent that a slot names, with the project's own settings on top.
-    pub(crate) fn resolve(&self, slot: &Node, project: Option<&Node>) -> Result<SlotConfig, Diagnostic> {
+    pub(crate) fn resolve(&self, slot: &Node, project: Option<&Node>) -> Result<SlotConfig, Diagnostics> {
         let mut chosen = configured(slot)?;
         if let Some(entry) = self.named.and_then(|named| named.get(chosen.plugin.as_str())) {
             let instance = slot_map(&entry.node);
             if !is_enabled(&instance) {
                 let message = format!("the agent `{}` is switched off", chosen.plugin);
                 let place = slot.get("plugin").map_or(&slot.place, |plugin| &plugin.place);
-                return Err(Diagnostic::error(place, slot.path.clone(), message).also("switched off here", &entry.key));
+                return Err(Diagnostic::error(place, slot.path.clone(), message)
+                    .also("switched off here", &entry.key)
+                    .into());
             }
             let base = configured(&instance)?;
             let settings = overlay(&base.settings, &chosen.settings);
@@ -151,13 +167,14 @@ impl Agents<'_> {
 }
 
 /// A slot in the long form that names its plugin, with its settings split off.
-pub(crate) fn configured(slot: &Node) -> Result<SlotConfig, Diagnostic> {
+pub(crate) fn configured(slot: &Node) -> Result<SlotConfig, Diagnostics> {
     let name = slot.get("plugin");
     let plugin = name.and_then(Node::text).and_then(|text| text.parse().ok());
     let Some(plugin) = plugin else {
         let (place, subject) = (first_key(slot), slot.path.subject());
         return Err(Diagnostic::error(place, slot.path.clone(), format!("{subject} has settings but names no plugin"))
-            .help("add `plugin: <name>` to it"));
+            .help("add `plugin: <name>` to it")
+            .into());
     };
     let mut settings = slot.clone();
     if let Kind::Mapping(entries) = &mut settings.kind {
@@ -182,7 +199,7 @@ fn first_key(slot: &Node) -> &Place {
 
 /// Makes the elements of `argv` that begin with `./` or `~/` absolute: an agent starts in its workspace, where neither
 /// would lead to what the author of the file meant.
-fn resolve_argv(settings: &mut Node, home: Home<'_>) -> Result<(), Diagnostic> {
+fn resolve_argv(settings: &mut Node, home: Home<'_>) -> Result<(), Diagnostics> {
     let Kind::Mapping(entries) = &mut settings.kind else { return Ok(()) };
     let Some(Kind::Sequence(argv)) = entries.get_mut("argv").map(|entry| &mut entry.node.kind) else { return Ok(()) };
     for element in argv {
@@ -190,7 +207,7 @@ fn resolve_argv(settings: &mut Node, home: Home<'_>) -> Result<(), Diagnostic> {
         if text.starts_with("./") || text.starts_with("~/") {
             let path = home.resolve(element.place.source().directory(), text).map_err(|problem| {
                 let message = format!("{} {problem}", element.path.subject());
-                Diagnostic::error(&element.place, element.path.clone(), message)
+                Diagnostics::from(Diagnostic::error(&element.place, element.path.clone(), message))
             })?;
             element.kind = Kind::String(path.into_string());
         }

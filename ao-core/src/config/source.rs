@@ -55,6 +55,21 @@ impl Place {
         Self { source: Arc::clone(source), start, end }
     }
 
+    /// The character at a line and a column, both counted from 1; the nearest there is.
+    pub(crate) fn at(source: &Arc<Source>, line: usize, column: usize) -> Self {
+        let mut rest = source.text.as_str();
+        for _ in 1..line {
+            match rest.split_once('\n') {
+                Some((_, after)) if !after.is_empty() => rest = after,
+                _ => break,
+            }
+        }
+        let line_end = rest.find('\n').unwrap_or(rest.len());
+        let into = rest[..line_end].char_indices().nth(column.saturating_sub(1)).map_or(line_end, |(index, _)| index);
+        let start = source.text.len() - rest.len() + into;
+        Self::new(source, start..start)
+    }
+
     /// The file that this is a part of.
     #[must_use]
     pub fn source(&self) -> &Source {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
+use serde_yaml::budget::BudgetBreach;
 use serde_yaml::{
     DuplicateKeyPolicy, Error as YamlError, MessageFormatter as _, Options, Spanned, UserMessageFormatter,
 };
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::key_path::KeyPath;
 use super::node::{Entry, Kind, Mapping, Node};
 use super::source::{Place, Source};
@@ -28,43 +29,50 @@ const MAX_NODES: usize = 50_000;
 /// # Errors
 ///
 /// One diagnostic: what is not well-formed cannot be looked at any further.
-pub fn parse(file: &Utf8Path, bytes: &[u8]) -> Result<Node, Diagnostic> {
-    if bytes.len() > MAX_BYTES {
-        let shown = Place::new(&Source::new(file, ""), 0..0);
-        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
-        return Err(Diagnostic::error(&shown, KeyPath::default(), message)
-            .help("is this the right file? a configuration is a few kilobytes"));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        let source = Source::new(file, valid);
-        let end = source.text().len();
-        Diagnostic::error(&Place::new(&source, end..end), KeyPath::default(), "the file is not UTF-8 from here on")
-            .help("save it as UTF-8")
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+pub(crate) fn parse(file: &Utf8Path, bytes: &[u8]) -> Result<Node, Diagnostics> {
+    let text = text_of(file, bytes)?;
     let source = Source::new(file, text);
-    let start = Place::new(&source, 0..0);
+    let refuse = |message, help| {
+        let start = Place::new(&source, 0..0);
+        Err(Diagnostic::error(&start, KeyPath::default(), message).help(help).into())
+    };
     if text.trim().is_empty() {
-        return Err(Diagnostic::error(&start, KeyPath::default(), "the file is empty")
-            .help("write at least `version: 1` and a project, or let `ao init` do it"));
+        return refuse("the file is empty", "write at least `version: 1` and a project, or let `ao init` do it");
     }
     let raw: Spanned<Raw> = serde_yaml::from_str_with_options(text, options())
         .map_err(|error| yaml_problem(&source, error.without_snippet()))?;
     let node = place(&source, KeyPath::default(), raw)?;
     match node.kind {
         Kind::Mapping(_) => Ok(node),
-        Kind::Null => Err(Diagnostic::error(&start, KeyPath::default(), "the file holds nothing but comments")
-            .help("write at least `version: 1` and a project")),
-        _ => Err(Diagnostic::error(&node.place, KeyPath::default(), "the file must hold keys with values")
-            .help("begin with `version: 1`")),
+        Kind::Null => refuse("the file holds nothing but comments", "write at least `version: 1` and a project"),
+        _ => refuse("the file must hold keys with values", "begin with `version: 1`"),
     }
+}
+
+/// The bytes as text, if they are text and not too many.
+fn text_of<'a>(file: &Utf8Path, bytes: &'a [u8]) -> Result<&'a str, Diagnostics> {
+    if bytes.len() > MAX_BYTES {
+        let nowhere = Place::new(&Source::new(file, ""), 0..0);
+        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
+        return Err(Diagnostic::error(&nowhere, KeyPath::default(), message)
+            .help("is this the right file? a configuration is a few kilobytes")
+            .into());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let source = Source::new(file, String::from_utf8_lossy(&bytes[..error.valid_up_to()]));
+        let end = source.text().len();
+        Diagnostic::error(&Place::new(&source, end..end), KeyPath::default(), "the file is not UTF-8 from here on")
+            .help("save it as UTF-8")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn options() -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,
+            // Beyond what the scanner looks ahead, so that the depth is what is complained about.
+            flow_nesting_limit: 4_096,
             max_nodes: MAX_NODES,
             max_events: 4 * MAX_NODES,
             max_documents: 2,
@@ -89,12 +97,12 @@ enum Raw {
 }
 
 /// Moves a value into the tree, giving each part the file that it stands in.
-fn place(source: &Arc<Source>, path: KeyPath, raw: Spanned<Raw>) -> Result<Node, Diagnostic> {
+fn place(source: &Arc<Source>, path: KeyPath, raw: Spanned<Raw>) -> Result<Node, Diagnostics> {
     let place_here = location(source, raw.defined);
     let kind = match raw.value {
         Raw::Scalar(Kind::Number(number)) if number.is_f64() && looks_whole(place_here.text()) => {
             let message = format!("the number `{}` cannot be kept as it is written", place_here.text());
-            return Err(Diagnostic::error(&place_here, path, message).help("put it in quotes"));
+            return Err(Diagnostic::error(&place_here, path, message).help("put it in quotes").into());
         }
         Raw::Scalar(kind) => kind,
         Raw::Sequence(items) => {
@@ -104,9 +112,9 @@ fn place(source: &Arc<Source>, path: KeyPath, raw: Spanned<Raw>) -> Result<Node,
         Raw::Mapping(entries) => {
             let entries = entries.into_iter().map(|(key, value)| {
                 let node = place(source, path.join(key.value.as_str()), value)?;
-                Ok((key.value, Entry { key: location(source, key.defined), node }))
+                Ok::<_, Diagnostics>((key.value, Entry { key: location(source, key.defined), node }))
             });
-            Kind::Mapping(entries.collect::<Result<Mapping, _>>()?)
+            Kind::Mapping(entries.collect::<Result<Mapping, Diagnostics>>()?)
         }
     };
     Ok(Node { place: place_here, path, kind })
@@ -121,9 +129,13 @@ fn looks_whole(text: &str) -> bool {
 
 /// The reader's position as a place. An alias is shown where its anchor is: that is the text to correct.
 fn location(source: &Arc<Source>, location: serde_yaml::Location) -> Place {
-    let bytes = |offset: Option<u64>| offset.and_then(|offset| usize::try_from(offset).ok()).unwrap_or(0);
-    let start = bytes(location.span().byte_offset());
-    let place = Place::new(source, start..start + bytes(location.span().byte_len()));
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let span = location.span();
+    let Some(start) = span.byte_offset().map(number) else {
+        // The scanner counts lines and columns only.
+        return Place::at(source, number(location.line()), number(location.column()));
+    };
+    let place = Place::new(source, start..start + span.byte_len().map_or(0, number));
     // The span of a block scalar reaches over the line breaks after it.
     let shown = place.text().trim_end().len();
     Place::new(source, start..start + shown)
@@ -140,14 +152,19 @@ fn yaml_problem(source: &Arc<Source>, error: &YamlError) -> Diagnostic {
         YamlError::MultipleDocuments { .. } => {
             ("the file holds more than one YAML document".to_owned(), Some("remove the `---` and what follows it"))
         }
-        YamlError::Budget { .. }
-        | YamlError::AliasReplayLimitExceeded { .. }
+        YamlError::AliasReplayLimitExceeded { .. }
         | YamlError::AliasExpansionLimitExceeded { .. }
         | YamlError::AliasReplayStackDepthExceeded { .. }
         | YamlError::AliasReplayCounterOverflow { .. } => (
-            format!("the file is too large or too deep when its aliases are followed ({})", plain(error)),
-            Some("a configuration needs few aliases and a few levels"),
+            "the aliases in the file make it too large".to_owned(),
+            Some("write out what they stand for, where it is needed"),
         ),
+        YamlError::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            ("lists and maps are nested too deep".to_owned(), Some("a configuration needs few levels"))
+        }
+        YamlError::Budget { .. } => {
+            (format!("the file holds too much ({})", plain(error)), Some("is this the right file?"))
+        }
         YamlError::UnsupportedTag { tag, .. } => (format!("the YAML tag `{tag}` is not supported"), None),
         _ => (format!("not valid YAML: {}", plain(error)), None),
     };

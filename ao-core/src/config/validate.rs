@@ -51,6 +51,9 @@ pub fn validate_plugin_block(settings: &Node, schema: &Value) -> Result<(), Diag
     check(settings, schema, &validator, Owner::Plugin).into_iter().collect::<Diagnostics>().or(())
 }
 
+/// How many violations are looked at. Whoever has more than this does not want to read them all.
+const MOST: usize = 200;
+
 /// Whose schema a tree is checked against.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
@@ -61,21 +64,30 @@ enum Owner {
 fn check(root: &Node, schema: &Value, validator: &Validator, owner: Owner) -> Vec<Diagnostic> {
     let instance = root.to_json();
     let mut found = Vec::new();
-    for error in validator.iter_errors(&instance) {
+    for error in validator.iter_errors(&instance).take(MOST) {
         each_cause(&error, schema, &mut |cause| {
             let violation = Violation::new(root, schema, cause);
             if owner == Owner::Configuration || !violation.awaits_expansion() {
                 found.extend(violation.diagnostics().into_iter().map(|mut problem| {
                     problem.rule = (owner == Owner::Plugin).then(|| cause.schema_path().to_string());
-                    (cause.kind().keyword() == "format", problem)
+                    (is_vague(cause.kind()), problem)
                 }));
             }
         });
     }
-    // A text that breaks its format breaks the pattern beside it too; the format says it better.
-    let better: Vec<_> = found.iter().filter(|(format, _)| *format).map(|(_, problem)| problem.place.clone()).collect();
-    found.retain(|(format, problem)| *format || !better.contains(&problem.place));
+    let precise: Vec<_> =
+        found.iter().filter(|(vague, _)| !vague).map(|(_, problem)| problem.key_path.clone()).collect();
+    found.retain(|(vague, problem)| !vague || !precise.contains(&problem.key_path));
     found.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// Whether a broken rule says little about what is wrong. It is left out where another one says it better: a text that
+/// breaks its format breaks the pattern beside it too.
+fn is_vague(rule: &Rule) -> bool {
+    matches!(
+        rule,
+        Rule::AnyOf { .. } | Rule::OneOfNotValid { .. } | Rule::OneOfMultipleValid { .. } | Rule::Pattern { .. }
+    )
 }
 
 /// Calls `report` with the violations that are worth telling.
@@ -90,7 +102,9 @@ fn each_cause(error: &ValidationError<'_>, schema: &Value, report: &mut dyn FnMu
     let mut meant = context.iter().filter(|branch| !branch.iter().any(wrong_type));
     match (meant.next(), meant.next()) {
         (Some(branch), None) if error_message(schema, error).is_none() => {
-            branch.iter().for_each(|inner| each_cause(inner, schema, report));
+            for inner in branch {
+                each_cause(inner, schema, report);
+            }
         }
         _ => report(error),
     }
@@ -135,7 +149,7 @@ impl<'a> Violation<'a> {
     fn diagnostics(&self) -> Vec<Diagnostic> {
         match self.error.kind() {
             Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
-                unexpected.iter().map(|key| self.unknown_key(key)).collect()
+                unexpected.iter().take(MOST).map(|key| self.unknown_key(key)).collect()
             }
             Rule::PropertyNames { error } => vec![self.bad_key(error)],
             Rule::Required { property } => vec![self.missing_key(property.as_str().unwrap_or_default())],
@@ -170,14 +184,11 @@ impl<'a> Violation<'a> {
     }
 
     fn missing_key(&self, key: &str) -> Diagnostic {
-        let message = match self.node.path.is_empty() {
-            true => format!("the key `{key}` is missing"),
-            false => format!("the key `{key}` is missing in {}", self.node.path.subject()),
-        };
+        let message = format!("the key `{key}` is missing in {}", self.node.path.subject());
         let problem = Diagnostic::error(self.named_by, self.node.path.clone(), message);
         let described = || {
             let rule = parent(self.schema, self.error)?.get("properties")?.get(key)?;
-            Some(rule.get("description")?.as_str()?.lines().next()?.to_owned())
+            Some(rule.get("description")?.as_str()?.split("\n\n").next()?.replace('\n', " "))
         };
         match parent(self.schema, self.error).and_then(|parent| parent.pointer(&format!("/properties/{key}/const"))) {
             Some(only) => problem.help(format!("write `{key}: {only}`")),
@@ -205,7 +216,7 @@ impl<'a> Violation<'a> {
         if text.is_some_and(|text| later::is_later_value(&self.node.path, text)) {
             return (format!("cannot be `{}`: not supported yet", text.unwrap_or_default()), None);
         }
-        if let Some(words) = error_message(self.schema, self.error) {
+        if let (true, Some(words)) = (is_vague(self.error.kind()), error_message(self.schema, self.error)) {
             return ("is not written as it should be".to_owned(), Some(words.to_owned()));
         }
         match self.error.kind() {
@@ -220,11 +231,17 @@ impl<'a> Violation<'a> {
             }
             Rule::Enum { options } => {
                 let options: Vec<_> = options.as_array().into_iter().flatten().map(scalar_text).collect();
-                let meant = text.and_then(|text| closest(text, options.iter().map(String::as_str)));
-                let help = meant.map(|meant| format!("did you mean `{meant}`?"));
-                (format!("must be one of {}", list(options.iter().map(String::as_str))), help)
+                let names = || options.iter().map(String::as_str);
+                (format!("must be one of {}", list(names())), suggestion(text, names()))
             }
-            Rule::Constant { expected_value } => (format!("must be `{}`", scalar_text(expected_value)), None),
+            Rule::Constant { expected_value } => {
+                let only = scalar_text(expected_value);
+                let help = match text {
+                    Some(text) if text == only => Some("write it without quotes".to_owned()),
+                    _ => suggestion(text, [only.as_str()]),
+                };
+                (format!("must be `{only}`"), help)
+            }
             Rule::Format { format } => (format_problem(format, text.unwrap_or_default()), None),
             Rule::MinItems { limit: 1 } | Rule::MinLength { limit: 1 } | Rule::MinProperties { limit: 1 } => {
                 ("must not be empty".to_owned(), None)
@@ -239,6 +256,10 @@ fn format_problem(format: &str, text: &str) -> String {
     let check = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, check)| check);
     let problem = check.and_then(|check| check(text).err());
     problem.unwrap_or_else(|| format!("is not a valid `{format}`"))
+}
+
+fn suggestion<'a>(text: Option<&str>, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    Some(format!("did you mean `{}`?", closest(text?, known)?))
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {

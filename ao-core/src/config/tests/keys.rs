@@ -1,0 +1,271 @@
+//! Keys and values that may not stand where they stand: every one is told, with what to write instead.
+
+use insta::assert_snapshot;
+
+use super::{complaint, config, document, places, with_project};
+
+#[test]
+fn every_problem_of_a_file_is_told_at_once() {
+    assert_snapshot!(complaint(
+        "\
+version: 2
+project: {}
+agents:
+  fixer: { plugin: command, argv: [x] }
+  -bad: command
+projects:
+  app:
+    paht: .
+    defaultBranch: -x
+    symlinks: [/etc/passwd, ok, ../x]
+    fetch: yes
+    tracker:
+  ../x:
+    path: .
+"
+    ), @r#"
+    error: `version` must be `1`
+     --> /r/agent-orchestrator.yaml:1:10 (version)
+      |
+    1 | version: 2
+      |          ^
+
+    error: unknown key `project`
+     --> /r/agent-orchestrator.yaml:2:1 (project)
+      |
+    2 | project: {}
+      | ^^^^^^^
+      = help: did you mean `projects`?
+
+    error: the key `-bad` must start with an ASCII letter or digit
+     --> /r/agent-orchestrator.yaml:5:3 (agents.-bad)
+      |
+    5 |   -bad: command
+      |   ^^^^
+
+    error: unknown key `paht`
+     --> /r/agent-orchestrator.yaml:8:5 (projects.app.paht)
+      |
+    8 |     paht: .
+      |     ^^^^
+      = help: did you mean `path`?
+
+    error: `defaultBranch` must not start with `-`
+     --> /r/agent-orchestrator.yaml:9:20 (projects.app.defaultBranch)
+      |
+    9 |     defaultBranch: -x
+      |                    ^^
+
+    error: item 1 of `symlinks` must be relative to the repository, not absolute
+      --> /r/agent-orchestrator.yaml:10:16 (projects.app.symlinks[0])
+       |
+    10 |     symlinks: [/etc/passwd, ok, ../x]
+       |                ^^^^^^^^^^^
+
+    error: item 3 of `symlinks` must not leave the repository with `..`
+      --> /r/agent-orchestrator.yaml:10:33 (projects.app.symlinks[2])
+       |
+    10 |     symlinks: [/etc/passwd, ok, ../x]
+       |                                 ^^^^
+
+    error: `fetch` must be `true` or `false`, not text
+      --> /r/agent-orchestrator.yaml:11:12 (projects.app.fetch)
+       |
+    11 |     fetch: yes
+       |            ^^^
+
+    error: `tracker` has no value
+      --> /r/agent-orchestrator.yaml:12:5 (projects.app.tracker)
+       |
+    12 |     tracker:
+       |     ^^^^^^^
+      = help: write a value, or remove the key
+
+    error: the key `../x` must start with an ASCII letter or digit
+      --> /r/agent-orchestrator.yaml:13:3 (projects["../x"])
+       |
+    13 |   ../x:
+       |   ^^^^
+    "#);
+}
+
+#[test]
+fn a_typo_in_a_key_gets_a_suggestion() {
+    assert_snapshot!(complaint(&with_project("defautBranch: main\nsession_prefix: a\nfoo: 1")), @r#"
+    error: unknown key `defautBranch`
+     --> /r/agent-orchestrator.yaml:5:5 (projects.app.defautBranch)
+      |
+    5 |     defautBranch: main
+      |     ^^^^^^^^^^^^
+      = help: did you mean `defaultBranch`?
+
+    error: unknown key `session_prefix`
+     --> /r/agent-orchestrator.yaml:6:5 (projects.app.session_prefix)
+      |
+    6 |     session_prefix: a
+      |     ^^^^^^^^^^^^^^
+      = help: did you mean `sessionPrefix`?
+
+    error: unknown key `foo`
+     --> /r/agent-orchestrator.yaml:7:5 (projects.app.foo)
+      |
+    7 |     foo: 1
+      |     ^^^
+      = help: the keys here are `agent`, `agentConfig`, `defaultBranch`, `fetch`, `path`, `postCreate`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+    "#);
+}
+
+#[test]
+fn keys_of_later_versions_are_named_as_such() {
+    assert_snapshot!(complaint("version: 1\nnotifiers: { team: slack }\nport: 3000\n"), @r#"
+    error: `notifiers` is not supported yet
+     --> /r/agent-orchestrator.yaml:2:1 (notifiers)
+      |
+    2 | notifiers: { team: slack }
+      | ^^^^^^^^^
+      = help: remove it for now
+
+    error: `port` is not supported yet
+     --> /r/agent-orchestrator.yaml:3:1 (port)
+      |
+    3 | port: 3000
+      | ^^^^
+      = help: remove it for now
+    "#);
+    let later = "\
+version: 1
+port: 1
+notifiers: {}
+notificationRouting: {}
+reactions: {}
+lifecycle: {}
+power: {}
+dashboard: {}
+readyThresholdMs: 1
+terminalPort: 1
+directTerminalPort: 1
+defaults: { notifiers: [], orchestrator: {}, worker: {} }
+plugins: [{ path: a.so, isolation: process, package: x, source: npm, name: x, version: '1' }]
+projects:
+  app:
+    path: .
+    name: App
+    orchestrator: {}
+    worker: {}
+    reactions: {}
+    agentRules: x
+    agentRulesFile: x
+    orchestratorRules: x
+    orchestratorSessionStrategy: reuse
+    opencodeIssueSessionStrategy: reuse
+";
+    let problems = document(later).expect_err("nothing of this is supported");
+    assert_eq!(problems.len(), 27, "{}", problems.render());
+    for problem in problems.iter() {
+        assert!(problem.message.contains("not supported yet"), "{problem}");
+    }
+}
+
+#[test]
+fn hostile_names_are_refused_where_they_stand() {
+    let long = "a".repeat(300);
+    for name in ["../x", "''", "-flag", "__proto__", "a b", "é", long.as_str()] {
+        let problems = document(&format!("version: 1\nprojects:\n  {name}: {{ path: . }}\n")).expect_err(name);
+        assert_eq!(problems.len(), 1, "{}", problems.render());
+        assert_eq!((problems[0].place.line(), problems[0].place.column()), (3, 3), "{name}");
+        let problems = document(&with_project(&format!("sessionPrefix: {name}"))).expect_err(name);
+        assert_eq!(places(&problems), ["5:20 projects.app.sessionPrefix"], "{name}");
+    }
+}
+
+#[test]
+fn wrong_types_and_values_are_told_in_words() {
+    for (line, words) in [
+        ("path: [a]", "`path` must be text, not a list"),
+        ("path: ''", "`path` is empty"),
+        ("path: ~root/x", "another user's home"),
+        ("repo: acme", "`repo` is not a repository name"),
+        ("repo: https://github.com/acme/app.git", "without a host"),
+        ("defaultBranch: 'a b'", "`defaultBranch` holds a character that git refuses"),
+        ("defaultBranch: 1.0", "put it in quotes"),
+        ("fetch: 'true'", "`fetch` must be `true` or `false`, not text"),
+        ("symlinks: .env", "`symlinks` must be a list, not text"),
+        ("symlinks: [~/x]", "item 1 of `symlinks` must be relative"),
+        ("symlinks:", "`symlinks` has no value"),
+        ("agentConfig: x", "`agentConfig` must be a map of keys, not text"),
+        ("runtime: [tmux]", "`runtime` must be text or a map of keys, not a list"),
+        ("runtime: 'a b'", "`runtime` may hold only"),
+        ("runtime: { plugin: 3 }", "`plugin` must be text, not a number"),
+        ("tracker: { plugin: x, enabled: maybe }", "`enabled` must be `true` or `false`"),
+        ("postCreate: npm ci", "`postCreate` must be a list, not text"),
+        ("postCreate: [npm ci]", "item 1 of `postCreate`"),
+        ("postCreate: [[]]", "item 1 of `postCreate` must not be empty"),
+        ("postCreate: [[sleep, 5]]", "item 2 of item 1 of `postCreate` must be text, not a number"),
+        ("postCreate: [{}]", "either `run` or `sh`"),
+        ("postCreate: [{ timeout: 5m }]", "either `run` or `sh`"),
+        ("postCreate: [{ sh: a, run: [b] }]", "either `run` or `sh`"),
+        ("postCreate: [{ shell: a }]", "unknown key `shell`"),
+        ("postCreate: [{ sh: '' }]", "`sh` must not be empty"),
+        ("postCreate: [{ sh: a, timeout: 5 }]", "`timeout` must be text, not a number"),
+        ("postCreate: [{ sh: a, timeout: '5' }]", "`timeout` is a number without a unit"),
+        ("postCreate: [{ sh: a, timeout: 5 minutes }]", "`timeout` is not a duration"),
+    ] {
+        let problems = config(&with_project(line)).expect_err(line);
+        let text = problems.render();
+        assert!(text.contains(words), "{line}: {text}");
+        assert!(problems[0].place.line() == 5, "{line}: {text}");
+    }
+}
+
+#[test]
+fn plugins_are_paths_with_known_keys() {
+    for (plugin, words) in [
+        ("{}", "the key `path` is missing in item 1 of `plugins`"),
+        ("a.so", "item 1 of `plugins` must be a map of keys, not text"),
+        ("{ path: a, sha256: abc }", "64 hexadecimal digits"),
+        ("{ path: a, isolation: container }", "`isolation` must be `in-process`"),
+        ("{ path: a, isolation: in_process }", "did you mean `in-process`?"),
+        ("{ path: a, deadlines: { get: 1s } }", "the key `get` is not a slot and a method"),
+        ("{ path: a, deadlines: { traker.get: 1s } }", "the key `traker.get` names no slot"),
+        ("{ path: a, deadlines: { tracker.get: 1 } }", "must be text"),
+        ("{ path: a, deadlines: { tracker.get: 1x } }", "is not a duration"),
+        ("{ path: a, overide: true }", "did you mean `override`?"),
+    ] {
+        let text = complaint(&format!("version: 1\nplugins:\n  - {plugin}\n"));
+        assert!(text.contains(words), "{plugin}: {text}");
+    }
+}
+
+#[test]
+fn the_version_is_required_and_is_one() {
+    assert_snapshot!(complaint("projects: {}\n"), @r#"
+    error: the key `version` is missing in the file
+     --> /r/agent-orchestrator.yaml:1:1
+      |
+    1 | projects: {}
+      | ^^^^^^^^
+      = help: write `version: 1`
+    "#);
+    assert_snapshot!(complaint("version: '1'\n"), @r#"
+    error: `version` must be `1`
+     --> /r/agent-orchestrator.yaml:1:10 (version)
+      |
+    1 | version: '1'
+      |          ^^^
+      = help: write it without quotes
+    "#);
+}
+
+#[test]
+fn one_line_tells_it_too() {
+    let problems = document(&with_project("fetch: 3")).expect_err("a number");
+    assert_snapshot!(problems.to_string(), @"/r/agent-orchestrator.yaml:5:12: `fetch` must be `true` or `false`, not a number (at projects.app.fetch)");
+}
+
+#[test]
+fn thousands_of_problems_are_cut_short() {
+    let many = (0..20_000).map(|number| format!("key{number}: 1\n")).collect::<Vec<_>>().concat();
+    let text = complaint(&format!("version: 1\n{many}"));
+    assert_eq!(text.matches("unknown key").count(), 100);
+    assert!(text.ends_with("correct these first\n"), "{text}");
+}

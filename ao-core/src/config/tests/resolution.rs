@@ -1,0 +1,214 @@
+//! What a project becomes once everything it leaves unsaid is filled in.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+
+use super::super::{Choice, PostCreateCommand};
+use super::{app, complaint, config, json, with_project};
+use crate::Code;
+use crate::model::PluginName;
+
+#[test]
+fn a_minimal_project_gets_every_default() {
+    let project = app(&with_project(""));
+    assert_eq!(project.path, "/r");
+    assert_eq!(project.default_branch.as_str(), "main");
+    assert_eq!(project.session_prefix.as_str(), "r");
+    assert_eq!((project.runtime.plugin.as_str(), project.runtime.choice), ("tmux", Choice::BuiltIn));
+    assert_eq!((project.workspace.plugin.as_str(), project.workspace.choice), ("worktree", Choice::BuiltIn));
+    assert_eq!((project.agent, project.tracker, project.scm, project.fetch), (None, None, None, false));
+    assert!(project.post_create.is_empty() && project.symlinks.is_empty() && project.repo.is_none());
+    assert_eq!(app(&with_project("runtime: tmux")).runtime.choice, Choice::Configured);
+}
+
+/// Each accepted key, set to something that is not its default, changes what comes out.
+#[test]
+fn every_accepted_key_changes_the_outcome() {
+    let plain = config(&with_project("")).expect("plain");
+    let properties = super::super::schema()["properties"]["projects"]["additionalProperties"]["properties"].clone();
+    let project_keys = [
+        ("repo", "repo: acme/app"),
+        ("defaultBranch", "defaultBranch: trunk"),
+        ("sessionPrefix", "sessionPrefix: zz"),
+        ("runtime", "runtime: { plugin: tmux, historyLimit: 1 }"),
+        ("agent", "agent: codex"),
+        ("agentConfig", "agent: codex\nagentConfig: { model: x }"),
+        ("workspace", "workspace: clone"),
+        ("tracker", "tracker: github"),
+        ("scm", "scm: github"),
+        ("symlinks", "symlinks: [.env]"),
+        ("postCreate", "postCreate: [[npm, ci]]"),
+        ("fetch", "fetch: true"),
+    ];
+    let known: Vec<_> = properties.as_object().expect("keys").keys().filter(|key| *key != "path").collect();
+    let tested: Vec<_> = project_keys.iter().map(|(key, _)| key).collect();
+    assert!(known.len() == tested.len() && known.iter().all(|key| tested.contains(&&key.as_str())), "{known:?}");
+    for (key, lines) in project_keys {
+        assert_ne!(app(&with_project(lines)), app(&with_project("")), "{key}");
+    }
+    assert_ne!(
+        app(&with_project("agent: codex\nagentConfig: { model: x }")).agent,
+        app(&with_project("agent: codex")).agent
+    );
+    assert_ne!(app("version: 1\nprojects: { app: { path: ./b } }\n").path, app(&with_project("")).path);
+    for defaults in ["runtime: process", "agent: codex", "workspace: clone", "tracker: github", "scm: github"] {
+        let text = format!("{}defaults: {{ {defaults} }}\n", with_project(""));
+        assert_ne!(app(&text), app(&with_project("")), "{defaults}");
+    }
+    let base = "path: a.so";
+    let plugins = |keys: &str| config(&format!("version: 1\nplugins: [{{ {base}{keys} }}]\n")).expect(keys);
+    let digest = format!(", sha256: \"{}\"", "ab".repeat(32));
+    for keys in [", enabled: false", ", override: true", ", deadlines: { tracker.get: 9s }", digest.as_str()] {
+        assert_ne!(plugins(keys).plugins()[0], plugins("").plugins()[0], "{keys}");
+    }
+    assert_eq!(plugins(", isolation: in-process").plugins()[0].isolation, super::super::Isolation::InProcess);
+    assert_eq!(plain.plugins().len(), 0);
+    let named = config("version: 1\nagents: { fixer: command }\n").expect("agents");
+    assert_eq!(named.agents().keys().map(PluginName::as_str).collect::<Vec<_>>(), ["fixer"]);
+    config("$schema: https://example.org/x.json\nversion: 1\n").expect("`$schema` is accepted");
+}
+
+#[test]
+fn a_slot_is_a_name_or_a_map() {
+    let short = app(&with_project("tracker: acme")).tracker.expect("a tracker");
+    assert_eq!((short.plugin.as_str(), short.to_json()), ("acme", json("{}")));
+    let long = app(&with_project("tracker: { plugin: acme, teamId: X, enabled: true }")).tracker.expect("a tracker");
+    assert_eq!((long.plugin.as_str(), long.to_json()), ("acme", json(r#"{"teamId": "X"}"#)));
+    assert_eq!(app(&with_project("tracker: { plugin: acme, enabled: false }")).tracker, None);
+    let off = format!("{}defaults: {{ tracker: acme }}\n", with_project("tracker: { enabled: false }"));
+    assert_eq!(app(&off).tracker, None);
+}
+
+#[test]
+fn an_agent_is_a_named_one_or_a_plugin() {
+    let text = |agent: &str| {
+        format!(
+            "version: 1\nagents:\n  fixer: {{ plugin: command, argv: [./fix.py, ~/x, --file, a/./b], env: {{ A: '1' }} }}\n\
+             projects:\n  app:\n    path: sub\n{agent}"
+        )
+    };
+    let named = app(&text("    agent: fixer\n    agentConfig: { env: { B: '2' }, model: m }\n")).agent.expect("agent");
+    assert_eq!((named.plugin.as_str(), named.instance.as_ref().map(PluginName::as_str)), ("command", Some("fixer")));
+    assert_eq!(
+        named.to_json(),
+        json(r#"{"argv": ["/r/fix.py", "/home/u/x", "--file", "a/./b"], "env": {"A": "1", "B": "2"}, "model": "m"}"#)
+    );
+    let plugin = app(&text("    agent: codex\n")).agent.expect("agent");
+    assert_eq!((plugin.plugin.as_str(), plugin.instance), ("codex", None));
+    let inline = app(&text("    agent: { plugin: fixer, model: m }\n")).agent.expect("agent");
+    assert_eq!((inline.plugin.as_str(), &inline.to_json()["model"]), ("command", &json("\"m\"")));
+    assert_eq!(app(&text("    agentConfig: { model: m }\n")).agent, None);
+}
+
+#[test]
+fn an_agent_can_be_asked_for() {
+    let text = "version: 1\nagents: { fixer: { plugin: command, a: 1 }, off: { plugin: x, enabled: false } }\n\
+                projects: { app: { path: ., agentConfig: { b: 2 } } }\n";
+    let config = config(text).expect("right");
+    let app = "app".parse().expect("name");
+    let none = config.agent(&app, None).expect_err("no agent is set");
+    assert_snapshot!(none.to_string(), @"no agent is set for the project `app`; write `agent: <name>` under `defaults` or under `projects.app`, where <name> is a key of `agents` or an agent plugin");
+    let fixer = config.agent(&app, Some(&"fixer".parse().expect("name"))).expect("fixer");
+    assert_eq!(fixer.to_json(), json(r#"{"a": 1, "b": 2}"#));
+    assert!(config.agent(&app, Some(&"off".parse().expect("name"))).is_err());
+    let missing = config.project(&"apo".parse().expect("name")).expect_err("no such project");
+    assert_eq!(
+        (missing.code, missing.message.as_str()),
+        (Code::NOT_FOUND, "no project is named `apo`; did you mean `app`?")
+    );
+}
+
+#[test]
+fn relative_paths_in_argv_start_at_the_file_that_wrote_them() {
+    let below = super::global("version: 1\nagents: { fixer: { plugin: command, argv: [./mine.py] } }\n");
+    let above = super::document("version: 1\nprojects: { app: { path: ., agent: fixer } }\n").expect("right");
+    let config = super::super::Config::layered([below, above], Some(super::home())).expect("right");
+    let agent = config.agent(&"app".parse().expect("name"), None).expect("agent");
+    assert_eq!(agent.to_json(), json(r#"{"argv": ["/home/u/.config/agent-orchestrator/mine.py"]}"#));
+}
+
+#[test]
+fn post_create_steps_have_a_time_limit() {
+    let steps = app(&with_project(
+        "postCreate:\n  - [npm, ci]\n  - { run: [make, deps], timeout: 5m }\n  - { sh: \"a && b\" }\n",
+    ))
+    .post_create;
+    assert_eq!(steps[0].command, PostCreateCommand::Run(vec!["npm".to_owned(), "ci".to_owned()]));
+    assert_eq!(steps[0].timeout.get(), Duration::from_mins(10));
+    assert_eq!(steps[1].timeout.get(), Duration::from_mins(5));
+    assert_eq!(steps[2].command, PostCreateCommand::Shell("a && b".to_owned()));
+}
+
+#[test]
+fn two_projects_never_share_a_prefix() {
+    assert_snapshot!(complaint(
+        "version: 1\nprojects:\n  one:\n    path: ./agent-orchestrator\n  two:\n    path: ./another-one\n"
+    ), @r#"
+    error: the projects `one` and `two` have the same session prefix `ao`
+     --> /r/agent-orchestrator.yaml:5:3 (projects.two)
+      |
+    5 |   two:
+      |   ^^^
+     --> /r/agent-orchestrator.yaml:3:3 (the other one)
+      |
+    3 |   one:
+      |   ^^^
+      = help: set `sessionPrefix: two` in `two`
+    "#);
+    assert_snapshot!(complaint(
+        "version: 1\nprojects:\n  one: { path: a, sessionPrefix: x }\n  two: { path: b, sessionPrefix: X }\n  \
+         three: { path: x }\n"
+    ), @r#"
+    error: the projects `one` and `two` have the same session prefix `X`
+     --> /r/agent-orchestrator.yaml:4:34 (projects.two.sessionPrefix)
+      |
+    4 |   two: { path: b, sessionPrefix: X }
+      |                                  ^
+     --> /r/agent-orchestrator.yaml:3:34 (the other one)
+      |
+    3 |   one: { path: a, sessionPrefix: x }
+      |                                  ^
+      = help: set `sessionPrefix: two` in `two`
+
+    error: the projects `one` and `three` have the same session prefix `x`
+     --> /r/agent-orchestrator.yaml:5:3 (projects.three)
+      |
+    5 |   three: { path: x }
+      |   ^^^^^
+     --> /r/agent-orchestrator.yaml:3:34 (the other one)
+      |
+    3 |   one: { path: a, sessionPrefix: x }
+      |                                  ^
+      = help: set `sessionPrefix: three` in `three`
+    "#);
+}
+
+#[test]
+fn slots_that_cannot_be_used_are_told() {
+    for (lines, words) in [
+        ("runtime: { historyLimit: 1 }", "`runtime` has settings but names no plugin"),
+        ("runtime: { plugin: tmux, enabled: false }", "a project cannot be without its runtime"),
+        ("workspace: { enabled: false }", "a project cannot be without its workspace"),
+        ("agent: { plugin: x, enabled: false }", "a project cannot be without its agent"),
+        ("tracker: { url: x }", "`tracker` has settings but names no plugin"),
+    ] {
+        let text = complaint(&with_project(lines));
+        assert!(text.contains(words), "{lines}: {text}");
+    }
+    let text = complaint("version: 1\nagents: { fixer: { argv: [x] } }\n");
+    assert!(text.contains("`fixer` has settings but names no plugin"), "{text}");
+    assert_snapshot!(complaint(
+        "version: 1\nagents:\n  fixer: { plugin: command, enabled: false }\nprojects:\n  app: { path: ., agent: fixer }\n"
+    ), @r#"
+    error: the agent `fixer` is switched off
+     --> /r/agent-orchestrator.yaml:5:26 (projects.app.agent)
+      |
+    5 |   app: { path: ., agent: fixer }
+      |                          ^^^^^
+     --> /r/agent-orchestrator.yaml:3:3 (switched off here)
+      |
+    3 |   fixer: { plugin: command, enabled: false }
+      |   ^^^^^
+    "#);
+}
