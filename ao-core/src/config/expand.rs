@@ -36,7 +36,7 @@ pub struct Expanded {
 /// # Errors
 ///
 /// A diagnostic for each reference that has no value. None of them contains a value.
-pub fn expand(settings: &Node, lookup: &Lookup<'_>) -> Result<Expanded, Diagnostics> {
+pub(crate) fn expand(settings: &Node, lookup: &Lookup<'_>) -> Result<Expanded, Diagnostics> {
     let mut secrets = Secrets::default();
     let mut problems = Vec::new();
     let settings = walk(settings, lookup, &mut secrets, &mut problems);

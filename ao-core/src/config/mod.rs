@@ -31,10 +31,11 @@ mod source;
 mod suggest;
 mod tree;
 mod validate;
+mod violation;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;
-pub use expand::{Expanded, Lookup, expand};
+pub use expand::{Expanded, Lookup};
 pub use key_path::{KeyPath, Segment};
 pub use model::Isolation;
 pub use node::{Entry, Kind, Mapping, Node};

@@ -10,7 +10,7 @@ use super::merge::{overlay, overlay_slot, slot_map};
 use super::node::{Entry, Kind, Mapping, Node};
 use super::paths::Home;
 use super::source::Place;
-use super::validate::validate_plugin_block;
+use super::validate::{validate_expanded_block, validate_plugin_block};
 use crate::model::PluginName;
 
 /// How a slot came to its plugin.
@@ -53,13 +53,15 @@ impl SlotConfig {
 
     /// Expands the references in the settings and checks the outcome against the schema. Only for trusted files.
     ///
+    /// `${NAME}` anywhere in a text is a variable, and a text that begins with `file:` is the content of a file.
+    ///
     /// # Errors
     ///
     /// Every reference without a value, or every violation; secrets are masked.
     pub fn expand(&self, lookup: &Lookup<'_>, schema: &Value) -> Result<Expanded, Diagnostics> {
         let expanded = expand(&self.settings, lookup)?;
         let masked = |problems: Diagnostics| problems.into_iter().map(|problem| problem.masked(&expanded.secrets));
-        validate_plugin_block(&expanded.settings, schema)
+        validate_expanded_block(&expanded.settings, schema)
             .map_err(|problems| masked(problems).collect::<Diagnostics>())?;
         Ok(expanded)
     }

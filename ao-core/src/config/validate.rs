@@ -2,20 +2,15 @@
 
 use std::sync::LazyLock;
 
-use jsonschema::error::{TypeKind, ValidationErrorKind as Rule};
-use jsonschema::paths::LocationSegment;
+use jsonschema::error::ValidationErrorKind as Rule;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::expand::holds_reference;
-use super::key_path::Segment;
-use super::later;
-use super::node::{Kind, Node};
+use super::node::Node;
 use super::scalars::FORMATS;
 use super::schema::SCHEMA;
-use super::source::Place;
-use super::suggest::closest;
+use super::violation::{Violation, error_message, is_vague};
 
 /// Checks a whole file against the schema of the configuration.
 pub(crate) fn check_file(root: &Node) -> Vec<Diagnostic> {
@@ -29,18 +24,27 @@ pub(crate) fn check_file(root: &Node) -> Vec<Diagnostic> {
             .build(&SCHEMA)
             .expect("the schema that is generated from the model is valid")
     });
-    check(root, &SCHEMA, &VALIDATOR, Owner::Configuration)
+    check(root, &SCHEMA, &VALIDATOR, Stage::File)
 }
 
-/// Checks the settings of a plugin against the JSON Schema in its manifest.
+/// Checks the settings of a plugin, as they are written, against the JSON Schema in its manifest.
 ///
-/// Each diagnostic names the rule of that schema which refused the value. Texts with references in them that are not
-/// expanded yet are only held to their type.
+/// Each diagnostic names the rule of that schema which refused the value. Texts with references in them are only held to
+/// their type, since they are not expanded yet.
 ///
 /// # Errors
 ///
 /// Every violation, or one that says that the schema itself cannot be used.
 pub fn validate_plugin_block(settings: &Node, schema: &Value) -> Result<(), Diagnostics> {
+    check_settings(settings, schema, Stage::Written)
+}
+
+/// Checks settings in which every reference has been expanded: all of their texts are what they will be.
+pub(crate) fn validate_expanded_block(settings: &Node, schema: &Value) -> Result<(), Diagnostics> {
+    check_settings(settings, schema, Stage::Expanded)
+}
+
+fn check_settings(settings: &Node, schema: &Value, stage: Stage) -> Result<(), Diagnostics> {
     let validator = jsonschema::options().offline().build(schema).map_err(|error| {
         let message = format!("the plugin's schema for its settings is not usable: {error}");
         let mut problem = Diagnostic::error(&settings.place, settings.path.clone(), message)
@@ -48,28 +52,32 @@ pub fn validate_plugin_block(settings: &Node, schema: &Value) -> Result<(), Diag
         problem.rule = Some(error.schema_path().to_string());
         problem
     })?;
-    check(settings, schema, &validator, Owner::Plugin).into_iter().collect::<Diagnostics>().or(())
+    check(settings, schema, &validator, stage).into_iter().collect::<Diagnostics>().or(())
 }
 
 /// How many violations are looked at. Whoever has more than this does not want to read them all.
 const MOST: usize = 200;
 
-/// Whose schema a tree is checked against.
+/// What a tree is checked as.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Configuration,
-    Plugin,
+enum Stage {
+    /// A whole file, against our own schema.
+    File,
+    /// A plugin's settings as they are written.
+    Written,
+    /// A plugin's settings as the plugin gets them.
+    Expanded,
 }
 
-fn check(root: &Node, schema: &Value, validator: &Validator, owner: Owner) -> Vec<Diagnostic> {
+fn check(root: &Node, schema: &Value, validator: &Validator, stage: Stage) -> Vec<Diagnostic> {
     let instance = root.to_json();
     let mut found = Vec::new();
     for error in validator.iter_errors(&instance).take(MOST) {
         each_cause(&error, schema, &mut |cause| {
             let violation = Violation::new(root, schema, cause);
-            if owner == Owner::Configuration || !violation.awaits_expansion() {
+            if stage != Stage::Written || !violation.awaits_expansion() {
                 found.extend(violation.diagnostics().into_iter().map(|mut problem| {
-                    problem.rule = (owner == Owner::Plugin).then(|| cause.schema_path().to_string());
+                    problem.rule = (stage != Stage::File).then(|| cause.schema_path().to_string());
                     (is_vague(cause.kind()), problem)
                 }));
             }
@@ -79,15 +87,6 @@ fn check(root: &Node, schema: &Value, validator: &Validator, owner: Owner) -> Ve
         found.iter().filter(|(vague, _)| !vague).map(|(_, problem)| problem.key_path.clone()).collect();
     found.retain(|(vague, problem)| !vague || !precise.contains(&problem.key_path));
     found.into_iter().map(|(_, problem)| problem).collect()
-}
-
-/// Whether a broken rule says little about what is wrong. It is left out where another one says it better: a text that
-/// breaks its format breaks the pattern beside it too.
-fn is_vague(rule: &Rule) -> bool {
-    matches!(
-        rule,
-        Rule::AnyOf { .. } | Rule::OneOfNotValid { .. } | Rule::OneOfMultipleValid { .. } | Rule::Pattern { .. }
-    )
 }
 
 /// Calls `report` with the violations that are worth telling.
@@ -107,189 +106,5 @@ fn each_cause(error: &ValidationError<'_>, schema: &Value, report: &mut dyn FnMu
             }
         }
         _ => report(error),
-    }
-}
-
-/// The words that a schema has for a violation of its rules, as editors read them too.
-fn error_message<'s>(schema: &'s Value, error: &ValidationError<'_>) -> Option<&'s str> {
-    parent(schema, error)?.get("errorMessage")?.as_str()
-}
-
-/// The part of the schema that holds the rule which was broken.
-fn parent<'s>(schema: &'s Value, error: &ValidationError<'_>) -> Option<&'s Value> {
-    let (above, _) = error.schema_path().as_str().rsplit_once('/')?;
-    schema.pointer(above)
-}
-
-/// One broken rule, and the value that broke it.
-struct Violation<'a> {
-    error: &'a ValidationError<'a>,
-    schema: &'a Value,
-    node: &'a Node,
-    /// What names the value: its key, or itself in a list.
-    named_by: &'a Place,
-}
-
-impl<'a> Violation<'a> {
-    fn new(root: &'a Node, schema: &'a Value, error: &'a ValidationError<'a>) -> Self {
-        let segment = |segment| match segment {
-            LocationSegment::Property(key) => Segment::Key(key.into_owned()),
-            LocationSegment::Index(index) => Segment::Index(index),
-        };
-        let segments: Vec<_> = error.instance_path().segments().map(segment).collect();
-        let (node, named_by) = root.nearest(&segments);
-        Self { error, schema, node, named_by }
-    }
-
-    /// Whether the value may yet become right: a text with references in it, whatever is said against that text.
-    fn awaits_expansion(&self) -> bool {
-        self.node.text().is_some_and(holds_reference) && !matches!(self.error.kind(), Rule::Type { .. })
-    }
-
-    fn diagnostics(&self) -> Vec<Diagnostic> {
-        match self.error.kind() {
-            Rule::AdditionalProperties { unexpected } | Rule::UnevaluatedProperties { unexpected } => {
-                unexpected.iter().take(MOST).map(|key| self.unknown_key(key)).collect()
-            }
-            Rule::PropertyNames { error } => vec![self.bad_key(error)],
-            Rule::Required { property } => vec![self.missing_key(property.as_str().unwrap_or_default())],
-            _ => vec![self.bad_value()],
-        }
-    }
-
-    fn unknown_key(&self, key: &str) -> Diagnostic {
-        let path = self.node.path.join(key);
-        let place = self.node.entry(key).map_or(self.named_by, |entry| &entry.key);
-        if later::is_later_key(&self.node.path, key) {
-            return Diagnostic::error(place, path, format!("`{key}` is not supported yet")).help("remove it for now");
-        }
-        let known = parent(self.schema, self.error).and_then(|parent| parent.get("properties")?.as_object());
-        let known: Vec<&str> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-        let problem = Diagnostic::error(place, path, format!("unknown key `{key}`"));
-        match closest(key, known.iter().copied()) {
-            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-            None if known.is_empty() => problem.help("no keys are accepted here"),
-            None => problem.help(format!("the keys here are {}", list(known.iter().copied()))),
-        }
-    }
-
-    fn bad_key(&self, error: &ValidationError<'_>) -> Diagnostic {
-        let key = error.instance().as_str().unwrap_or_default().to_owned();
-        let place = self.node.entry(&key).map_or(self.named_by, |entry| &entry.key);
-        let what = match error.kind() {
-            Rule::Format { format } => format_problem(format, &key),
-            _ => format!("is no key that may stand here: {}", error.masked()),
-        };
-        Diagnostic::error(place, self.node.path.join(key.as_str()), format!("the key `{key}` {what}"))
-    }
-
-    fn missing_key(&self, key: &str) -> Diagnostic {
-        let message = format!("the key `{key}` is missing in {}", self.node.path.subject());
-        let problem = Diagnostic::error(self.named_by, self.node.path.clone(), message);
-        let described = || {
-            let rule = parent(self.schema, self.error)?.get("properties")?.get(key)?;
-            Some(rule.get("description")?.as_str()?.split("\n\n").next()?.replace('\n', " "))
-        };
-        match parent(self.schema, self.error).and_then(|parent| parent.pointer(&format!("/properties/{key}/const"))) {
-            Some(only) => problem.help(format!("write `{key}: {only}`")),
-            None => described().map_or(problem.clone(), |text| problem.help(format!("`{key}`: {text}"))),
-        }
-    }
-
-    fn bad_value(&self) -> Diagnostic {
-        let place = self.node.scalar_place().unwrap_or(self.named_by);
-        let subject = self.node.path.subject();
-        let (what, help) = self.bad_value_words();
-        let problem = Diagnostic::error(place, self.node.path.clone(), format!("{subject} {what}"));
-        match help {
-            Some(help) => problem.help(help),
-            None => problem,
-        }
-    }
-
-    /// What is wrong with a value, to follow its name, and what to do about it. Never the value itself: it may be secret.
-    fn bad_value_words(&self) -> (String, Option<String>) {
-        let text = self.node.text();
-        if self.node.kind == Kind::Null {
-            return ("has no value".to_owned(), Some("write a value, or remove the key".to_owned()));
-        }
-        if text.is_some_and(|text| later::is_later_value(&self.node.path, text)) {
-            return (format!("cannot be `{}`: not supported yet", text.unwrap_or_default()), None);
-        }
-        if let (true, Some(words)) = (is_vague(self.error.kind()), error_message(self.schema, self.error)) {
-            return ("is not written as it should be".to_owned(), Some(words.to_owned()));
-        }
-        match self.error.kind() {
-            Rule::Type { kind } => {
-                let wanted: Vec<_> = match kind {
-                    TypeKind::Single(only) => vec![noun(only.as_str())],
-                    TypeKind::Multiple(types) => types.iter().map(|one| noun(one.as_str())).collect(),
-                };
-                let scalar = matches!(self.node.kind, Kind::Bool(_) | Kind::Number(_));
-                let help = (wanted.contains(&"text") && scalar).then(|| "put it in quotes".to_owned());
-                (format!("must be {}, not {}", wanted.join(" or "), kind_noun(&self.node.kind)), help)
-            }
-            Rule::Enum { options } => {
-                let options: Vec<_> = options.as_array().into_iter().flatten().map(scalar_text).collect();
-                let names = || options.iter().map(String::as_str);
-                (format!("must be one of {}", list(names())), suggestion(text, names()))
-            }
-            Rule::Constant { expected_value } => {
-                let only = scalar_text(expected_value);
-                let help = match text {
-                    Some(text) if text == only => Some("write it without quotes".to_owned()),
-                    _ => suggestion(text, [only.as_str()]),
-                };
-                (format!("must be `{only}`"), help)
-            }
-            Rule::Format { format } => (format_problem(format, text.unwrap_or_default()), None),
-            Rule::MinItems { limit: 1 } | Rule::MinLength { limit: 1 } | Rule::MinProperties { limit: 1 } => {
-                ("must not be empty".to_owned(), None)
-            }
-            Rule::FalseSchema => ("is not accepted here".to_owned(), None),
-            _ => (format!("is refused: {}", self.error.masked_with("the value")), None),
-        }
-    }
-}
-
-fn format_problem(format: &str, text: &str) -> String {
-    let check = FORMATS.iter().find(|(name, _)| *name == format).map(|(_, check)| check);
-    let problem = check.and_then(|check| check(text).err());
-    problem.unwrap_or_else(|| format!("is not a valid `{format}`"))
-}
-
-fn suggestion<'a>(text: Option<&str>, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    Some(format!("did you mean `{}`?", closest(text?, known)?))
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn scalar_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-/// JSON's type names in the words of somebody who writes YAML.
-fn noun(json_type: &str) -> &'static str {
-    match json_type {
-        "string" => "text",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "`true` or `false`",
-        "array" => "a list",
-        "object" => "a map of keys",
-        _ => "empty",
-    }
-}
-
-fn kind_noun(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Null => "nothing",
-        Kind::Bool(_) => "`true` or `false`",
-        Kind::Number(_) => "a number",
-        Kind::String(_) => "text",
-        Kind::Sequence(_) => "a list",
-        Kind::Mapping(_) => "a map of keys",
     }
 }

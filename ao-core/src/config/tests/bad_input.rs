@@ -165,3 +165,13 @@ fn byte_order_mark_carriage_returns_and_document_markers_are_fine() {
     let problems = document("\u{feff}versio: 1\r\n").expect_err("a typo");
     assert_eq!(super::places(&problems)[0], "1:1 versio");
 }
+
+#[test]
+fn what_an_alias_repeats_is_shown_where_it_is_written() {
+    let problems = document("version: 1\nagents: &a\n  x: { plugin: [1] }\nprojects:\n  app: { path: ., agent: *a }\n");
+    let problems = problems.expect_err("a plugin is not a list");
+    assert_eq!(super::places(&problems), ["3:8 agents.x.plugin"]);
+    let merged = "version: 1\ndefaults: &d { runtime: [] }\nprojects:\n  app:\n    path: .\n    <<: *d\n";
+    let problems = document(merged).expect_err("a runtime is not a list");
+    assert_eq!(super::places(&problems), ["2:16 defaults.runtime", "2:16 projects.app.runtime"]);
+}

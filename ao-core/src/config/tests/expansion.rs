@@ -125,6 +125,13 @@ fn a_secret_that_breaks_the_schema_is_not_repeated() {
 }
 
 #[test]
+fn what_a_plugin_gets_is_held_to_every_rule() {
+    let schema = json!({ "properties": { "v": { "maxLength": 3 } } });
+    assert!(expanded("  v: '$${long}'", &schema).is_err());
+    assert!(expanded("  v: '${EMPTY}'", &schema).is_ok());
+}
+
+#[test]
 fn nothing_is_looked_up_before_it_is_asked_for() {
     let asked = RefCell::new(Vec::new());
     let variable = |name: &str| {
