@@ -159,6 +159,12 @@ impl Error {
         Self::new(Code::OTHER, message)
     }
 
+    /// The same error, saying first what was being done.
+    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
     /// The same error, naming the key path that is wrong.
     pub fn at_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());

@@ -18,8 +18,9 @@ impl Timestamp {
     /// From milliseconds since 1970-01-01T00:00:00Z. Values outside of what RFC 3339 can write are clamped to it.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
-        let (min, max) = (jiff::Timestamp::MIN.as_millisecond(), jiff::Timestamp::MAX.as_millisecond());
-        Self(millis.clamp(min, max))
+        // Whole seconds: at the very ends a fraction is beyond what the calendar holds.
+        let (min, max) = (jiff::Timestamp::MIN.as_second() + 1, jiff::Timestamp::MAX.as_second());
+        Self(millis.clamp(min * 1000, max * 1000))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
