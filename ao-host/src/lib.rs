@@ -1,1 +1,4 @@
 //! .
+
+pub mod store;
+pub mod world;

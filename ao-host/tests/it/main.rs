@@ -1,0 +1,9 @@
+//! Integration tests of the host, against the real things.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod proc;
+mod scratch;
+mod store;
+mod store_facts;
+mod store_file;
+mod store_many;
