@@ -5,3 +5,5 @@
 
 pub mod hash;
 pub mod loader;
+pub mod store;
+pub mod world;

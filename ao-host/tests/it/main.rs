@@ -1,4 +1,11 @@
-//! Integration tests of the host, in one binary.
+//! Integration tests of the host, against the real things.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod loader;
+mod proc;
+mod scratch;
+mod store;
+mod store_facts;
+mod store_file;
+mod store_many;
 mod support;

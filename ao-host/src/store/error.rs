@@ -1,0 +1,185 @@
+//! Why the store did not do something, and what to do about it.
+
+use std::io;
+
+use ao_core::model::facts::OperationKind;
+use ao_core::model::{DeliveryLevel, ProcessId, SessionId, SessionPrefix};
+use ao_core::{Code, Error};
+use camino::{Utf8Path, Utf8PathBuf};
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+/// Why the store did not do something.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such session.
+    #[error("there is no session `{0}`; `ao status` lists them")]
+    NoSession(SessionId),
+    /// There is no such message.
+    #[error("there is no message `{0}`")]
+    NoMessage(String),
+    /// Somebody else changed the session after it was read.
+    #[error("session `{id}` was changed meanwhile (version {expected} was read, {found} is stored); read it again")]
+    Changed {
+        /// The session.
+        id: SessionId,
+        /// The version that was read.
+        expected: u64,
+        /// The version that is stored.
+        found: u64,
+    },
+    /// An operation on the session is in progress, or it cannot be told whether it is.
+    #[error("session `{id}` is busy: {doing} since {owner} began it{doubt}; wait for it to end, or end that process",
+        doing = doing(*kind), doubt = doubt.as_ref().map(|why| format!(" (whether it lives is unknown: {why})")).unwrap_or_default())]
+    Held {
+        /// The session.
+        id: SessionId,
+        /// What is being done to it.
+        kind: OperationKind,
+        /// By whom.
+        owner: ProcessId,
+        /// Why it is not known whether that process lives; none when it does.
+        doubt: Option<String>,
+    },
+    /// A message is not at the level that it was to leave.
+    #[error("message `{id}` is {found} by now, not {expected}; somebody else delivers it")]
+    MessageMoved {
+        /// The message.
+        id: String,
+        /// The level that was expected.
+        expected: DeliveryLevel,
+        /// The level that it has.
+        found: DeliveryLevel,
+    },
+    /// There is no next number.
+    #[error("the session prefix `{0}` has no numbers left; choose another `sessionPrefix`")]
+    NoNumbers(SessionPrefix),
+    /// The database stayed locked.
+    #[error("the state database `{path}` is locked by another program; try again")]
+    Busy {
+        /// The database.
+        path: Utf8PathBuf,
+    },
+    /// There is no space left.
+    #[error("the disk is full: nothing can be written to the state database `{path}`; make room and try again")]
+    Full {
+        /// The database.
+        path: Utf8PathBuf,
+    },
+    /// The database may not be written.
+    #[error("the state database `{path}` is read-only here; check its owner, its mode and the file system")]
+    ReadOnly {
+        /// The database.
+        path: Utf8PathBuf,
+    },
+    /// A newer version of this program wrote the database.
+    #[error(
+        "the state database `{path}` was written by a newer version of ao (schema {found}; this version knows up to \
+         {known}); update ao, or set `AO_HOME` to another directory"
+    )]
+    NewerSchema {
+        /// The database.
+        path: Utf8PathBuf,
+        /// Its schema's number.
+        found: u32,
+        /// The highest number that this program knows.
+        known: u32,
+    },
+    /// The file is damaged, or is no database.
+    #[error(
+        "the state database `{path}` is damaged ({detail}); worktrees and branches are not affected: move the file \
+         away together with its `-wal` and `-shm`, or put a backup in its place"
+    )]
+    Corrupt {
+        /// The database.
+        path: Utf8PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
+    /// A row that does not hold what this version expects.
+    #[error("{what} in the state database cannot be read; was it changed by hand?")]
+    Unreadable {
+        /// Which row.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A directory or file that cannot be used.
+    #[error("cannot open the state database `{path}`")]
+    Open {
+        /// The database.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Anything else that SQLite says.
+    #[error("the state database `{path}` failed")]
+    Sqlite {
+        /// The database.
+        path: Utf8PathBuf,
+        /// What it says.
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+fn doing(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Spawn => "it is being started",
+        OperationKind::Send => "a message is being sent to it",
+        OperationKind::Kill => "it is being ended",
+        _ => "something is being done to it",
+    }
+}
+
+impl StoreError {
+    /// Sorts what SQLite says.
+    pub(super) fn sqlite(path: &Utf8Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Corrupt { path, detail: source.to_string() }
+            }
+            _ => Self::Sqlite { path, source },
+        }
+    }
+
+    /// A row that cannot be read.
+    pub(super) fn unreadable(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unreadable { what: what.into(), source: source.into() }
+    }
+
+    /// The code that this error has at a slot's boundary.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoSession(_) | Self::NoMessage(_) => Code::NOT_FOUND,
+            Self::Changed { .. } | Self::Held { .. } | Self::MessageMoved { .. } => Code::CONFLICT,
+            Self::NoNumbers(_) => Code::INVALID_INPUT,
+            Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Open { .. } => Code::UNAVAILABLE,
+            Self::NewerSchema { .. } => Code::UNSUPPORTED,
+            Self::Corrupt { .. } | Self::Unreadable { .. } | Self::Sqlite { .. } => Code::OTHER,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let mut wrapped = Self::new(error.code(), error.to_string());
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            wrapped.chain.push(cause.to_string());
+            source = cause.source();
+        }
+        wrapped
+    }
+}

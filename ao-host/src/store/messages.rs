@@ -1,0 +1,158 @@
+//! Messages to agents: each has a row that says how far it got, written before every step of its delivery.
+
+use ao_core::model::event::Event;
+use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
+use camino::Utf8PathBuf;
+use rusqlite::{OptionalExtension, Row, ToSql, params};
+use serde::Serialize;
+
+use super::sqlite::Context;
+use super::{Result, StoreError, events};
+
+/// One message to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// A ULID; the key of its delivery.
+    pub id: String,
+    /// To which session.
+    pub session: SessionId,
+    /// The file with the text.
+    pub file: Utf8PathBuf,
+    /// The text's SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// How far it got.
+    pub level: DeliveryLevel,
+    /// When it was stored.
+    pub queued_at: Timestamp,
+    /// When it reached its level.
+    pub changed_at: Timestamp,
+}
+
+impl Message {
+    /// A message that is to be queued now.
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        session: SessionId,
+        file: impl Into<Utf8PathBuf>,
+        sha256: impl Into<String>,
+        now: Timestamp,
+    ) -> Self {
+        let (id, file, sha256) = (id.into(), file.into(), sha256.into());
+        Self { id, session, file, sha256, level: DeliveryLevel::Queued, queued_at: now, changed_at: now }
+    }
+}
+
+/// A row as it is stored.
+struct Stored {
+    id: String,
+    session: String,
+    file: String,
+    sha256: String,
+    level: String,
+    queued_at: i64,
+    changed_at: i64,
+}
+
+impl Stored {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            session: row.get(1)?,
+            file: row.get(2)?,
+            sha256: row.get(3)?,
+            level: row.get(4)?,
+            queued_at: row.get(5)?,
+            changed_at: row.get(6)?,
+        })
+    }
+
+    fn read(self) -> Result<Message> {
+        let what = format!("message `{}`", self.id);
+        let level = events::from_word(&self.level).map_err(|source| StoreError::unreadable(&what, source))?;
+        let session = self.session.parse().map_err(|source| StoreError::unreadable(&what, source))?;
+        Ok(Message {
+            id: self.id,
+            session,
+            file: self.file.into(),
+            sha256: self.sha256,
+            level,
+            queued_at: Timestamp::from_millis(self.queued_at),
+            changed_at: Timestamp::from_millis(self.changed_at),
+        })
+    }
+}
+
+pub(super) fn get(context: &Context<'_>, id: &str) -> Result<Option<Message>> {
+    Ok(select(context, "id = ?", &id)?.pop())
+}
+
+pub(super) fn list(context: &Context<'_>, session: &SessionId) -> Result<Vec<Message>> {
+    select(context, "session = ?", &session.as_str())
+}
+
+fn select(context: &Context<'_>, condition: &str, parameter: &dyn ToSql) -> Result<Vec<Message>> {
+    let sql = format!(
+        "SELECT id, session, file, sha256, level, queued_at, changed_at FROM messages \
+         WHERE {condition} ORDER BY sequence"
+    );
+    let stored: Vec<Stored> = context
+        .run(|connection| connection.prepare_cached(&sql)?.query_map([parameter], Stored::from_row)?.collect())?;
+    stored.into_iter().map(Stored::read).collect()
+}
+
+pub(super) fn queue(context: &Context<'_>, message: &Message, log: &[Event]) -> Result<()> {
+    let exists = context.run(|connection| {
+        let id = message.session.as_str();
+        connection.prepare_cached("SELECT 1 FROM sessions WHERE id = ?")?.query_row([id], |_| Ok(())).optional()
+    })?;
+    exists.ok_or_else(|| StoreError::NoSession(message.session.clone()))?;
+    let level = level_word(message.level)?;
+    context.run(|connection| {
+        connection
+            .prepare_cached(
+                "INSERT INTO messages (id, session, file, sha256, level, queued_at, changed_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                message.id,
+                message.session.as_str(),
+                message.file.as_str(),
+                message.sha256,
+                level,
+                message.queued_at.as_millis(),
+                message.changed_at.as_millis(),
+            ])
+    })?;
+    events::append(context, log)
+}
+
+/// Takes a message to another level, if it still has the one that it is to leave.
+pub(super) fn advance(
+    context: &Context<'_>,
+    id: &str,
+    from: DeliveryLevel,
+    to: DeliveryLevel,
+    at: Timestamp,
+    log: &[Event],
+) -> Result<Message> {
+    let mut message = get(context, id)?.ok_or_else(|| StoreError::NoMessage(id.to_owned()))?;
+    if message.level != from {
+        return Err(StoreError::MessageMoved { id: message.id, expected: from, found: message.level });
+    }
+    (message.level, message.changed_at) = (to, at);
+    let level = level_word(to)?;
+    context.run(|connection| {
+        connection.prepare_cached("UPDATE messages SET level = ?, changed_at = ? WHERE id = ?")?.execute(params![
+            level,
+            at.as_millis(),
+            id
+        ])
+    })?;
+    events::append(context, log)?;
+    Ok(message)
+}
+
+fn level_word(level: DeliveryLevel) -> Result<String> {
+    events::word(&level).map_err(|source| StoreError::unreadable("a delivery level", source))
+}

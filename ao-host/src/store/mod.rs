@@ -1,0 +1,116 @@
+//! The store: sessions' facts, the event log, id counters and the messages to agents, in one SQLite file.
+//!
+//! Facts and the events that tell of them are written in one transaction. A store has no clock and no chance of its
+//! own: what it is handed is what it writes.
+
+mod claim;
+mod error;
+mod events;
+mod messages;
+mod schema;
+mod sessions;
+mod sqlite;
+
+use ao_core::model::event::Event;
+use ao_core::model::facts::{Operation, Session};
+use ao_core::model::{DeliveryLevel, ProjectName, SessionId, SessionPrefix, Timestamp};
+use camino::Utf8PathBuf;
+
+use crate::world::Proc;
+
+pub use claim::Claim;
+pub use error::StoreError;
+pub use messages::Message;
+pub use sqlite::{SqliteReader, SqliteStore};
+
+/// The result of everything that a store does.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What can be read.
+pub trait Reader: Send + Sync {
+    /// One session.
+    fn session(&self, id: &SessionId) -> Result<Option<Session>>;
+
+    /// Sessions, in the order of their creation.
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>>;
+
+    /// Events, in the order of the log.
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>>;
+
+    /// One message.
+    fn message(&self, id: &str) -> Result<Option<Message>>;
+
+    /// A session's messages, in the order in which they were queued.
+    fn messages(&self, session: &SessionId) -> Result<Vec<Message>>;
+}
+
+/// What can be read and written. Every write is one transaction: all of it happened, or nothing.
+///
+/// Functions that a store is handed run inside the transaction, while all other writers wait: they decide about the
+/// data, do no I/O, and never call the store.
+pub trait Store: Reader {
+    /// Gives out the prefix's next number, at least `at_least`, and stores what `make` makes of the id: the session's
+    /// first facts and its first events. No id is ever given out twice.
+    fn reserve(
+        &self,
+        prefix: &SessionPrefix,
+        at_least: u64,
+        make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
+    ) -> Result<Session>;
+
+    /// Writes facts and events, unless the session was changed after it was read: [`StoreError::Changed`].
+    fn update(&self, session: &Session, events: &[Event]) -> Result<Session>;
+
+    /// Changes a session as it stands now, whoever changed it before. An error of `apply` leaves all as it was.
+    fn change(&self, id: &SessionId, apply: &mut dyn FnMut(&mut Session) -> Result<Vec<Event>>) -> Result<Session>;
+
+    /// Makes `operation` the session's one operation, unless another is in progress: [`StoreError::Held`]. One whose
+    /// process is provably gone is taken over and handed back.
+    fn claim(&self, id: &SessionId, operation: &Operation, proc: &dyn Proc) -> Result<Claim> {
+        let mut interrupted = None;
+        let session = self.change(id, &mut |session| {
+            interrupted = claim::take(session, operation, proc)?;
+            Ok(Vec::new())
+        })?;
+        Ok(Claim { session, interrupted })
+    }
+
+    /// Stores a message to an agent, with the events that tell of it.
+    fn queue_message(&self, message: &Message, events: &[Event]) -> Result<()>;
+
+    /// Takes a message from one level to another, unless it is not at the first: [`StoreError::MessageMoved`].
+    fn advance_message(
+        &self,
+        id: &str,
+        from: DeliveryLevel,
+        to: DeliveryLevel,
+        at: Timestamp,
+        events: &[Event],
+    ) -> Result<Message>;
+}
+
+/// Which sessions to read; all of them by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only those of projects with this name…
+    pub project: Option<ProjectName>,
+    /// …and only those of the project in this directory. Two repositories may give one name to different projects.
+    pub project_path: Option<Utf8PathBuf>,
+}
+
+/// Which events to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those about this session.
+    pub session: Option<SessionId>,
+    /// Only those with a greater sequence number.
+    pub after: u64,
+    /// At most so many, the oldest first.
+    pub limit: u32,
+}
+
+impl Default for EventFilter {
+    fn default() -> Self {
+        Self { session: None, after: 0, limit: 1000 }
+    }
+}

@@ -1,0 +1,203 @@
+//! The store in SQLite: one connection behind a lock, every write one immediate transaction.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ao_core::model::event::Event;
+use ao_core::model::facts::Session;
+use ao_core::model::{DeliveryLevel, SessionId, SessionPrefix, Timestamp};
+use camino::{Utf8Path, Utf8PathBuf};
+use rusqlite::Connection;
+
+use super::{
+    EventFilter, Message, Reader, Result, SessionFilter, Store, StoreError, events, messages, schema, sessions,
+};
+
+/// The store of an installation, opened to write.
+pub struct SqliteStore(Database);
+
+/// The store of an installation, opened to read: it changes nothing, and may not exist yet.
+pub struct SqliteReader(Option<Database>);
+
+struct Database {
+    path: Utf8PathBuf,
+    connection: Mutex<Connection>,
+}
+
+/// A connection, with the name of what it leads to for errors.
+pub(super) struct Context<'a> {
+    connection: &'a Connection,
+    path: &'a Utf8Path,
+}
+
+impl Context<'_> {
+    /// Runs statements.
+    pub(super) fn run<T>(&self, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        statements(self.connection).map_err(|source| StoreError::sqlite(self.path, source))
+    }
+}
+
+impl Database {
+    fn new(path: &Utf8Path, connection: Connection) -> Self {
+        Self { path: path.to_owned(), connection: Mutex::new(connection) }
+    }
+
+    /// A panic while it was locked has rolled its transaction back, so the connection is good.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        work(&Context { connection: &self.lock(), path: &self.path })
+    }
+
+    /// One transaction, which takes the write lock at once: one that only took it at its first write would fail
+    /// instead of waiting when somebody else wrote in between.
+    fn write<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        let failed = |source| StoreError::sqlite(&self.path, source);
+        let mut connection = self.lock();
+        let transaction = connection.transaction().map_err(failed)?;
+        let done = work(&Context { connection: &transaction, path: &self.path })?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database, creating it and its directory (both closed to other users) or bringing it up to date.
+    pub fn open(path: &Utf8Path) -> Result<Self> {
+        Ok(Self(Database::new(path, schema::open(path)?)))
+    }
+}
+
+impl SqliteReader {
+    /// Opens the database to read. Creates nothing; where there is none, everything is empty.
+    pub fn open(path: &Utf8Path) -> Result<Self> {
+        Ok(Self(schema::open_read_only(path)?.map(|connection| Database::new(path, connection))))
+    }
+
+    fn read<T: Default>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        self.0.as_ref().map_or_else(|| Ok(T::default()), |database| database.read(work))
+    }
+}
+
+impl Reader for SqliteReader {
+    fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+        self.read(|context| sessions::get(context, id))
+    }
+
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
+        self.read(|context| sessions::list(context, filter))
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
+        self.read(|context| events::list(context, filter))
+    }
+
+    fn message(&self, id: &str) -> Result<Option<Message>> {
+        self.read(|context| messages::get(context, id))
+    }
+
+    fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
+        self.read(|context| messages::list(context, session))
+    }
+}
+
+impl Reader for SqliteStore {
+    fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+        self.0.read(|context| sessions::get(context, id))
+    }
+
+    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
+        self.0.read(|context| sessions::list(context, filter))
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
+        self.0.read(|context| events::list(context, filter))
+    }
+
+    fn message(&self, id: &str) -> Result<Option<Message>> {
+        self.0.read(|context| messages::get(context, id))
+    }
+
+    fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
+        self.0.read(|context| messages::list(context, session))
+    }
+}
+
+impl Store for SqliteStore {
+    fn reserve(
+        &self,
+        prefix: &SessionPrefix,
+        at_least: u64,
+        make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
+    ) -> Result<Session> {
+        self.0.write(|context| sessions::reserve(context, prefix, at_least, make))
+    }
+
+    fn update(&self, session: &Session, events: &[Event]) -> Result<Session> {
+        self.0.write(|context| sessions::update(context, session, events))
+    }
+
+    fn change(&self, id: &SessionId, apply: &mut dyn FnMut(&mut Session) -> Result<Vec<Event>>) -> Result<Session> {
+        self.0.write(|context| sessions::change(context, id, apply))
+    }
+
+    fn queue_message(&self, message: &Message, events: &[Event]) -> Result<()> {
+        self.0.write(|context| messages::queue(context, message, events))
+    }
+
+    fn advance_message(
+        &self,
+        id: &str,
+        from: DeliveryLevel,
+        to: DeliveryLevel,
+        at: Timestamp,
+        events: &[Event],
+    ) -> Result<Message> {
+        self.0.write(|context| messages::advance(context, id, from, to, at, events))
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqliteStore").field(&self.0.path).finish()
+    }
+}
+
+impl fmt::Debug for SqliteReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqliteReader").field(&self.0.as_ref().map(|database| &database.path)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ao_core::model::event::EventKind;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::world::fake;
+
+    #[test]
+    fn a_full_disk_says_so_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().join("state.db")).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
+        // SQLite answers with the same code when the file may not grow as when the disk is full.
+        store.0.lock().pragma_update(None, "max_page_count", 20).unwrap();
+
+        let fake = fake::world(1);
+        let make = |id: &SessionId, bulk: usize| {
+            let session =
+                Session::new(id.clone(), "app".parse::<ao_core::model::ProjectName>().unwrap(), "/p", fake.world.now());
+            (session, vec![fake.world.event(EventKind::SessionRequested, Some(id), Value::from("x".repeat(bulk)))])
+        };
+        let prefix = "app".parse().unwrap();
+        let error = store.reserve(&prefix, 1, &mut |id| make(id, 1_000_000)).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+        assert_eq!(ao_core::Error::from(error).code.exit_code(), 75);
+        assert_eq!(store.sessions(&SessionFilter::default()).unwrap(), []);
+        assert_eq!(store.reserve(&prefix, 1, &mut |id| make(id, 1)).unwrap().id.as_str(), "app-1");
+    }
+}
