@@ -5,5 +5,7 @@
 
 pub mod hash;
 pub mod loader;
+pub mod registry;
 pub mod store;
+pub mod trust;
 pub mod world;

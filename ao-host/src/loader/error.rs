@@ -58,8 +58,8 @@ pub enum LoadError {
         /// By whom.
         why: String,
     },
-    /// The copy in the vault is not what its name says.
-    #[error("the stored copy `{path}` was changed; remove it and try again")]
+    /// A file is not any more what was trusted, or a copy is not what its name says.
+    #[error("`{path}` was changed; if you did not do that, find out who did, then remove it and try again")]
     Changed {
         /// Which file.
         path: Utf8PathBuf,

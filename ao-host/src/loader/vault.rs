@@ -3,13 +3,18 @@
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 
+use ao_core::plugin::Manifest;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Inspected, LoadError, inspect};
 use crate::hash::sha256;
+use crate::world::files;
 
 /// A library larger than this is refused: no plugin is, and it would be read into memory.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// What a library said of itself, beside our copy of it.
+const MANIFEST_FILE: &str = "manifest.json";
 
 /// The directory of copies: `<root>/<sha256>/<file name>`.
 #[derive(Clone, Debug)]
@@ -55,12 +60,31 @@ impl Vault {
         Ok(Stored { path: copy, sha256: hash, inspected })
     }
 
-    /// The copy with this hash, checked again.
-    pub fn open(&self, hash: &str, name: &str) -> Result<Stored, LoadError> {
-        let path = self.root.join(hash).join(name);
-        let bytes = self.verify(&path, hash)?;
-        let inspected = inspect(&path, &bytes)?;
-        Ok(Stored { path, sha256: hash.to_owned(), inspected })
+    /// The copy of a file that had this hash, checked again; stored now if there is none.
+    pub fn open(&self, hash: &str, path: &Utf8Path) -> Result<Stored, LoadError> {
+        let copy = self.root.join(hash).join(path.file_name().unwrap_or("library"));
+        if !copy.exists() {
+            let stored = self.store(path)?;
+            return if stored.sha256 == hash { Ok(stored) } else { Err(LoadError::Changed { path: path.to_owned() }) };
+        }
+        let bytes = self.verify(&copy, hash)?;
+        let inspected = inspect(&copy, &bytes)?;
+        Ok(Stored { path: copy, sha256: hash.to_owned(), inspected })
+    }
+
+    /// The manifest of the library with this hash, if it was read before.
+    #[must_use]
+    pub fn manifest(&self, hash: &str) -> Option<Manifest> {
+        serde_json::from_slice(&std::fs::read(self.root.join(hash).join(MANIFEST_FILE)).ok()?).ok()
+    }
+
+    /// Keeps the manifest of a copy beside it, so that it is known without running the library's code.
+    pub fn keep_manifest(&self, stored: &Stored, manifest: &Manifest) -> Result<Manifest, LoadError> {
+        let path = stored.path.with_file_name(MANIFEST_FILE);
+        let json = serde_json::to_vec(manifest)
+            .map_err(|error| LoadError::Manifest { path: stored.path.clone(), why: error.to_string() })?;
+        files::write_atomic(&path, &json, 0o600).map_err(|source| LoadError::Store { path, source })?;
+        Ok(manifest.clone())
     }
 
     fn verify(&self, path: &Utf8Path, expected: &str) -> Result<Vec<u8>, LoadError> {

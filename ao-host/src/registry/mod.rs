@@ -1,0 +1,148 @@
+//! The one place where plugins are found: linked in or in libraries, by slot and name.
+//!
+//! A [`Registry`] is assembled from registrations and candidate files without running any library's code; an instance
+//! is made, and its library loaded, when it is first asked for. Everything that it hands out is guarded.
+
+mod candidates;
+mod instances;
+mod policy;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ao_core::model::PluginName;
+use ao_core::plugin::{ComponentManifest, LibraryManifest, Manifest, Registration, WIRE_VERSION};
+use ao_core::slots::Slot;
+use ao_core::{Error, Result};
+use camino::Utf8PathBuf;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use candidates::{Candidate, Found, LibraryProblem, Search, SearchOrder};
+pub use instances::Registry;
+pub use policy::Deadlines;
+
+/// One plugin that can be used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What it says of itself.
+    pub component: ComponentManifest,
+    /// Its library or crate.
+    pub library: LibraryManifest,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it takes the place of.
+    pub replaces: Option<Origin>,
+    /// Time limits in place of the contract's, by method.
+    deadlines: Deadlines,
+    source: Source,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Origin {
+    /// Part of this program.
+    LinkedIn,
+    /// A library.
+    Library {
+        /// The user's file; a copy of it is what is loaded.
+        #[schemars(with = "String")]
+        path: Utf8PathBuf,
+        /// The SHA-256 of the library.
+        sha256: String,
+    },
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LinkedIn => f.write_str("linked in"),
+            Self::Library { path, .. } => f.write_str(path.as_str()),
+        }
+    }
+}
+
+/// How an instance is made.
+#[derive(Clone, Debug)]
+enum Source {
+    LinkedIn(&'static Registration),
+    /// Loaded from the vault when an instance is first asked for.
+    Library {
+        path: Utf8PathBuf,
+        sha256: String,
+    },
+}
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::LinkedIn(left), Self::LinkedIn(right)) => std::ptr::eq(*left, *right),
+            (Self::Library { sha256: left, .. }, Self::Library { sha256: right, .. }) => left == right,
+            _ => false,
+        }
+    }
+}
+
+/// What several libraries, and this program, offer for one slot and name.
+type Offers = BTreeMap<(Slot, PluginName), Entry>;
+
+/// The plugins that this program was linked with.
+fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Result<Offers> {
+    let mut offers = Offers::new();
+    for registration in registrations {
+        let component = registration.manifest()?;
+        let key = (component.slot, component.name.clone());
+        let library = LibraryManifest::new(registration.crate_name, registration.crate_version, WIRE_VERSION);
+        let (origin, source) = (Origin::LinkedIn, Source::LinkedIn(registration));
+        let entry = Entry { component, library, origin, replaces: None, deadlines: Deadlines::default(), source };
+        if offers.insert(key, entry).is_some() {
+            let (slot, name) = (registration.slot, registration.name);
+            return Err(Error::conflict(format!("two {slot} plugins named `{name}` are linked into this program")));
+        }
+    }
+    Ok(offers)
+}
+
+/// Puts a library's plugins over what is there. A linked-in plugin gives way; a plugin of another library gives way
+/// only to an override.
+fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem> {
+    let (path, sha256) = (found.candidate.path.clone(), found.sha256.clone());
+    let origin = Origin::Library { path: path.clone(), sha256: sha256.clone() };
+    let manifest: &Manifest = &found.manifest;
+    for component in &manifest.components {
+        let key = (component.slot, component.name.clone());
+        if let Some(there) = offers.get(&key)
+            && there.origin != Origin::LinkedIn
+            && !found.candidate.overrides
+        {
+            let why = format!(
+                "both `{}` and `{}` have a {} plugin `{}`; disable one under `plugins`, or say `override: true` there",
+                there.origin, origin, component.slot, component.name
+            );
+            return Err(LibraryProblem::new(&found.candidate.path, Error::conflict(why)));
+        }
+    }
+    for component in &manifest.components {
+        let key = (component.slot, component.name.clone());
+        let replaces = offers.get(&key).map(|entry| entry.origin.clone());
+        let entry = Entry {
+            component: component.clone(),
+            library: manifest.library.clone(),
+            origin: origin.clone(),
+            replaces,
+            deadlines: found.candidate.deadlines.clone(),
+            source: Source::Library { path: path.clone(), sha256: sha256.clone() },
+        };
+        offers.insert(key, entry);
+    }
+    Ok(())
+}
+
+impl Entry {
+    /// How long the host waits for a method, where the user has said so.
+    #[must_use]
+    pub fn deadline(&self, method: &str) -> Option<Duration> {
+        self.deadlines.of(self.component.slot, method)
+    }
+}
