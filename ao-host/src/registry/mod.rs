@@ -3,6 +3,7 @@
 //! A [`Registry`] is assembled from registrations and candidate files without running any library's code; an instance
 //! is made, and its library loaded, when it is first asked for. Everything that it hands out is guarded.
 
+mod admit;
 mod candidates;
 mod instances;
 mod policy;
@@ -18,6 +19,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use admit::{Admitted, admit};
 pub use candidates::{Candidate, Found, LibraryProblem, Search, SearchOrder};
 pub use instances::Registry;
 pub use policy::Deadlines;

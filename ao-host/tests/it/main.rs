@@ -3,6 +3,7 @@
 
 mod loader;
 mod proc;
+mod registry;
 mod scratch;
 mod store;
 mod store_facts;

@@ -1,0 +1,165 @@
+//! The registry: linked-in and loaded plugins through one door.
+
+use std::time::Duration;
+
+use ao_core::Code;
+use ao_core::model::PluginName;
+use ao_core::plugin::registrations;
+use ao_core::slots::Slot;
+use ao_core::slots::tracker::GetIssue;
+use ao_host::loader::{Library, Vault};
+use ao_host::registry::{Candidate, Deadlines, Origin, Registry, Search, SearchOrder, admit};
+use ao_host::trust::{Trust, TrustedByHash};
+use ao_plugin_fixture as _;
+use camino::Utf8PathBuf;
+use serde_json::json;
+
+use crate::support::{Scratch, fixture_library};
+
+/// A home with a copy of the fixture library in it.
+struct Home {
+    scratch: Scratch,
+    library: Utf8PathBuf,
+    vault: Vault,
+    trust_file: Utf8PathBuf,
+}
+
+impl Home {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let library = scratch.path().join("libao_plugin_fixture.so");
+        fs_err::copy(fixture_library(), &library).unwrap();
+        let vault = Vault::new(scratch.path().join("by-hash"));
+        let trust_file = scratch.path().join("trust/trust.toml");
+        Self { scratch, library, vault, trust_file }
+    }
+
+    fn trust(&self) {
+        let read = |stored: &_| Ok(Library::load(stored)?.manifest().clone());
+        admit(&self.library, &self.vault, &self.trust_file, &read).unwrap();
+    }
+
+    fn registry_of(&self, listed: Vec<Candidate>) -> Registry {
+        let trust = Trust::read(&self.trust_file, &TrustedByHash::default()).unwrap();
+        let candidates = SearchOrder { listed, directories: Vec::new() };
+        Registry::assemble(registrations(), &Search { candidates, trust: &trust, vault: &self.vault }).unwrap()
+    }
+
+    fn registry(&self) -> Registry {
+        self.registry_of(vec![Candidate::plain(self.library.clone())])
+    }
+}
+
+fn fixture() -> PluginName {
+    "fixture".parse().unwrap()
+}
+
+#[test]
+fn a_library_replaces_what_is_linked_in_and_differs_in_origin_only() {
+    let home = Home::new();
+    home.trust();
+    let (linked, loaded) = (home.registry_of(Vec::new()), home.registry());
+    assert!(loaded.problems().is_empty(), "{:?}", loaded.problems());
+    for (linked, loaded) in linked.entries().zip(loaded.entries()) {
+        assert_eq!(linked.component, loaded.component);
+        assert_eq!(linked.origin, Origin::LinkedIn);
+        assert!(matches!(loaded.origin, Origin::Library { .. }));
+        assert_eq!(loaded.replaces, Some(Origin::LinkedIn));
+    }
+    assert_eq!(linked.entries().count(), loaded.entries().count());
+}
+
+#[test]
+fn both_doors_lead_to_the_same_answers() {
+    let home = Home::new();
+    home.trust();
+    let config = json!({"label": "blue", "token": "12345"});
+    for registry in [home.registry_of(Vec::new()), home.registry()] {
+        let tracker = registry.tracker(&fixture(), &config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let issue = tracker.get(GetIssue::new("7")).await.unwrap();
+            assert_eq!(issue.body, "label=blue level=0 token=5 characters");
+            assert_eq!(tracker.get(GetIssue::new("panic")).await.unwrap_err().code, Code::PANIC);
+            assert_eq!(tracker.get(GetIssue::new("missing")).await.unwrap_err().code, Code::NOT_FOUND);
+            let left = tracker.get(GetIssue::new("deadline")).await.unwrap().body;
+            assert!(left == "Some(29)" || left == "Some(30)", "the contract's 30 s, not {left}");
+        });
+    }
+}
+
+#[test]
+fn a_deadline_of_the_users_ends_a_call() {
+    let home = Home::new();
+    home.trust();
+    let deadlines = Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_millis(30))]);
+    let registry = home.registry_of(vec![Candidate { deadlines, ..Candidate::plain(home.library.clone()) }]);
+    let tracker = registry.tracker(&fixture(), &json!({})).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(tracker.get(GetIssue::new("slow"))).unwrap_err();
+    assert_eq!(error.code, Code::TIMEOUT);
+}
+
+#[test]
+fn equal_configurations_share_an_instance() {
+    let home = Home::new();
+    let registry = home.registry_of(Vec::new());
+    let instance = |config| registry.runtime(&fixture(), &config).unwrap();
+    let first = instance(json!({"label": "a", "level": 1}));
+    assert!(std::sync::Arc::ptr_eq(&first, &instance(json!({"level": 1, "label": "a"}))));
+    assert!(!std::sync::Arc::ptr_eq(&first, &instance(json!({"label": "b"}))));
+}
+
+#[test]
+fn an_untrusted_library_is_a_problem_and_everything_else_works() {
+    let home = Home::new();
+    let registry = home.registry();
+    let [problem] = registry.problems() else { panic!("one problem, not {:?}", registry.problems()) };
+    assert_eq!(problem.error.code, Code::UNTRUSTED);
+    assert!(problem.to_string().contains("ao plugin trust"), "{problem}");
+    assert_eq!(registry.entry(Slot::Tracker, &fixture()).unwrap().origin, Origin::LinkedIn);
+}
+
+#[test]
+fn a_library_that_changed_since_it_was_trusted_is_not_used() {
+    let home = Home::new();
+    home.trust();
+    let mut bytes = fs_err::read(&home.library).unwrap();
+    bytes.push(0);
+    fs_err::remove_file(&home.library).unwrap();
+    ao_host::world::files::write_atomic(&home.library, &bytes, 0o600).unwrap();
+    let registry = home.registry();
+    assert!(registry.problems()[0].to_string().contains("has changed since it was trusted"));
+}
+
+#[test]
+fn a_pin_must_match() {
+    let home = Home::new();
+    home.trust();
+    let pinned = Candidate { pinned: Some("0".repeat(64)), ..Candidate::plain(home.library.clone()) };
+    let registry = home.registry_of(vec![pinned]);
+    assert!(registry.problems()[0].to_string().contains("is written down for it"));
+}
+
+#[test]
+fn two_libraries_of_one_name_need_an_override() {
+    let home = Home::new();
+    home.trust();
+    let twin = home.scratch.path().join("libtwin.so");
+    fs_err::copy(&home.library, &twin).unwrap();
+    let plain = |path: &Utf8PathBuf| Candidate::plain(path.clone());
+    let conflict = home.registry_of(vec![plain(&home.library), plain(&twin)]);
+    let said = conflict.problems()[0].to_string();
+    assert!(said.contains("libtwin.so") && said.contains("libao_plugin_fixture.so"), "{said}");
+    let won = home.registry_of(vec![Candidate { overrides: true, ..plain(&twin) }, plain(&home.library)]);
+    assert!(won.problems().is_empty(), "{:?}", won.problems());
+    let Origin::Library { path, .. } = &won.entry(Slot::Scm, &fixture()).unwrap().origin else { panic!("linked in") };
+    assert_eq!(path, &twin);
+}
+
+#[test]
+fn what_nobody_has_is_told_with_what_there_is() {
+    let registry = Home::new().registry_of(Vec::new());
+    let error = registry.entry(Slot::Tracker, &"linear".parse().unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "no tracker plugin is named `linear`; there are fixture");
+}
