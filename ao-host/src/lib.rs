@@ -6,6 +6,7 @@
 pub mod hash;
 pub mod loader;
 pub mod registry;
+pub mod setup;
 pub mod store;
 pub mod trust;
 pub mod world;

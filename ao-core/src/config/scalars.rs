@@ -8,9 +8,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{BranchName, InvalidName, PluginName, ProjectName, SessionPrefix};
-
-/// The slots a deadline may name.
-const SLOTS: [&str; 7] = ["agent", "notifier", "runtime", "scm", "terminal", "tracker", "workspace"];
+use crate::slots::Slot;
 
 macro_rules! text_type {
     ($name:ident) => {
@@ -192,16 +190,31 @@ impl FromStr for Sha256Hex {
 
 /// A method of a slot: `tracker.get`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(try_from = "String")]
-pub struct MethodName(String);
+#[serde(try_from = "String", into = "String")]
+pub struct MethodName {
+    slot: Slot,
+    method: String,
+}
 
 text_type!(MethodName);
 
 impl MethodName {
-    /// `slot.method`.
+    /// The slot.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The method within it.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+}
+
+impl From<MethodName> for String {
+    fn from(name: MethodName) -> String {
+        format!("{}.{}", name.slot, name.method)
     }
 }
 
@@ -209,17 +222,21 @@ impl FromStr for MethodName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let word = |method: &str| {
-            method.starts_with(|c: char| c.is_ascii_lowercase())
-                && method.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        let Some((slot, method)) = text.split_once('.') else {
+            return Err("is not a slot and a method, such as `tracker.get`".to_owned());
         };
-        match text.split_once('.') {
-            Some((slot, method)) if SLOTS.contains(&slot) && word(method) => Ok(Self(text.to_owned())),
-            Some((slot, _)) if !SLOTS.contains(&slot) => {
-                Err(format!("names no slot; the slots are {}", SLOTS.join(", ")))
-            }
-            _ => Err("is not a slot and a method, such as `tracker.get`".to_owned()),
-        }
+        let list = |names: Vec<&str>| names.join(", ");
+        let Some(&slot) = Slot::ALL.iter().find(|known| known.as_str() == slot) else {
+            return Err(format!(
+                "names no slot; the slots are {}",
+                list(Slot::ALL.iter().map(|slot| slot.as_str()).collect())
+            ));
+        };
+        let Some(method) = slot.methods().iter().find(|known| known.name == method) else {
+            let known = slot.methods().iter().map(|method| method.name).collect();
+            return Err(format!("names no method; those of the {slot} slot are {}", list(known)));
+        };
+        Ok(Self { slot, method: method.name.to_owned() })
     }
 }
 

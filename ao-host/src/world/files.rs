@@ -1,7 +1,7 @@
 //! Writing files so that a reader never sees half of one and nobody else sees any. The one module that writes.
 
 use std::fs::DirBuilder;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,6 +32,14 @@ pub fn write_atomic(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<(
         return Err(error);
     }
     sync_directory(parent(path)?)
+}
+
+/// The first bytes of a file, at most so many.
+pub fn read_at_most(path: &Utf8Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes the names in a directory durable: files that were created in it, renamed into it or removed from it.

@@ -1,0 +1,210 @@
+//! One configuration with its plugins: files found, read, checked for trust, and composed with a registry.
+
+use std::collections::BTreeMap;
+
+use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig};
+use ao_core::model::PluginName;
+use ao_core::plugin::Registration;
+use ao_core::slots::{Instance, Slot};
+use ao_core::{Code, Error};
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use crate::loader::Vault;
+use crate::registry::{Candidate, Deadlines, Registry, Search, SearchOrder};
+use crate::trust::{Trust, TrustedByHash};
+use crate::world::{Places, files};
+
+/// The names that a configuration file may have, in the order in which they are looked for.
+pub const CONFIG_NAMES: [&str; 2] = ["agent-orchestrator.yaml", "agent-orchestrator.yml"];
+
+/// What a command took from its environment, read once at its edge.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The variables, as far as they are UTF-8.
+    pub variables: BTreeMap<String, String>,
+    /// The user's home directory.
+    pub home: Utf8PathBuf,
+    /// Where the command was started.
+    pub current_directory: Utf8PathBuf,
+    /// The running program, which is also the holder of agents.
+    pub program: Utf8PathBuf,
+}
+
+impl Environment {
+    /// A variable that is set to something.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    fn trusted_by_hash(&self) -> TrustedByHash {
+        let variable = |name| self.variable(name).map(str::to_owned);
+        TrustedByHash { configs: variable("AO_TRUST_CONFIG"), libraries: variable("AO_TRUST_PLUGINS") }
+    }
+}
+
+/// The configuration files that apply somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigFiles {
+    /// The user's own, for every project.
+    pub global: Option<Utf8PathBuf>,
+    /// The repository's.
+    pub local: Option<Utf8PathBuf>,
+}
+
+impl ConfigFiles {
+    /// Finds them: `AO_CONFIG_PATH`, else upwards from `start`; and the user's own.
+    #[must_use]
+    pub fn discover(start: &Utf8Path, environment: &Environment, places: &Places) -> Self {
+        let named = environment.variable("AO_CONFIG_PATH").map(Utf8PathBuf::from);
+        let named = named.map(|path| environment.current_directory.join(path)).filter(|path| path.is_file());
+        let upwards = || {
+            let candidates = start.ancestors().flat_map(|above| CONFIG_NAMES.map(|name| above.join(name)));
+            candidates.into_iter().find(|path| path.is_file())
+        };
+        let global = environment.variable("AO_GLOBAL_CONFIG").map_or_else(|| places.global_config(), Utf8PathBuf::from);
+        Self { global: Some(global).filter(|path| path.is_file()), local: named.or_else(upwards) }
+    }
+
+    /// The files that there are, the repository's last.
+    pub fn paths(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        self.global.iter().chain(self.local.iter())
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    /// It says something wrong.
+    #[error("the configuration has errors")]
+    Config(#[from] Diagnostics),
+    /// Anything else.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl From<SetupError> for Error {
+    fn from(error: SetupError) -> Self {
+        match error {
+            SetupError::Config(diagnostics) => diagnostics.into(),
+            SetupError::Other(error) => error,
+        }
+    }
+}
+
+/// A configuration as it was read, trusted or not: it may be shown, but nothing in it runs.
+pub struct Loaded {
+    /// The merged files.
+    pub config: Config,
+    /// Which files they are.
+    pub files: ConfigFiles,
+    /// Those of them that are not trusted.
+    pub untrusted: Vec<Utf8PathBuf>,
+    trust: Trust,
+}
+
+impl Loaded {
+    /// Reads and merges the files.
+    pub fn read(files: ConfigFiles, environment: &Environment, places: &Places) -> Result<Self, SetupError> {
+        let trust = Trust::read(&places.trust_file(), &environment.trusted_by_hash()).map_err(Error::from)?;
+        let mut documents = Vec::new();
+        let mut untrusted = Vec::new();
+        for path in files.paths() {
+            let (canonical, bytes) = read_config(path)?;
+            if !trust.trusts_config(&canonical, &bytes) {
+                untrusted.push(canonical.clone());
+            }
+            documents.push(Document::parse(&canonical, &bytes)?);
+        }
+        let config = Config::layered(documents, Some(&environment.home))?;
+        Ok(Self { config, files, untrusted, trust })
+    }
+
+    /// Composes it with plugins. An untrusted file contributes no library: nothing that it names may run.
+    pub fn compose(
+        self,
+        environment: &Environment,
+        places: &Places,
+        linked: impl Iterator<Item = &'static Registration>,
+    ) -> Result<Setup, Error> {
+        let listed = if self.untrusted.is_empty() { candidates(self.config.plugins()) } else { Vec::new() };
+        let vault = Vault::new(places.plugins_by_hash());
+        let candidates = SearchOrder { listed, directories: plugin_directories(environment, places) };
+        let registry = Registry::assemble(linked, &Search { candidates, trust: &self.trust, vault: &vault })?;
+        Ok(Setup { loaded: self, registry, environment: environment.clone() })
+    }
+}
+
+/// A file's bytes, with its name free of symbolic links: relative paths in it start there, and so does trust.
+pub fn read_config(path: &Utf8Path) -> Result<(Utf8PathBuf, Vec<u8>), Error> {
+    let failed = |error: std::io::Error| {
+        Error::new(Code::UNAUTHORIZED, format!("cannot read the configuration `{path}`: {error}"))
+    };
+    let canonical = files::canonical(path).map_err(failed)?;
+    // One byte more than the parser accepts is enough for it to refuse.
+    let bytes = files::read_at_most(&canonical, ao_core::config::MAX_BYTES + 1).map_err(failed)?;
+    Ok((canonical, bytes))
+}
+
+fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
+    let mut listed: Vec<Candidate> = Vec::new();
+    for library in libraries.iter().filter(|library| library.enabled) {
+        // The user's own file and the repository's may both list it; the repository's entry is read later and counts.
+        listed.retain(|candidate| candidate.path != library.path);
+        let deadlines =
+            library.deadlines.iter().map(|(method, limit)| (method.slot(), method.method().to_owned(), limit.get()));
+        listed.push(Candidate {
+            path: library.path.clone(),
+            pinned: library.sha256.as_ref().map(|hash| hash.as_str().to_owned()),
+            overrides: library.overrides,
+            deadlines: Deadlines::new(deadlines),
+        });
+    }
+    listed
+}
+
+/// `AO_PLUGIN_PATH`, what is installed, what came with the program. Never the checkout or the current directory.
+fn plugin_directories(environment: &Environment, places: &Places) -> Vec<Utf8PathBuf> {
+    let named = environment.variable("AO_PLUGIN_PATH").unwrap_or_default().split(':').filter(|path| !path.is_empty());
+    let beside = environment.program.parent().and_then(Utf8Path::parent).map(|above| above.join("lib/ao/plugins"));
+    named.map(Utf8PathBuf::from).chain([places.plugins_installed()]).chain(beside).collect()
+}
+
+/// A configuration with its plugins.
+pub struct Setup {
+    /// The configuration.
+    pub loaded: Loaded,
+    /// The plugins.
+    pub registry: Registry,
+    environment: Environment,
+}
+
+impl Setup {
+    /// Refuses to go on with a configuration that is not trusted.
+    pub fn require_trust(&self) -> Result<(), Error> {
+        let Some(path) = self.loaded.untrusted.first() else { return Ok(()) };
+        let message = format!("`{path}` is not trusted, and it can run programs; read it, then `ao trust {path}`");
+        Err(Error::new(Code::UNTRUSTED, message))
+    }
+
+    /// The instance that fills a slot: its settings checked against the plugin's schema, references expanded.
+    pub fn instance(&self, slot: Slot, wanted: &SlotConfig) -> Result<(PluginName, Instance), SetupError> {
+        self.require_trust()?;
+        let entry = self.registry.entry(slot, &wanted.plugin)?;
+        let variable = |name: &str| self.environment.variables.get(name).cloned();
+        let file = |path: &Utf8Path| {
+            let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
+            Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+        };
+        let lookup = Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) };
+        let expanded = wanted.expand(&lookup, &entry.component.config_schema)?;
+        let instance = self.registry.instance(slot, &wanted.plugin, &expanded.settings.to_json());
+        instance.map(|instance| (wanted.plugin.clone(), instance)).map_err(|mut error| {
+            // A plugin may quote its configuration.
+            error.message = expanded.secrets.mask(&error.message);
+            error.chain = error.chain.iter().map(|cause| expanded.secrets.mask(cause)).collect();
+            error.into()
+        })
+    }
+}
