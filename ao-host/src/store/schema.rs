@@ -25,7 +25,8 @@ pub(super) const LATEST: u32 = STEPS.len() as u32;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pages in the write-ahead log before they are moved into the database. The log outlives its writers (see [`open`]),
-/// and the first to open the database reads all of it: 200 pages take 0.3 ms, SQLite's 1000 five times that.
+/// and who opens a database that nobody has open reads all of it: measured, 0.2 ms for 200 pages and 1 ms for SQLite's
+/// default of 1000.
 const LOG_PAGES: u32 = 200;
 
 /// Opens the database to write, creating it or bringing it up to date.
