@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 
 use super::{Result, StoreError};
 use crate::world::files;
@@ -91,7 +92,8 @@ fn migrate(connection: &mut Connection, path: &Utf8Path) -> Result<()> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     let lock = options.open(&lock).map_err(failed)?;
     // Held until the file is closed.
-    flock(lock.file(), FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    let locked = retry_on_intr(|| flock(lock.file(), FlockOperation::LockExclusive));
+    locked.map_err(|error| failed(error.into()))?;
 
     let failed = |source| StoreError::sqlite(path, source);
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
