@@ -30,8 +30,7 @@ pub enum StoreError {
         found: u64,
     },
     /// An operation on the session is in progress, or it cannot be told whether it is.
-    #[error("session `{id}` is busy: {doing} since {owner} began it{doubt}; wait for it to end, or end that process",
-        doing = doing(*kind), doubt = doubt.as_ref().map(|why| format!(" (whether it lives is unknown: {why})")).unwrap_or_default())]
+    #[error("session `{id}` is busy: {owner} {}{}; wait until it is done, or end that process", doing(*kind), aside(doubt.as_deref()))]
     Held {
         /// The session.
         id: SessionId,
@@ -128,11 +127,15 @@ pub enum StoreError {
 
 fn doing(kind: OperationKind) -> &'static str {
     match kind {
-        OperationKind::Spawn => "it is being started",
-        OperationKind::Send => "a message is being sent to it",
-        OperationKind::Kill => "it is being ended",
-        _ => "something is being done to it",
+        OperationKind::Spawn => "is starting it",
+        OperationKind::Send => "is sending it a message",
+        OperationKind::Kill => "is ending it",
+        _ => "is changing it",
     }
+}
+
+fn aside(doubt: Option<&str>) -> String {
+    doubt.map(|why| format!(" (if that process still lives, which could not be seen: {why})")).unwrap_or_default()
 }
 
 impl StoreError {

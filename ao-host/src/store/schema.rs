@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 
 use super::{Result, StoreError};
 use crate::world::files;
@@ -25,7 +26,8 @@ pub(super) const LATEST: u32 = STEPS.len() as u32;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pages in the write-ahead log before they are moved into the database. The log outlives its writers (see [`open`]),
-/// and the first to open the database reads all of it: 200 pages take 0.3 ms, SQLite's 1000 five times that.
+/// and who opens a database that nobody has open reads all of it: measured, 0.2 ms for 200 pages and 1 ms for SQLite's
+/// default of 1000.
 const LOG_PAGES: u32 = 200;
 
 /// Opens the database to write, creating it or bringing it up to date.
@@ -90,7 +92,8 @@ fn migrate(connection: &mut Connection, path: &Utf8Path) -> Result<()> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     let lock = options.open(&lock).map_err(failed)?;
     // Held until the file is closed.
-    flock(lock.file(), FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    let locked = retry_on_intr(|| flock(lock.file(), FlockOperation::LockExclusive));
+    locked.map_err(|error| failed(error.into()))?;
 
     let failed = |source| StoreError::sqlite(path, source);
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;

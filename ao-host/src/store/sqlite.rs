@@ -173,31 +173,81 @@ impl fmt::Debug for SqliteReader {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ao_core::Error;
+    use ao_core::model::ProjectName;
     use ao_core::model::event::EventKind;
     use serde_json::Value;
+    use tempfile::TempDir;
 
     use super::*;
     use crate::world::fake;
 
-    #[test]
-    fn a_full_disk_says_so_and_leaves_nothing_behind() {
+    fn scratch() -> (TempDir, SqliteStore) {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(directory.path().join("state.db")).unwrap();
         let store = SqliteStore::open(&path).unwrap();
+        (directory, store)
+    }
+
+    /// Reserves a session whose event carries so many bytes.
+    fn reserve(store: &SqliteStore, bulk: usize) -> Result<Session> {
+        let world = fake::world(1).world;
+        let project: ProjectName = "app".parse().unwrap();
+        store.reserve(&"app".parse().unwrap(), 1, &mut |id| {
+            let event = world.event(EventKind::SessionRequested, Some(id), Value::from("x".repeat(bulk)));
+            (Session::new(id.clone(), project.clone(), "/p", world.now()), vec![event])
+        })
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_leaves_nothing_behind() {
+        let (_directory, store) = scratch();
         // SQLite answers with the same code when the file may not grow as when the disk is full.
         store.0.lock().pragma_update(None, "max_page_count", 20).unwrap();
-
-        let fake = fake::world(1);
-        let make = |id: &SessionId, bulk: usize| {
-            let session =
-                Session::new(id.clone(), "app".parse::<ao_core::model::ProjectName>().unwrap(), "/p", fake.world.now());
-            (session, vec![fake.world.event(EventKind::SessionRequested, Some(id), Value::from("x".repeat(bulk)))])
-        };
-        let prefix = "app".parse().unwrap();
-        let error = store.reserve(&prefix, 1, &mut |id| make(id, 1_000_000)).unwrap_err();
+        let error = reserve(&store, 1_000_000).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
-        assert_eq!(ao_core::Error::from(error).code.exit_code(), 75);
+        assert_eq!(Error::from(error).code.exit_code(), 75);
         assert_eq!(store.sessions(&SessionFilter::default()).unwrap(), []);
-        assert_eq!(store.reserve(&prefix, 1, &mut |id| make(id, 1)).unwrap().id.as_str(), "app-1");
+        assert_eq!(reserve(&store, 1).unwrap().id.as_str(), "app-1");
+    }
+
+    #[test]
+    fn a_database_that_stays_locked_is_worth_another_try() {
+        let (_directory, store) = scratch();
+        let mut other = Connection::open(&store.0.path).unwrap();
+        let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+        store.0.lock().busy_timeout(Duration::ZERO).unwrap();
+        let error = reserve(&store, 1).unwrap_err();
+        assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+        let error = Error::from(error);
+        assert_eq!((error.code.exit_code(), error.retryable()), (75, true));
+        assert_eq!(store.sessions(&SessionFilter::default()).unwrap(), [], "readers need not wait");
+        drop(lock);
+        reserve(&store, 1).unwrap();
+    }
+
+    #[test]
+    fn every_commit_is_on_disk_before_it_is_reported() {
+        let (_directory, store) = scratch();
+        let connection = store.0.lock();
+        let pragma = |name: &str| -> String {
+            let value: rusqlite::types::Value = connection.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+            format!("{value:?}")
+        };
+        assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+        assert_eq!((pragma("synchronous"), pragma("foreign_keys")), ("Integer(2)".to_owned(), "Integer(1)".to_owned()));
+    }
+
+    #[test]
+    fn a_panic_in_a_change_takes_it_back() {
+        let (_directory, store) = scratch();
+        let session = reserve(&store, 1).unwrap();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.change(&session.id, &mut |_| panic!("a bug"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.update(&session, &[]).unwrap().row_version, 2);
     }
 }

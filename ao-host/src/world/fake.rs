@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ao_core::model::{ProcessId, Timestamp};
-use ao_core::slots::runtime::Liveness;
 
 use super::{Clock, Proc, Rng, World};
 
@@ -145,14 +144,6 @@ impl Proc for FakeProc {
         }
         Ok(table.living.get(&pid).cloned())
     }
-
-    fn look(&self, process: &ProcessId) -> Liveness {
-        match self.identify(process.pid) {
-            Ok(Some(now)) if now == *process => Liveness::Alive,
-            Ok(_) => Liveness::Dead { exit: None },
-            Err(error) => Liveness::Unknown { why: error.to_string() },
-        }
-    }
 }
 
 /// A fake world, with handles to move it.
@@ -177,6 +168,8 @@ pub fn world(seed: u64) -> FakeWorld {
 
 #[cfg(test)]
 mod tests {
+    use ao_core::slots::runtime::Liveness;
+
     use super::*;
 
     #[test]

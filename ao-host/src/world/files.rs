@@ -112,8 +112,8 @@ fn create_beside(path: &Utf8Path) -> io::Result<(Utf8PathBuf, File)> {
 }
 
 fn parent(path: &Utf8Path) -> io::Result<&Utf8Path> {
-    let named = path.file_name().and(path.parent());
-    named.ok_or_else(|| io::Error::other(format!("`{path}` does not name a file in a directory")))
+    let named = path.file_name().and(path.parent()).filter(|directory| !directory.as_str().is_empty());
+    named.ok_or_else(|| io::Error::other(format!("`{path}` does not say in which directory which file is")))
 }
 
 #[cfg(test)]
@@ -149,7 +149,9 @@ mod tests {
         assert!(write_atomic(&path, b"text", PRIVATE_FILE).is_err());
         assert!(path.join("child").is_dir());
         assert_eq!(fs_err::read_dir(&directory).unwrap().count(), 1);
-        assert!(write_atomic(Utf8Path::new("/"), b"", PRIVATE_FILE).is_err());
+        for path in ["/", "", "name"] {
+            assert!(write_atomic(Utf8Path::new(path), b"", PRIVATE_FILE).is_err(), "{path:?}");
+        }
     }
 
     #[test]

@@ -16,12 +16,22 @@ pub trait Proc: Send + Sync {
     /// This process.
     fn own(&self) -> io::Result<ProcessId>;
 
-    /// Who has this pid now. `None` when nobody has; an error when it could not be looked at.
+    /// Who has this pid now. `None` when nobody has, or one that ended; an error when it could not be looked at.
     fn identify(&self, pid: u32) -> io::Result<Option<ProcessId>>;
 
     /// Whether this very process lives. One that ended and was not waited for is dead, and so is one whose pid
     /// belongs to another by now; what could not be looked at is unknown.
-    fn look(&self, process: &ProcessId) -> Liveness;
+    fn look(&self, process: &ProcessId) -> Liveness {
+        let now = self.boot_id().and_then(|boot| {
+            // After a reboot there is no need to ask who has the pid now.
+            if boot == process.boot { self.identify(process.pid) } else { Ok(None) }
+        });
+        match now {
+            Ok(Some(now)) if now == *process => Liveness::Alive,
+            Ok(_) => Liveness::Dead { exit: None },
+            Err(error) => Liveness::Unknown { why: error.to_string() },
+        }
+    }
 }
 
 /// The machine's processes, as `/proc` shows them (proc(5)).
@@ -47,8 +57,9 @@ impl SystemProc {
     /// The process's line, or `None` when there is no such process.
     fn stat(&self, pid: u32) -> io::Result<Option<ProcStat>> {
         let path = self.root.join(pid.to_string()).join("stat");
-        let text = match fs_err::read_to_string(&path) {
-            Ok(text) => text,
+        // A process may give itself a name that is not UTF-8.
+        let line = match fs_err::read(&path) {
+            Ok(line) => line,
             Err(error) if is_gone(&error) => {
                 // Without this, an absent `/proc` would look like the death of everybody.
                 fs_err::metadata(self.root.join("self"))?;
@@ -56,7 +67,7 @@ impl SystemProc {
             }
             Err(error) => return Err(error),
         };
-        let stat = ProcStat::parse(&text);
+        let stat = ProcStat::parse(&String::from_utf8_lossy(&line));
         stat.map(Some).ok_or_else(|| io::Error::other(format!("`{path}` is not laid out as proc(5) says")))
     }
 }
@@ -101,18 +112,6 @@ impl Proc for SystemProc {
         let stat = self.stat(pid)?.filter(|stat| !has_ended(*stat));
         Ok(stat.map(|stat| ProcessId { pid, start: stat.start, boot }))
     }
-
-    fn look(&self, process: &ProcessId) -> Liveness {
-        let now = self.boot_id().and_then(|boot| {
-            // After a reboot there is no need to ask who has the pid now.
-            if boot == process.boot { self.identify(process.pid) } else { Ok(None) }
-        });
-        match now {
-            Ok(Some(now)) if now == *process => Liveness::Alive,
-            Ok(_) => Liveness::Dead { exit: None },
-            Err(error) => Liveness::Unknown { why: error.to_string() },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -123,18 +122,21 @@ mod tests {
     fn scratch() -> (tempfile::TempDir, SystemProc) {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
-        let put = |path: &str, text: &str| {
+        let put = |path: &str, text: &[u8]| {
             let path = root.join(path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            crate::world::files::write_atomic(&path, text.as_bytes(), 0o600).unwrap();
+            crate::world::files::write_atomic(&path, text, 0o600).unwrap();
         };
-        let stat = |state: char| format!("9 (a) b (c) {state} 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2");
-        put("sys/kernel/random/boot_id", "boot-a\n");
-        put("self/stat", "");
+        let stat = |state: char| {
+            let fields = format!(" b (c) {state} 7 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 500 1 2");
+            [b"9 (\xff)", fields.as_bytes()].concat()
+        };
+        put("sys/kernel/random/boot_id", b"boot-a\n");
+        put("self/stat", b"");
         put("1/stat", &stat('S'));
         put("2/stat", &stat('Z'));
         fs_err::create_dir_all(root.join("3/stat")).unwrap();
-        put("4/stat", "garbage");
+        put("4/stat", b"garbage");
         (directory, SystemProc::at(root))
     }
 

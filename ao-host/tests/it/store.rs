@@ -198,11 +198,12 @@ fn only_a_dead_owner_loses_its_claim() {
     let second = operation(OperationKind::Kill, 11);
     let error = store.claim(&session.id, &second, proc).unwrap_err();
     assert!(matches!(&error, StoreError::Held { kind: OperationKind::Spawn, doubt: None, .. }), "{error}");
-    assert!(error.to_string().contains("`app-1` is busy: it is being started since pid 10 began it;"), "{error}");
+    assert!(error.to_string().contains("`app-1` is busy: pid 10 is starting it;"), "{error}");
 
     proc.hide(10, "permission denied");
     let error = store.claim(&session.id, &second, proc).unwrap_err();
     assert!(matches!(&error, StoreError::Held { doubt: Some(_), .. }), "{error}");
+    assert!(error.to_string().contains("permission denied"), "{error}");
 
     let third = operation(OperationKind::Kill, 12);
     let other = Scratch::new();

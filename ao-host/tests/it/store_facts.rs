@@ -20,15 +20,16 @@ fn time() -> impl Strategy<Value = Timestamp> {
     (-62_135_596_800_000_i64..253_370_764_800_000).prop_map(Timestamp::from_millis)
 }
 
-fn process() -> impl Strategy<Value = ProcessId> {
-    (any::<u32>(), any::<u64>(), any::<String>()).prop_map(|(pid, start, boot)| ProcessId { pid, start, boot })
+fn process() -> BoxedStrategy<ProcessId> {
+    let fields = (any::<u32>(), any::<u64>(), any::<String>());
+    fields.prop_map(|(pid, start, boot)| ProcessId { pid, start, boot }).boxed()
 }
 
 fn plugin() -> impl Strategy<Value = PluginName> {
     "[a-z][a-z0-9_-]{0,20}".prop_map(|name| name.parse().unwrap())
 }
 
-fn liveness() -> impl Strategy<Value = Liveness> {
+fn liveness() -> BoxedStrategy<Liveness> {
     let exit = prop_oneof![
         any::<i32>().prop_map(|code| ExitStatus::Code { code }),
         any::<i32>().prop_map(|signal| ExitStatus::Signal { signal }),
@@ -38,6 +39,7 @@ fn liveness() -> impl Strategy<Value = Liveness> {
         option::of(exit).prop_map(|exit| Liveness::Dead { exit }),
         any::<String>().prop_map(|why| Liveness::Unknown { why }),
     ]
+    .boxed()
 }
 
 fn probe() -> impl Strategy<Value = Probe> {
@@ -45,7 +47,7 @@ fn probe() -> impl Strategy<Value = Probe> {
 }
 
 /// Any JSON but fractions, whose last digit is not promised.
-fn json() -> impl Strategy<Value = Value> {
+fn json() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -53,12 +55,13 @@ fn json() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
+    let nested = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
             btree_map(any::<String>(), inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
-    })
+    });
+    nested.boxed()
 }
 
 prop_compose! {
@@ -98,7 +101,7 @@ prop_compose! {
         project in "[A-Za-z0-9][A-Za-z0-9_-]{0,30}", path: String, created_at in time(), issue: Option<String>,
         op in option::of((any::<String>(), process(), time())), held in option::of(time()),
         prompt in option::of((any::<String>(), any::<String>())), base: Option<String>,
-        agent in option::of(agent()), runtime in option::of(runtime()),
+        agent in option::of(agent().boxed()), runtime in option::of(runtime().boxed()),
         failure in option::of((any::<String>(), any::<String>(), any::<String>())),
         end in option::of((time(), any::<String>())),
     ) -> Session {

@@ -116,10 +116,3 @@ fn a_directory_in_the_way_is_named() {
     assert!(error.to_string().contains(scratch.db().as_str()), "{error}");
     assert_eq!(error.code.exit_code(), 75);
 }
-
-#[test]
-fn a_database_locked_by_another_program_is_worth_another_try() {
-    let path = "/s/state.db".into();
-    let error = Error::from(StoreError::Busy { path });
-    assert_eq!((error.code.exit_code(), error.retryable()), (75, true));
-}
