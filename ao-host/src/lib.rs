@@ -3,9 +3,11 @@
 //! Commands open it directly; no daemon is needed. What it takes from outside (clock, chance, processes, places) is
 //! injected, and it never prints.
 
+pub mod failpoint;
 pub mod hash;
 pub mod loader;
 pub mod registry;
+pub mod sessions;
 pub mod setup;
 pub mod store;
 pub mod trust;

@@ -188,6 +188,16 @@ impl Setup {
         Err(Error::new(Code::UNTRUSTED, message))
     }
 
+    /// Whether a program of this name is on the user's `PATH`.
+    #[must_use]
+    pub fn has_program(&self, name: &str) -> bool {
+        let path = self.environment.variable("PATH").unwrap_or_default();
+        path.split(':').filter(|directory| !directory.is_empty()).any(|directory| {
+            let candidate = Utf8Path::new(directory).join(name);
+            rustix::fs::access(candidate.as_std_path(), rustix::fs::Access::EXEC_OK).is_ok()
+        })
+    }
+
     /// The instance that fills a slot: its settings checked against the plugin's schema, references expanded.
     pub fn instance(&self, slot: Slot, wanted: &SlotConfig) -> Result<(PluginName, Instance), SetupError> {
         self.require_trust()?;

@@ -7,6 +7,7 @@ pub mod files;
 pub mod places;
 mod proc;
 mod rng;
+pub mod run;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,43 @@
+//! Named places at which a test makes the program fail or die, to see what is left. Empty unless a test fills them.
+
+use std::collections::BTreeMap;
+
+use ao_core::{Error, Result};
+
+/// What happens at a failpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The step fails.
+    Error,
+    /// The process is killed, as by `kill -9`.
+    Kill,
+}
+
+/// The failpoints that are set.
+#[derive(Clone, Debug, Default)]
+pub struct Failpoints(BTreeMap<String, Failure>);
+
+impl Failpoints {
+    /// Reads `label=error` or `label=kill`, separated by commas.
+    pub fn parse(text: &str) -> Result<Self> {
+        let set = text.split(',').filter(|item| !item.is_empty()).map(|item| match item.split_once('=') {
+            Some((label, "error")) => Ok((label.to_owned(), Failure::Error)),
+            Some((label, "kill")) => Ok((label.to_owned(), Failure::Kill)),
+            _ => Err(Error::invalid_input(format!("`{item}` is no failpoint; write `label=error` or `label=kill`"))),
+        });
+        set.collect::<Result<_>>().map(Self)
+    }
+
+    /// Passes a failpoint, or fails at it.
+    pub fn pass(&self, label: &str) -> Result<()> {
+        match self.0.get(label) {
+            None => Ok(()),
+            Some(Failure::Error) => Err(Error::other(format!("the failpoint `{label}` is set"))),
+            Some(Failure::Kill) => {
+                let own = rustix::process::getpid();
+                let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+                Err(Error::other(format!("the failpoint `{label}` did not end the process")))
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The plugins that work on one session.
+
+use std::sync::Arc;
+
+use ao_core::config::{Choice, Project, SlotConfig};
+use ao_core::model::PluginName;
+use ao_core::model::facts::Session;
+use ao_core::slots::{Agent, Instance, Runtime, Slot, Workspace};
+use ao_core::{Error, Result};
+
+use crate::setup::{Setup, SetupError};
+
+/// An instance of a plugin, with the plugin's name.
+pub struct Bound<T: ?Sized> {
+    /// The plugin's name within its slot.
+    pub plugin: PluginName,
+    /// The instance.
+    pub instance: Arc<T>,
+}
+
+impl<T: ?Sized> Bound<T> {
+    fn new(found: (PluginName, Instance), as_slot: impl FnOnce(&Instance) -> Option<Arc<T>>) -> Result<Self> {
+        let (plugin, instance) = found;
+        let wrong = || Error::other(format!("`{plugin}` is a {} plugin", instance.slot()));
+        let instance = as_slot(&instance).ok_or_else(wrong)?;
+        Ok(Self { plugin, instance })
+    }
+}
+
+/// The plugins that work on one session.
+pub struct Crew {
+    /// Where the agent lives.
+    pub runtime: Bound<dyn Runtime>,
+    /// The agent.
+    pub agent: Bound<dyn Agent>,
+    /// The agent's name in the configuration, or its plugin's.
+    pub agent_name: PluginName,
+    /// Its copy of the project.
+    pub workspace: Bound<dyn Workspace>,
+}
+
+impl Crew {
+    /// For a new session of a project. `agent` asks for another than the configured one.
+    pub fn for_project(setup: &Setup, project: &Project, agent: Option<&PluginName>) -> Result<Self, SetupError> {
+        let agent = setup.loaded.config.agent(&project.name, agent)?;
+        let runtime = usable_runtime(setup, &project.runtime);
+        Ok(Self {
+            agent_name: agent.instance.clone().unwrap_or_else(|| agent.plugin.clone()),
+            runtime: Bound::new(setup.instance(Slot::Runtime, &runtime)?, Instance::runtime)?,
+            agent: Bound::new(setup.instance(Slot::Agent, &agent)?, Instance::agent)?,
+            workspace: Bound::new(setup.instance(Slot::Workspace, &project.workspace)?, Instance::workspace)?,
+        })
+    }
+
+    /// For a session that exists. What the configuration does not say any more is taken at its defaults: a session
+    /// must be reachable whatever became of its file.
+    pub fn for_session(setup: &Setup, session: &Session) -> Result<Self, SetupError> {
+        let project = setup.loaded.config.project(&session.project).ok();
+        let facts = session.agent.as_ref();
+        let configured = facts.and_then(|agent| setup.loaded.config.agent(&session.project, Some(&agent.name)).ok());
+        let workspace = session.workspace.as_ref().map(|workspace| &workspace.plugin);
+        let agent = facts.map(|agent| &agent.plugin);
+        Ok(Self {
+            agent_name: facts.map_or_else(|| name("command"), |agent| agent.name.clone()),
+            runtime: Self::runtime_of(setup, session)?,
+            agent: Bound::new(as_recorded(setup, Slot::Agent, agent, configured.as_ref())?, Instance::agent)?,
+            workspace: Bound::new(
+                as_recorded(setup, Slot::Workspace, workspace, project.map(|project| &project.workspace))?,
+                Instance::workspace,
+            )?,
+        })
+    }
+
+    /// The runtime of a session that exists.
+    pub fn runtime_of(setup: &Setup, session: &Session) -> Result<Bound<dyn Runtime>, SetupError> {
+        let project = setup.loaded.config.project(&session.project).ok();
+        let plugin = session.runtime.as_ref().map(|runtime| &runtime.handle.plugin);
+        let found = as_recorded(setup, Slot::Runtime, plugin, project.map(|project| &project.runtime))?;
+        Ok(Bound::new(found, Instance::runtime)?)
+    }
+}
+
+/// The plugin that a session's facts name, with the settings of the configuration if that still names the same one.
+fn as_recorded(
+    setup: &Setup,
+    slot: Slot,
+    recorded: Option<&PluginName>,
+    configured: Option<&SlotConfig>,
+) -> Result<(PluginName, Instance), SetupError> {
+    let same = configured.filter(|wanted| recorded.is_none_or(|plugin| *plugin == wanted.plugin));
+    if let Some(wanted) = same.filter(|_| setup.loaded.untrusted.is_empty()) {
+        return setup.instance(slot, wanted);
+    }
+    let plugin = recorded.ok_or_else(|| Error::not_found(format!("the session has no {slot} yet")))?;
+    let defaults = serde_json::Value::Object(serde_json::Map::new());
+    Ok((plugin.clone(), setup.registry.instance(slot, plugin, &defaults)?))
+}
+
+/// The runtime that nobody chose is `process` where there is no tmux.
+fn usable_runtime(setup: &Setup, wanted: &SlotConfig) -> SlotConfig {
+    let absent = wanted.plugin.as_str() == "tmux" && !setup.has_program("tmux");
+    match wanted.choice {
+        Choice::BuiltIn if absent => SlotConfig { plugin: name("process"), ..wanted.clone() },
+        Choice::BuiltIn | Choice::Configured => wanted.clone(),
+    }
+}
+
+fn name(plugin: &str) -> PluginName {
+    plugin.parse().expect("a built-in plugin's name is valid")
+}

@@ -1,0 +1,76 @@
+//! Ending a session: its processes, never its work.
+
+use ao_core::model::event::EventKind;
+use ao_core::model::facts::{End, EndKind, OperationKind, Session};
+use ao_core::model::{ProcessId, SessionId};
+use ao_core::slots::Runtime;
+use ao_core::slots::runtime::{DestroyRuntime, Destroyed};
+use ao_core::{Error, Result};
+use serde_json::json;
+
+use super::observe::{not_launched, overlay};
+use super::steps::Step;
+use super::{Bound, Sessions};
+
+/// How long an agent may take to end by itself, in milliseconds.
+const GRACE_MS: u64 = 3000;
+
+/// A session that was ended.
+pub struct Killed {
+    /// Its facts.
+    pub session: Session,
+}
+
+impl Sessions {
+    /// Ends a session's whole process tree and verifies that it is gone. Its worktree stays where it is.
+    pub async fn kill(&self, id: &SessionId, runtime: &Bound<dyn Runtime>, reason: &str) -> Result<Killed> {
+        let session = self.get(id)?;
+        if session.runtime.is_none() && session.op.is_none() {
+            return Err(not_launched(id));
+        }
+        if let Some(end) = &session.end {
+            return Err(Error::conflict(format!("the session `{id}` has ended already: {}", end.reason)));
+        }
+        let operation = self.operation(OperationKind::Kill, Step::SignalTree.name())?;
+        let session = self.store.claim(id, &operation, &*self.world.proc)?.session;
+        match self.end_processes(&session, runtime).await {
+            Ok(()) => self.record_end(id, reason),
+            Err(error) => {
+                self.release(id)?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn end_processes(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<()> {
+        let id = &session.id;
+        let handle = session.runtime.as_ref().ok_or_else(|| not_launched(id))?.handle.clone();
+        self.keep_output(session, runtime).await;
+        let request = DestroyRuntime::new(handle, GRACE_MS);
+        let destroyed = self.step(id, Step::SignalTree, runtime.instance.destroy(request)).await?;
+        self.step(id, Step::VerifyGone, async { verify(id, &destroyed) }).await
+    }
+
+    fn record_end(&self, id: &SessionId, reason: &str) -> Result<Killed> {
+        let now = self.world.now();
+        let event = self.event(EventKind::SessionKilled, id, json!({"reason": reason}));
+        let session = self.change_telling(id, |session| {
+            // The holder wrote the exit down before it went; keep it with the end.
+            *session = overlay(session, &self.world);
+            let mut end = End::new(EndKind::Killed, now);
+            reason.clone_into(&mut end.reason);
+            session.end = Some(end);
+            session.op = None;
+            vec![event]
+        })?;
+        Ok(Killed { session })
+    }
+}
+
+fn verify(id: &SessionId, destroyed: &Destroyed) -> Result<()> {
+    if destroyed.survivors.is_empty() {
+        return Ok(());
+    }
+    let survivors: Vec<_> = destroyed.survivors.iter().map(ProcessId::to_string).collect();
+    Err(Error::other(format!("processes of `{id}` could not be ended: {}", survivors.join(", "))))
+}

@@ -1,0 +1,192 @@
+//! From a worktree to a running agent: post-create steps, launch files, the runtime.
+
+use std::collections::BTreeMap;
+
+use ao_core::config::PostCreateCommand;
+use ao_core::model::event::EventKind;
+use ao_core::model::facts::{PromptFacts, RuntimeFacts};
+use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::slots::agent::{LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
+use ao_core::slots::runtime::CreateRuntime;
+use ao_core::{Code, Error, Result};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use serde_json::json;
+
+use super::observe::read_records;
+use super::{Sessions, SpawnRequest};
+use crate::hash::sha256;
+use crate::world::files::{self, PRIVATE_FILE};
+use crate::world::run::{Run, run};
+
+/// The file in a session's directory that holds its prompt.
+const PROMPT_FILE: &str = "prompt.md";
+/// The file that holds what the post-create steps printed.
+const POST_CREATE_LOG: &str = "post-create.log";
+
+/// A plan with its environment.
+pub(super) struct PreparedLaunch {
+    plan: LaunchPlan,
+    environment: BTreeMap<String, String>,
+}
+
+impl PreparedLaunch {
+    pub(super) fn sends_prompt(&self) -> bool {
+        self.plan.prompt == PromptDelivery::WhenReady
+    }
+}
+
+fn cannot_write(path: &Utf8Path, error: &std::io::Error) -> Error {
+    Error::wrap(Code::UNAVAILABLE, format!("cannot write `{path}`"), error)
+}
+
+impl Sessions {
+    /// The session's own directory, made if it is not there.
+    pub(super) fn session_directory(&self, id: &SessionId) -> Result<Utf8PathBuf> {
+        let directory = self.places.session_dir(id);
+        files::private_directory(&directory).map_err(|error| cannot_write(&directory, &error))?;
+        Ok(directory)
+    }
+
+    /// Runs the project's `postCreate` in the new worktree, in order, up to the first failure.
+    pub(super) async fn post_create(
+        &self,
+        id: &SessionId,
+        request: &SpawnRequest<'_>,
+        worktree: &Utf8Path,
+    ) -> Result<()> {
+        if request.project.post_create.is_empty() {
+            return Ok(());
+        }
+        let log = self.session_directory(id)?.join(POST_CREATE_LOG);
+        let environment = session_environment(id, request);
+        for (number, step) in request.project.post_create.iter().enumerate() {
+            let (argv, shown) = match &step.command {
+                PostCreateCommand::Run(argv) => (argv.clone(), argv.join(" ")),
+                // The user spelled out a shell in a trusted file. tidy: shell because `{sh: …}` asks for one
+                PostCreateCommand::Shell(line) => (vec!["sh".to_owned(), "-c".to_owned(), line.clone()], line.clone()),
+            };
+            let limit = step.timeout.get();
+            let ended =
+                run(&Run { argv: &argv, directory: worktree, environment: &environment, log: &log, limit }).await?;
+            if let Some(why) = ended.failure() {
+                let message =
+                    format!("step {} of `postCreate` (`{shown}`) {why}; its output is in `{log}`", number + 1);
+                let mut error = Error::other(message);
+                error.chain = ended.tail.into_iter().collect();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the prompt, asks the agent for its plan, and writes the plan's files.
+    pub(super) async fn write_launch_files(
+        &self,
+        id: &SessionId,
+        request: &SpawnRequest<'_>,
+        worktree: &Utf8Path,
+    ) -> Result<PreparedLaunch> {
+        let directory = self.session_directory(id)?;
+        let mut wanted = PlanLaunch::new(id.clone(), worktree.to_owned(), directory.clone());
+        if let Some(text) = &request.prompt {
+            let file = directory.join(PROMPT_FILE);
+            files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;
+            wanted.prompt = Some(Prompt::new(text.as_str(), file.clone()));
+            let facts = PromptFacts::new(file, sha256(text.as_bytes()), DeliveryLevel::Queued);
+            self.change(id, |session| session.prompt = Some(facts))?;
+        }
+        let plan = request.crew.agent.instance.plan(wanted).await?;
+        if plan.argv.first().is_none_or(String::is_empty) {
+            return Err(Error::invalid_input(format!(
+                "the agent `{}` plans to start nothing",
+                request.crew.agent_name
+            )));
+        }
+        for file in &plan.files {
+            let path = inside(&directory, &file.path)?;
+            let parent = path.parent().unwrap_or(&directory);
+            files::private_directory(parent).map_err(|error| cannot_write(parent, &error))?;
+            files::write_atomic(&path, file.content.as_bytes(), PRIVATE_FILE)
+                .map_err(|error| cannot_write(&path, &error))?;
+        }
+        let mut environment = session_environment(id, request);
+        environment.extend(plan.env.clone());
+        for name in &plan.env_remove {
+            environment.remove(name);
+        }
+        let meaning = plan.exit_meaning;
+        self.change(id, |session| {
+            if let Some(agent) = &mut session.agent {
+                agent.exit_meaning = meaning;
+            }
+        })?;
+        Ok(PreparedLaunch { plan, environment })
+    }
+
+    /// Launches the agent. From its success on, the session exists.
+    pub(super) async fn create_runtime(
+        &self,
+        id: &SessionId,
+        request: &SpawnRequest<'_>,
+        launch: &PreparedLaunch,
+        worktree: &Utf8Path,
+    ) -> Result<()> {
+        let directory = self.session_directory(id)?;
+        let create = CreateRuntime::new(
+            id.clone(),
+            launch_key(id, 1),
+            self.places.owner(),
+            self.program.clone(),
+            directory.clone(),
+            worktree.to_owned(),
+            launch.plan.argv.clone(),
+            launch.environment.clone(),
+        );
+        let handle = request.crew.runtime.instance.create(create).await?;
+        let records = read_records(&directory);
+        let now = self.world.now();
+        let data = json!({"runtime": handle.plugin, "agent": request.crew.agent_name, "worktree": worktree});
+        let event = self.event(EventKind::SessionSpawned, id, data);
+        let after_launch = launch.sends_prompt() && request.prompt.is_some();
+        self.change_telling(id, |session| {
+            let mut facts = RuntimeFacts::new(directory, handle, now);
+            facts.launch = 1;
+            facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
+            facts.child = records.holder.and_then(|record| record.child);
+            session.runtime = Some(facts);
+            if !after_launch {
+                // The launch is the last step: no crash can leave an operation behind.
+                session.op = None;
+            }
+            vec![event]
+        })?;
+        Ok(())
+    }
+}
+
+/// What every process of a session sees.
+fn session_environment(id: &SessionId, request: &SpawnRequest<'_>) -> BTreeMap<String, String> {
+    let mut environment = request.environment.clone();
+    let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
+    set("AO_SESSION_ID", id.as_str());
+    set("AO_PROJECT_ID", request.project.name.as_str());
+    set("AO_CALLER_TYPE", "agent");
+    if let Some(file) = &request.config_file {
+        set("AO_CONFIG_PATH", file.as_str());
+    }
+    environment
+}
+
+/// Names the effect of a session's `launch`th launch.
+pub(super) fn launch_key(id: &SessionId, launch: u32) -> String {
+    format!("{id}/launch-{launch}")
+}
+
+/// A plan's file must stand in the session's directory.
+fn inside(directory: &Utf8Path, path: &Utf8Path) -> Result<Utf8PathBuf> {
+    let plain = path.components().all(|component| matches!(component, Utf8Component::Normal(_)));
+    if plain && !path.as_str().is_empty() {
+        return Ok(directory.join(path));
+    }
+    Err(Error::invalid_input(format!("the agent plans a file at `{path}`, outside of the session's directory")))
+}

@@ -1,0 +1,86 @@
+//! The session manager: what is done to sessions, in steps that survive a crash between any two of them.
+//!
+//! Every command that changes a session claims its `op` first. A spawn is a saga: what it did before the agent is
+//! launched is undone when it fails; from the launch on it goes forward.
+
+mod crew;
+mod deliver;
+mod kill;
+mod launch;
+mod observe;
+mod output;
+mod recover;
+mod spawn;
+mod steps;
+mod undo;
+
+use std::sync::Arc;
+
+use ao_core::model::event::{Event, EventKind};
+use ao_core::model::facts::{Operation, OperationKind, Session};
+use ao_core::model::{ProcessId, SessionId};
+use ao_core::{Error, Result};
+use camino::Utf8PathBuf;
+use serde_json::Value;
+
+use crate::failpoint::Failpoints;
+use crate::store::{Store, StoreError};
+use crate::world::{Places, World};
+
+pub use crew::{Bound, Crew};
+pub use deliver::{INLINE_LIMIT, Sent};
+pub use kill::Killed;
+pub use observe::overlay;
+pub use output::Logs;
+pub use recover::Recovered;
+pub use spawn::{SpawnRequest, Spawned};
+
+/// What the session manager works with.
+pub struct Sessions {
+    /// The facts.
+    pub store: Arc<dyn Store>,
+    /// Clock, chance and processes.
+    pub world: World,
+    /// Where everything stands.
+    pub places: Places,
+    /// Where a test makes it fail.
+    pub failpoints: Failpoints,
+    /// The program that holds agents: `<program> __hold <spec>`.
+    pub program: Utf8PathBuf,
+}
+
+impl Sessions {
+    /// A session that must exist.
+    pub fn get(&self, id: &SessionId) -> Result<Session> {
+        self.store.session(id)?.ok_or_else(|| StoreError::NoSession(id.clone()).into())
+    }
+
+    fn event(&self, kind: EventKind, id: &SessionId, data: Value) -> Event {
+        self.world.event(kind, Some(id), data)
+    }
+
+    fn own_process(&self) -> Result<ProcessId> {
+        self.world.proc.own().map_err(|error| Error::unavailable(format!("cannot tell which process this is: {error}")))
+    }
+
+    /// An operation of this process, at a step.
+    fn operation(&self, kind: OperationKind, step: &str) -> Result<Operation> {
+        Ok(Operation::new(kind, step, self.own_process()?, self.world.now()))
+    }
+
+    /// Changes a session's facts as they stand now.
+    fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
+        self.change_telling(id, |session| {
+            edit(session);
+            Vec::new()
+        })
+    }
+
+    /// Changes a session's facts and says what happened, in one transaction.
+    fn change_telling(&self, id: &SessionId, edit: impl FnOnce(&mut Session) -> Vec<Event>) -> Result<Session> {
+        let mut edit = Some(edit);
+        let changed =
+            self.store.change(id, &mut |session| Ok(edit.take().map(|edit| edit(session)).unwrap_or_default()));
+        Ok(changed?)
+    }
+}

@@ -1,0 +1,94 @@
+//! Going on after a crash: operations whose process is provably gone are undone or finished.
+
+use ao_core::model::event::EventKind;
+use ao_core::model::facts::{Operation, OperationKind, Session};
+use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::slots::runtime::{ListRuntimes, Liveness};
+use ao_core::{Error, Result};
+use serde_json::json;
+
+use super::launch::launch_key;
+use super::observe::read_records;
+use super::steps::Step;
+use super::{Crew, Sessions};
+use crate::store::SessionFilter;
+
+/// What became of an interrupted operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// The spawn had launched its agent: the session goes on.
+    Finished,
+    /// The spawn had not: it was undone.
+    Undone,
+    /// The operation is void, and may be asked for again.
+    Released,
+}
+
+impl Sessions {
+    /// Sessions with an operation whose process is provably gone.
+    pub fn interrupted(&self) -> Result<Vec<Session>> {
+        let sessions = self.store.sessions(&SessionFilter::default())?;
+        let gone = |op: &Operation| matches!(self.world.proc.look(&op.owner), Liveness::Dead { .. });
+        Ok(sessions.into_iter().filter(|session| session.op.as_ref().is_some_and(gone)).collect())
+    }
+
+    /// Takes over one interrupted operation and brings it to an end.
+    pub async fn recover(&self, session: &Session, crew: &Crew) -> Result<Recovered> {
+        let Some(op) = &session.op else { return Ok(Recovered::Released) };
+        let operation = self.operation(op.kind, &op.step)?;
+        let claim = self.store.claim(&session.id, &operation, &*self.world.proc)?;
+        if op.kind == OperationKind::Spawn {
+            return self.recover_spawn(&claim.session, crew).await;
+        }
+        // Nothing is repeated: a message may have arrived, and a kill can be asked for again.
+        self.release(&session.id)?;
+        Ok(Recovered::Released)
+    }
+
+    async fn recover_spawn(&self, session: &Session, crew: &Crew) -> Result<Recovered> {
+        let id = &session.id;
+        if session.runtime.is_some() {
+            self.change(id, |session| {
+                session.op = None;
+                if let Some(prompt) =
+                    session.prompt.as_mut().filter(|prompt| prompt.delivery < DeliveryLevel::Submitted)
+                {
+                    prompt.delivery = DeliveryLevel::Unconfirmed;
+                }
+            })?;
+            return Ok(Recovered::Finished);
+        }
+        let key = launch_key(id, 1);
+        let launched = crew.runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
+        if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
+            self.adopt_launch(id, handle)?;
+            return Ok(Recovered::Finished);
+        }
+        let error = Error::other("the process that spawned it was killed");
+        let _ = self.abandon(id, crew, Step::RuntimeCreate, error).await;
+        Ok(Recovered::Undone)
+    }
+
+    /// The launch had happened, and its record had not.
+    fn adopt_launch(&self, id: &SessionId, handle: ao_core::slots::runtime::RuntimeHandle) -> Result<()> {
+        let directory = self.session_directory(id)?;
+        let records = read_records(&directory);
+        let launched_at = records.holder.as_ref().map_or_else(|| self.world.now(), |record| record.started_at);
+        let event = self.event(EventKind::SessionSpawned, id, json!({"runtime": handle.plugin, "recovered": true}));
+        self.change_telling(id, |session| {
+            let mut facts = ao_core::model::facts::RuntimeFacts::new(directory, handle, launched_at);
+            facts.launch = 1;
+            facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
+            facts.child = records.holder.and_then(|record| record.child);
+            session.runtime = Some(facts);
+            session.op = None;
+            vec![event]
+        })?;
+        Ok(())
+    }
+
+    /// Ends this process's operation on a session.
+    pub(super) fn release(&self, id: &SessionId) -> Result<Session> {
+        self.change(id, |session| session.op = None)
+    }
+}

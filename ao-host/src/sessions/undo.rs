@@ -1,0 +1,96 @@
+//! Taking back a spawn whose agent was never launched.
+
+use ao_core::model::event::EventKind;
+use ao_core::model::facts::{Failure, Session};
+use ao_core::model::{BranchName, SessionId};
+use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
+use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange, ListWorkspaces};
+use ao_core::{Code, Error, Result};
+use camino::Utf8Path;
+use serde_json::json;
+
+use super::launch::launch_key;
+use super::steps::Step;
+use super::{Crew, Sessions};
+
+/// How long what was launched by half may take to end, in milliseconds.
+const GRACE_MS: u64 = 1000;
+
+impl Sessions {
+    /// Undoes a failed spawn and records the failure. Returns the error to show.
+    pub(super) async fn abandon(&self, id: &SessionId, crew: &Crew, step: Step, error: Error) -> Error {
+        let left = self.undo(id, crew).await;
+        let kept = left.as_ref().err().map(ToString::to_string).or_else(|| left.ok().flatten());
+        let mut failure = Failure::new(step.name(), error.message.as_str(), self.world.now());
+        failure.output = error.chain.join("\n");
+        failure.kept.clone_from(&kept);
+        let event = self.event(EventKind::SessionErrored, id, json!({"step": step.name(), "error": error}));
+        let recorded = self.change_telling(id, |session| {
+            session.failure = Some(failure);
+            session.op = None;
+            vec![event]
+        });
+        let mut shown = error.context(format!("spawning `{id}` failed at `{step}`"));
+        shown.chain.extend(kept.map(|what| format!("not taken back: {what}")));
+        shown.chain.extend(recorded.err().map(|error| format!("the failure could not be recorded: {error}")));
+        shown
+    }
+
+    /// Takes back everything, last first. What had to stay is the answer.
+    pub(super) async fn undo(&self, id: &SessionId, crew: &Crew) -> Result<Option<String>> {
+        let session = self.get(id)?;
+        let key = launch_key(id, 1);
+        let launched = crew.runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
+        for handle in launched.into_iter().filter(|handle| handle.session == *id && handle.key == key) {
+            let destroyed = crew.runtime.instance.destroy(DestroyRuntime::new(handle, GRACE_MS)).await?;
+            if !destroyed.survivors.is_empty() {
+                let survivors: Vec<_> = destroyed.survivors.iter().map(ToString::to_string).collect();
+                return Ok(Some(format!("these processes could not be ended: {}", survivors.join(", "))));
+            }
+        }
+        let kept = self.discard_workspace(&session, crew).await?;
+        if kept.is_none() {
+            self.forget_identity(&session, crew).await?;
+        }
+        Ok(kept)
+    }
+
+    async fn discard_workspace(&self, session: &Session, crew: &Crew) -> Result<Option<String>> {
+        let Some(facts) = &session.workspace else { return Ok(None) };
+        let workspace = &crew.workspace.instance;
+        let project = &session.project_path;
+        let mut discard = DiscardWorkspace::new(project.clone(), facts.path.clone(), facts.branch.clone());
+        discard.created_at = if facts.branch_created {
+            facts.base.clone()
+        } else {
+            self.made_before_a_crash(crew, project, &facts.path, &facts.branch).await?
+        };
+        match workspace.discard(discard).await? {
+            Discarded::Kept { why } => Ok(Some(why)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Where the branch was made, if the crash came between its making and its record. A spawn refuses a branch that
+    /// exists, so a worktree at the session's own place stands on a branch that the spawn made.
+    async fn made_before_a_crash(
+        &self,
+        crew: &Crew,
+        project: &Utf8Path,
+        path: &Utf8Path,
+        branch: &BranchName,
+    ) -> Result<Option<String>> {
+        let below = path.parent().unwrap_or(path);
+        let listed = crew.workspace.instance.list(ListWorkspaces::new(project.to_owned(), below.to_owned())).await?;
+        let made = listed.into_iter().find(|info| info.path == path && info.branch.as_ref() == Some(branch));
+        Ok(made.map(|info| info.head))
+    }
+
+    async fn forget_identity(&self, session: &Session, crew: &Crew) -> Result<()> {
+        let forget = IdentifySession::new(session.project_path.clone(), session.id.clone(), IdentityChange::Remove);
+        match crew.workspace.instance.identify(forget).await {
+            Err(error) if error.code != Code::UNSUPPORTED => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

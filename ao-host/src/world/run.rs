@@ -1,0 +1,106 @@
+//! Running the user's own programs: argument vectors, a given environment, output kept in a file, ended with all that
+//! they started.
+
+#![expect(clippy::disallowed_methods, reason = "the one place in the host that starts programs")]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use ao_core::{Code, Error, Result};
+use camino::Utf8Path;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How much of a program's output a message quotes, in bytes.
+const TAIL: u64 = 2048;
+
+/// What to run.
+pub struct Run<'a> {
+    /// The program and its arguments.
+    pub argv: &'a [String],
+    /// Where it runs.
+    pub directory: &'a Utf8Path,
+    /// Its whole environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Where its output goes; appended to.
+    pub log: &'a Utf8Path,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// How a program ended.
+pub struct Ended {
+    status: Option<ExitStatus>,
+    limit: Duration,
+    /// The end of what it printed; none when it printed nothing.
+    pub tail: Option<String>,
+}
+
+impl Ended {
+    /// In what way it failed, if it did: fits after the program's name.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        match self.status {
+            Some(status) if status.success() => None,
+            Some(status) => Some(format!("failed with {status}")),
+            None => Some(format!("did not end within {:?}", self.limit)),
+        }
+    }
+}
+
+/// Ends a process group when it is dropped: the program, and what it started.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+/// Runs a program to its end, or to its limit.
+pub async fn run(what: &Run<'_>) -> Result<Ended> {
+    let Some((program, arguments)) = what.argv.split_first() else {
+        return Err(Error::invalid_input("nothing to run: the argument list is empty"));
+    };
+    let log_error =
+        |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, format!("cannot write `{}`", what.log), &error);
+    let mut options = std::fs::OpenOptions::new();
+    let log = options.create(true).append(true).read(true).open(what.log).map_err(log_error)?;
+    let (output, errors) = (log.try_clone().map_err(log_error)?, log.try_clone().map_err(log_error)?);
+    let begin = log.metadata().map_err(log_error)?.len();
+    let mut child = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir(what.directory)
+        .env_clear()
+        .envs(what.environment)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &error))?;
+    let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw));
+    let status = match tokio::time::timeout(what.limit, child.wait()).await {
+        Ok(ended) => {
+            Some(ended.map_err(|error| Error::wrap(Code::OTHER, format!("cannot wait for `{program}`"), &error))?)
+        }
+        Err(_) => None,
+    };
+    drop(group);
+    Ok(Ended { status, limit: what.limit, tail: tail(log, begin) })
+}
+
+/// The end of what was printed since `begin`.
+fn tail(mut log: std::fs::File, begin: u64) -> Option<String> {
+    let length = log.metadata().ok()?.len();
+    log.seek(SeekFrom::Start(begin.max(length.saturating_sub(TAIL)))).ok()?;
+    let mut bytes = Vec::new();
+    log.take(TAIL).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
+}
