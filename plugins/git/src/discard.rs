@@ -4,8 +4,8 @@ use ao_plugin_sdk::prelude::*;
 
 use crate::git::{Call, Git, complaint};
 use crate::links::{self, Link};
-use crate::place::{self, Place, Private, Stage};
-use crate::porcelain::{self, EntryKind, HALF_MADE, Status};
+use crate::place::{self, Place, Private, Record, Stage};
+use crate::porcelain::{self, Entry, EntryKind, Status};
 use crate::refs;
 use crate::repository::{self, Repository};
 
@@ -18,7 +18,7 @@ pub(crate) async fn discard_in(git: &Git, repository: &Repository, request: &Dis
     let links = links::plan(repository, &request.symlinks)?;
     let created_at = match &request.created_at {
         Some(commit) => Some(commit.clone()),
-        None => refs::look(git, &repository.project, &request.branch).await?.created_at,
+        None => refs::created_at(git, &repository.project, &request.branch).await?,
     };
     let copy = Copy { git, repository, path: &request.path, branch: &request.branch, created_at, links };
     if let Some(why) = copy.remove().await? {
@@ -69,7 +69,10 @@ impl Copy<'_> {
             .arg("--no-ahead-behind")
             .arg("--ignore-submodules=none");
         let status = call.run().await?;
-        let status = porcelain::status(&status.stdout);
+        let mut status = porcelain::status(&status.stdout);
+        if private.stage == Stage::HalfMade {
+            status.entries = self.without_beginnings(private, status.entries).await?;
+        }
         let made: Vec<_> =
             self.links.iter().filter(|link| link.is_made(self.path)).map(|link| link.place().as_str()).collect();
         if let Some(why) = objection(&status, self.branch, self.created_at.as_deref(), private.stage, &made) {
@@ -93,6 +96,28 @@ impl Copy<'_> {
         Ok(kept)
     }
 
+    /// Removes the files that git had only begun to write: each is the beginning of what is committed.
+    async fn without_beginnings(&self, private: &Private, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        let mut others = Vec::new();
+        for entry in entries {
+            if entry.kind != EntryKind::Changed {
+                others.push(entry);
+                continue;
+            }
+            let committed = self.at(private, ["cat-file", "--filters"]).arg(format!("HEAD:{}", entry.path));
+            let committed = committed.output().await?;
+            let file = self.path.join(&entry.path);
+            let removed = blocking(move || {
+                let begun = committed.status.success() && place::is_beginning(&file, &committed.stdout);
+                Ok(begun && fs_err::remove_file(&file).is_ok())
+            });
+            if !removed.await? {
+                others.push(entry);
+            }
+        }
+        Ok(others)
+    }
+
     /// Removes a directory that holds no file of anybody's.
     async fn remove_directory(&self) -> Result<Option<String>> {
         let (path, links) = (self.path.to_owned(), self.links.clone());
@@ -108,33 +133,31 @@ impl Copy<'_> {
         .await
     }
 
-    /// Makes git forget a worktree whose directory is gone; no other one, unlike `git worktree prune`.
+    /// Drops git's record of a worktree whose directory is gone; of no other one, unlike `git worktree prune`.
     async fn forget(&self) -> Result<Option<String>> {
-        let project = &self.repository.project;
-        let listed = self.git.at(project, ["worktree", "list", "--porcelain", "-z"]).run().await?;
-        let path = blocking({
-            let path = self.path.to_owned();
-            move || Ok(real(&path))
+        let record = blocking({
+            let (common, path) = (self.repository.common.clone(), self.path.to_owned());
+            move || place::record(&common, &path)
         });
-        let path = path.await?;
-        let Some(listed) = porcelain::worktrees(&listed.stdout).into_iter().find(|listed| listed.path == path) else {
-            return Ok(None);
-        };
-        let pinned = listed.branch.is_none() && self.created_at.as_deref() != Some(&listed.head);
-        if pinned && !listed.head.bytes().all(|byte| byte == b'0') {
-            return Ok(Some(format!(
-                "its directory is gone, and its detached HEAD {} may be kept nowhere else",
-                listed.head
-            )));
-        }
-        match listed.locked.as_deref() {
-            None => {}
-            Some(HALF_MADE) => drop(self.git.at(project, ["worktree", "unlock", "--"]).arg(path.as_str()).run().await?),
-            Some(reason) => {
+        let private = match record.await? {
+            Record::None => return Ok(None),
+            Record::Locked(reason) => {
                 return Ok(Some(format!("its directory is gone, and git's record of it is locked: {reason}")));
             }
+            Record::Kept(private) => private,
+        };
+        if private.stage == Stage::Whole {
+            let asked =
+                |arguments| self.git.at(&self.repository.project, arguments).env("GIT_DIR", private.directory.as_str());
+            let attached = asked(["symbolic-ref", "--quiet", "HEAD"]).output().await?.status.success();
+            let head = asked(["rev-parse", "--verify", "HEAD"]).output().await?.text();
+            if !attached && self.created_at.as_deref() != Some(&head) {
+                return Ok(Some(format!(
+                    "its directory is gone, and its detached HEAD {head} may be kept nowhere else"
+                )));
+            }
         }
-        self.git.at(project, ["worktree", "remove", "--"]).arg(path.as_str()).run().await?;
+        blocking(move || place::forget(&private)).await?;
         Ok(None)
     }
 
@@ -188,18 +211,9 @@ fn empty_tree(commit: &str) -> &'static str {
     }
 }
 
-/// A path that need not exist, with every link above it followed, as git writes it down.
-fn real(path: &Utf8Path) -> Utf8PathBuf {
-    match (path.parent().map(Utf8Path::canonicalize_utf8), path.file_name()) {
-        (Some(Ok(parent)), Some(name)) => parent.join(name),
-        _ => path.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::porcelain::Entry;
 
     fn status(branch: Option<&str>, entries: &[(EntryKind, &str)]) -> Status {
         let entry = |&(kind, path): &(EntryKind, &str)| Entry { kind, path: path.to_owned() };

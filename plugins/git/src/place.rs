@@ -54,6 +54,7 @@ pub(crate) fn look(common: &Utf8Path, path: &Utf8Path) -> Result<Place> {
     }
     let empty = contents(path, &[]).map_err(|error| unreadable(&error))?.is_empty();
     let pointer = match fs_err::read_to_string(path.join(".git")) {
+        Ok(pointer) if pointer.is_empty() && empty => return Ok(Place::Empty),
         Ok(pointer) => pointer,
         Err(_) if empty => return Ok(Place::Empty),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -110,6 +111,72 @@ fn inspect(directory: &Utf8Path, empty: bool) -> std::io::Result<Place> {
         }
     }
     Ok(Place::Worktree(Private { directory: directory.to_owned(), stage: Stage::Whole }))
+}
+
+/// What git keeps of a worktree whose directory is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Nothing.
+    None,
+    /// Its private directory.
+    Kept(Private),
+    /// Its private directory, which somebody locked for this reason.
+    Locked(String),
+}
+
+/// Finds git's record of a worktree without asking git, which gives up on all worktrees when one was cut short.
+pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
+    let all = common.join("worktrees");
+    let failed = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot look at `{all}`"), error);
+    let Ok(entries) = all.read_dir_utf8() else { return Ok(Record::None) };
+    for entry in entries {
+        let directory = entry.map_err(|error| failed(&error))?.into_path();
+        if !is_of(&directory, path) {
+            continue;
+        }
+        let stage = match fs_err::read_to_string(directory.join("locked")) {
+            Ok(reason) if reason.trim() == HALF_MADE || !directory.join("gitdir").exists() => Stage::HalfMade,
+            Ok(reason) => return Ok(Record::Locked(reason.trim().to_owned())),
+            Err(_) => Stage::Whole,
+        };
+        return Ok(Record::Kept(Private { directory, stage }));
+    }
+    Ok(Record::None)
+}
+
+/// Whether a private directory belongs to the worktree at this path.
+fn is_of(directory: &Utf8Path, path: &Utf8Path) -> bool {
+    let pointer = fs_err::read_to_string(directory.join("gitdir")).unwrap_or_default();
+    if let Some(worktree) = Utf8Path::new(pointer.trim_end()).parent().filter(|worktree| !worktree.as_str().is_empty())
+    {
+        return real(&directory.join(worktree)) == real(path);
+    }
+    // git was stopped before it wrote where the worktree is. It names its directory after the worktree's.
+    let early = |name: &str| ["locked", "gitdir"].contains(&name);
+    let entries = directory.read_dir_utf8().into_iter().flatten();
+    directory.file_name() == path.file_name() && entries.flatten().all(|entry| early(entry.file_name()))
+}
+
+/// A path that need not exist, with every link above it followed, as git writes it down.
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    match (path.parent().map(Utf8Path::canonicalize_utf8), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Drops git's record of a worktree that is gone.
+#[expect(clippy::disallowed_methods, reason = "git's bookkeeping of a worktree that is gone; it holds no work")]
+pub(crate) fn forget(private: &Private) -> Result<()> {
+    fs_err::remove_dir_all(&private.directory)
+        .map_err(|error| Error::wrap(Code::OTHER, "cannot drop git's record of the worktree", &error))
+}
+
+/// Whether a regular file holds nothing but the beginning of this.
+pub(crate) fn is_beginning(file: &Utf8Path, whole: &[u8]) -> bool {
+    let short = fs_err::symlink_metadata(file)
+        .is_ok_and(|found| found.is_file() && usize::try_from(found.len()).is_ok_and(|length| length <= whole.len()));
+    short && fs_err::read(file).is_ok_and(|begun| whole.starts_with(&begun))
 }
 
 /// What a directory holds besides directories, git's own file and these links. Relative paths.

@@ -55,6 +55,13 @@ pub(crate) async fn look(git: &Git, project: &Utf8Path, branch: &BranchName) -> 
     Ok(found)
 }
 
+/// The commit that `create` made a branch at, if it did. Asks for no worktree: one that was cut short stops git there.
+pub(crate) async fn created_at(git: &Git, project: &Utf8Path, branch: &BranchName) -> Result<Option<String>> {
+    let call = git.at(project, ["rev-parse", "--quiet", "--verify"]).arg(created_ref(branch.as_str()));
+    let commit = call.output().await?.text();
+    Ok(Some(commit).filter(|commit| !commit.is_empty()))
+}
+
 /// How making a branch ended.
 #[derive(Debug)]
 pub(crate) enum Made {

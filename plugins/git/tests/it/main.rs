@@ -5,6 +5,7 @@ mod create;
 mod discard;
 mod environment;
 mod identify;
+mod interrupted;
 mod links;
 mod look;
 mod support;
