@@ -1,1 +1,86 @@
-//! .
+//! The workspace `worktree`: every session gets a git worktree and a branch of its own.
+//!
+//! - A worktree shares the project's objects, branches, stashes and configuration; only files, index and HEAD are its
+//!   own. Submodules are left uninitialised and their directories empty: `postCreate` may run
+//!   `git submodule update --init`.
+//! - `create` makes a branch in one transaction with the record `refs/ao/created/<branch>`: the commit that it was made
+//!   at. This is how a later `discard` knows, also after a crash, that the branch may go.
+//! - `discard` removes nothing but what git checked out: every file goes through git's own comparison with the index,
+//!   and directories are removed only when empty. A file that somebody wrote stays, and so does everything around it.
+//! - git runs as a program, with the variables taken away that would make it look at another repository.
+
+mod create;
+mod discard;
+mod doctor;
+mod exclude;
+mod git;
+mod identify;
+mod links;
+mod list;
+mod observe;
+mod place;
+mod porcelain;
+mod refs;
+mod repository;
+
+use ao_plugin_sdk::prelude::*;
+
+use git::{Environment, Git};
+
+/// The configuration of `worktree`: nothing yet.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {}
+
+/// Makes git worktrees.
+#[derive(Debug)]
+pub struct Worktree {
+    git: Git,
+}
+
+impl Worktree {
+    /// The plugin with this environment for every git process, and nothing of its own process's.
+    pub fn with_environment(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { git: Git::new(Environment::Only(variables.into_iter().collect())) }
+    }
+}
+
+impl Plugin for Worktree {
+    type Config = Config;
+
+    fn new(_config: Config) -> Result<Self> {
+        Ok(Self { git: Git::new(Environment::Inherited) })
+    }
+}
+
+#[async_trait]
+impl Workspace for Worktree {
+    async fn create(&self, request: CreateWorkspace) -> Result<WorkspaceInfo> {
+        create::create(&self.git, request).await
+    }
+
+    async fn discard(&self, request: DiscardWorkspace) -> Result<Discarded> {
+        discard::discard(&self.git, request).await
+    }
+
+    async fn observe(&self, request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>> {
+        Ok(observe::observe(&self.git, request.paths).await)
+    }
+
+    async fn list(&self, request: ListWorkspaces) -> Result<Vec<WorkspaceInfo>> {
+        list::list(&self.git, request).await
+    }
+
+    async fn identify(&self, request: IdentifySession) -> Result<Identified> {
+        identify::identify(&self.git, request).await
+    }
+
+    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
+        Ok(doctor::doctor(&self.git).await)
+    }
+}
+
+export_plugin! {
+    /// A git worktree and a branch for every session.
+    workspace "worktree" => Worktree
+}

@@ -1,0 +1,228 @@
+//! A worktree's directory and its private git directory, as they stand in the file system. Everything here blocks its
+//! thread.
+
+use std::io::ErrorKind;
+
+use ao_plugin_sdk::prelude::*;
+
+use crate::links::Link;
+use crate::porcelain::HALF_MADE;
+
+/// What stands at a worktree's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing.
+    Missing,
+    /// A directory with nothing but directories in it, or nothing but git's own file as well.
+    Empty,
+    /// A worktree of the repository.
+    Worktree(Private),
+    /// Something else, for this reason.
+    Foreign(String),
+}
+
+/// A worktree's private git directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Private {
+    /// Where it is.
+    pub(crate) directory: Utf8PathBuf,
+    /// How far git came with it.
+    pub(crate) stage: Stage,
+}
+
+/// How far git came with a worktree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It was interrupted while it wrote the files.
+    HalfMade,
+    /// All is there.
+    Whole,
+}
+
+/// What a worktree's private directory holds when nothing was done in the worktree yet.
+const FRESH: &[&str] =
+    &["HEAD", "ORIG_HEAD", "commondir", "config.worktree", "gitdir", "index", "info", "logs", "refs", "reftable"];
+
+/// Looks at a path that should be a worktree of the repository with this common directory.
+pub(crate) fn look(common: &Utf8Path, path: &Utf8Path) -> Result<Place> {
+    let unreadable = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot look at `{path}`"), error);
+    match fs_err::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Missing),
+        Err(error) => return Err(unreadable(&error)),
+        Ok(found) if !found.is_dir() => return Ok(Place::Foreign("it is not a directory".into())),
+        Ok(_) => {}
+    }
+    let empty = contents(path, &[]).map_err(|error| unreadable(&error))?.is_empty();
+    let pointer = match fs_err::read_to_string(path.join(".git")) {
+        Ok(pointer) if pointer.is_empty() && empty => return Ok(Place::Empty),
+        Ok(pointer) => pointer,
+        Err(_) if empty => return Ok(Place::Empty),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Place::Foreign("it holds files but is no git worktree".into()));
+        }
+        Err(_) => return Ok(Place::Foreign("it is a repository of its own".into())),
+    };
+    let Some(directory) = pointer.trim_end().strip_prefix("gitdir: ") else {
+        return Ok(Place::Foreign("its `.git` is not git's".into()));
+    };
+    let directory = path.join(directory);
+    let Ok(directory) = directory.canonicalize_utf8() else {
+        let foreign = Place::Foreign(format!("git's own directory for it, `{directory}`, is gone"));
+        return Ok(if empty { Place::Empty } else { foreign });
+    };
+    let all = common.canonicalize_utf8().map_err(|error| unreadable(&error))?.join("worktrees");
+    if directory.parent() != Some(&all) {
+        return Ok(Place::Foreign(format!("it belongs to another repository, `{directory}`")));
+    }
+    inspect(&directory, empty).map_err(|error| unreadable(&error))
+}
+
+/// Looks into the private directory: nothing may stand there that only work leaves behind.
+fn inspect(directory: &Utf8Path, empty: bool) -> std::io::Result<Place> {
+    let foreign = |why: String| Ok(Place::Foreign(why));
+    let mut names = Vec::new();
+    for entry in directory.read_dir_utf8()? {
+        names.push(entry?.file_name().to_owned());
+    }
+    let has = |name: &str| names.iter().any(|other| other == name);
+    if has("locked") {
+        let reason = fs_err::read_to_string(directory.join("locked"))?;
+        if reason.trim() != HALF_MADE {
+            return foreign(format!(
+                "it is locked: {}",
+                if reason.trim().is_empty() { "no reason given" } else { reason.trim() }
+            ));
+        }
+    }
+    if !has("index") {
+        if empty {
+            return Ok(Place::Empty);
+        }
+        return Ok(Place::Worktree(Private { directory: directory.to_owned(), stage: Stage::HalfMade }));
+    }
+    if let Some(name) = names.iter().find(|name| !FRESH.contains(&name.as_str()) && *name != "locked") {
+        return foreign(format!("something was done in it: git keeps `{name}` for it"));
+    }
+    for name in directory.join("refs").read_dir_utf8().into_iter().flatten() {
+        let name = name?;
+        // A table of refs leaves one empty name here for older versions of git.
+        if !(has("reftable") && name.file_name() == "heads") {
+            return foreign(format!("something was done in it: it has refs of its own, `refs/{}`", name.file_name()));
+        }
+    }
+    Ok(Place::Worktree(Private { directory: directory.to_owned(), stage: Stage::Whole }))
+}
+
+/// What git keeps of a worktree whose directory is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Nothing.
+    None,
+    /// Its private directory.
+    Kept(Private),
+    /// Its private directory, which somebody locked for this reason.
+    Locked(String),
+}
+
+/// Finds git's record of a worktree without asking git, which gives up on all worktrees when one was cut short.
+pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
+    let all = common.join("worktrees");
+    let failed = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot look at `{all}`"), error);
+    let Ok(entries) = all.read_dir_utf8() else { return Ok(Record::None) };
+    for entry in entries {
+        let directory = entry.map_err(|error| failed(&error))?.into_path();
+        if !is_of(&directory, path) {
+            continue;
+        }
+        let stage = match fs_err::read_to_string(directory.join("locked")) {
+            Ok(reason) if reason.trim() == HALF_MADE || !directory.join("gitdir").exists() => Stage::HalfMade,
+            Ok(reason) => return Ok(Record::Locked(reason.trim().to_owned())),
+            Err(_) => Stage::Whole,
+        };
+        return Ok(Record::Kept(Private { directory, stage }));
+    }
+    Ok(Record::None)
+}
+
+/// Whether a private directory belongs to the worktree at this path.
+fn is_of(directory: &Utf8Path, path: &Utf8Path) -> bool {
+    let pointer = fs_err::read_to_string(directory.join("gitdir")).unwrap_or_default();
+    if let Some(worktree) = Utf8Path::new(pointer.trim_end()).parent().filter(|worktree| !worktree.as_str().is_empty())
+    {
+        return real(&directory.join(worktree)) == real(path);
+    }
+    // git was stopped before it wrote where the worktree is. It names its directory after the worktree's.
+    let early = |name: &str| ["locked", "gitdir"].contains(&name);
+    let entries = directory.read_dir_utf8().into_iter().flatten();
+    directory.file_name() == path.file_name() && entries.flatten().all(|entry| early(entry.file_name()))
+}
+
+/// A path that need not exist, with every link above it followed, as git writes it down.
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    match (path.parent().map(Utf8Path::canonicalize_utf8), path.file_name()) {
+        (Some(Ok(parent)), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Drops git's record of a worktree that is gone.
+#[expect(clippy::disallowed_methods, reason = "git's bookkeeping of a worktree that is gone; it holds no work")]
+pub(crate) fn forget(private: &Private) -> Result<()> {
+    fs_err::remove_dir_all(&private.directory)
+        .map_err(|error| Error::wrap(Code::OTHER, "cannot drop git's record of the worktree", &error))
+}
+
+/// Whether a regular file holds nothing but the beginning of this.
+pub(crate) fn is_beginning(file: &Utf8Path, whole: &[u8]) -> bool {
+    let short = fs_err::symlink_metadata(file)
+        .is_ok_and(|found| found.is_file() && usize::try_from(found.len()).is_ok_and(|length| length <= whole.len()));
+    short && fs_err::read(file).is_ok_and(|begun| whole.starts_with(&begun))
+}
+
+/// What a directory holds besides directories, git's own file and these links. Relative paths.
+pub(crate) fn contents(directory: &Utf8Path, links: &[Link]) -> std::io::Result<Vec<Utf8PathBuf>> {
+    let mut found = Vec::new();
+    let mut ahead = vec![Utf8PathBuf::new()];
+    while let Some(relative) = ahead.pop() {
+        for entry in fs_err::read_dir(directory.join(&relative))? {
+            let entry = entry?;
+            let path = relative.join(entry.file_name().to_string_lossy().as_ref());
+            let made = |link: &Link| link.place() == path && link.is_made(directory);
+            if entry.file_type()?.is_dir() {
+                ahead.push(path);
+            } else if path != ".git" && !links.iter().any(made) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Removes a directory that holds nothing but directories, git's own file and these links. Fails, and leaves the rest,
+/// where it holds anything else: directories go only when they are empty.
+pub(crate) fn remove(directory: &Utf8Path, links: &[Link]) -> std::io::Result<()> {
+    for link in links.iter().filter(|link| link.is_made(directory)) {
+        fs_err::remove_file(directory.join(link.place()))?;
+    }
+    let mut directories = vec![directory.to_owned()];
+    let mut next = 0;
+    while next < directories.len() {
+        let below = fs_err::read_dir(&directories[next])?;
+        let at = directories[next].clone();
+        for entry in below {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                directories.push(at.join(entry.file_name().to_string_lossy().as_ref()));
+            }
+        }
+        next += 1;
+    }
+    for below in directories.iter().skip(1).rev() {
+        fs_err::remove_dir(below)?;
+    }
+    match fs_err::remove_file(directory.join(".git")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs_err::remove_dir(directory)
+}

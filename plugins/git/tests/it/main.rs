@@ -1,0 +1,11 @@
+//! The plugin against real git, in repositories of its own and an environment built from nothing.
+
+mod concurrency;
+mod create;
+mod discard;
+mod environment;
+mod identify;
+mod interrupted;
+mod links;
+mod look;
+mod support;
