@@ -19,6 +19,6 @@ mod tree;
 pub use card::{Card, cards, marker, outside_marker};
 pub use launch::{prepare, start_detached, wait_started};
 pub use liveness::liveness;
-pub use processes::same_boot;
+pub use processes::{doctor, same_boot};
 pub use records::{read_card, read_exit, read_record};
 pub use tree::end_tree;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use ao_core::model::ProcessId;
 use ao_core::model::process::{MARKER_VARIABLE, ProcStat};
+use ao_core::slots::common::{Finding, FindingLevel};
 use ao_core::{Code, Error, Result};
 
 const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
@@ -35,6 +36,24 @@ pub(super) fn boot_id() -> Result<&'static str> {
 /// Whether a process of this boot id could still run.
 pub fn same_boot(boot: &str) -> Result<bool> {
     Ok(boot_id()? == boot)
+}
+
+/// Whether processes can be told apart here.
+#[must_use]
+pub fn doctor() -> Finding {
+    const SUBJECT: &str = "processes";
+    let own = boot_id().and_then(|_| {
+        let refuse = |error| Error::wrap(Code::UNAVAILABLE, "cannot read this process's own entry in `/proc`", &error);
+        stat(std::process::id()).map_err(refuse)
+    });
+    match own {
+        Ok(_) => Finding::new(FindingLevel::Ok, SUBJECT, "told apart by pid, start time and boot"),
+        Err(error) => {
+            let mut finding = Finding::new(FindingLevel::Fail, SUBJECT, error.to_string());
+            finding.remedy = Some("mount a Linux `/proc`; without it no agent can be watched or ended".into());
+            finding
+        }
+    }
 }
 
 /// Looks whether exactly this process runs.
