@@ -5,6 +5,7 @@
 
 pub mod failpoint;
 pub mod hash;
+pub mod holder;
 pub mod loader;
 pub mod registry;
 pub mod sessions;

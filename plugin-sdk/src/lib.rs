@@ -43,6 +43,7 @@ mod command;
 mod context;
 mod export;
 pub mod files;
+pub mod holder;
 mod library;
 mod logging;
 mod plugin;

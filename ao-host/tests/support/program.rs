@@ -1,0 +1,142 @@
+//! What this crate's tests start: the holder, and agents of every temper.
+//!
+//! Not part of the product. `__hold <spec file>` is the holder as `ao` has it; every other first argument is an agent.
+
+#![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
+
+use std::fs::OpenOptions;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ao_core::model::Timestamp;
+use camino::Utf8Path;
+use rustix::process::{Signal, getpid, kill_process, setsid};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match act(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(words: &[&str]) -> io::Result<ExitCode> {
+    match *words {
+        ["__hold", spec] => ao_host::holder::hold(Utf8Path::new(spec), &now).map_err(io::Error::other),
+        ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),
+        ["die"] => {
+            kill_process(getpid(), Signal::KILL)?;
+            park()
+        }
+        ["print", text] => {
+            io::stdout().write_all(text.as_bytes())?;
+            park()
+        }
+        ["quiet"] => park(),
+        // Writes down what it reads, byte for byte.
+        ["read", file] => record(file),
+        ["raw", file] => {
+            raw()?;
+            record(file)
+        }
+        ["raw-bracketed", file] => {
+            raw()?;
+            io::stdout().write_all(b"\x1b[?2004h")?;
+            record(file)
+        }
+        // Takes no hint that it should end.
+        ["stubborn"] => stubborn(),
+        // Ends by itself, and leaves behind what `file` names.
+        ["leave", file] => leave(file),
+        // A parent of all who try to get away; their pids stand in `file`.
+        ["family", file] => family(file),
+        ["leader", rest @ ..] => {
+            setsid()?;
+            act(rest)
+        }
+        _ => Err(io::Error::other(format!("no such agent: {words:?}"))),
+    }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn park() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Appends everything that is read to a file, and says `ready` at first.
+fn record(file: &str) -> io::Result<ExitCode> {
+    let mut file = OpenOptions::new().append(true).create(true).open(file)?;
+    io::stdout().write_all(b"ready\r\n")?;
+    io::stdout().flush()?;
+    let mut buffer = [0; 4096];
+    loop {
+        match io::stdin().lock().read(&mut buffer)? {
+            0 => return Ok(ExitCode::from(9)),
+            length => file.write_all(&buffer[..length])?,
+        }
+    }
+}
+
+fn raw() -> io::Result<()> {
+    let terminal = io::stdin();
+    let mut attributes = tcgetattr(terminal.as_fd())?;
+    attributes.make_raw();
+    tcsetattr(terminal.as_fd(), OptionalActions::Now, &attributes)?;
+    Ok(())
+}
+
+fn stubborn() -> ! {
+    for signal in [SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).expect("a signal that can be handled");
+    }
+    park()
+}
+
+fn relative(words: &[&str]) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command)
+}
+
+fn leave(file: &str) -> io::Result<ExitCode> {
+    let orphan = relative(&["leader", "quiet"])?.env_clear().spawn()?;
+    write_pids(file, &[orphan.id()])?;
+    Ok(ExitCode::from(3))
+}
+
+fn family(file: &str) -> io::Result<ExitCode> {
+    let mut pids = vec![
+        relative(&["quiet"])?.spawn()?.id(),
+        relative(&["stubborn"])?.spawn()?.id(),
+        // Of its own session, with an environment that says nothing.
+        relative(&["leader", "quiet"])?.env_clear().spawn()?.id(),
+    ];
+    // Its parent ends at once, so that it is adopted.
+    let inner = format!("{file}.orphan");
+    relative(&["leave", &inner])?.spawn()?.wait()?;
+    pids.extend(std::fs::read_to_string(&inner)?.lines().filter_map(|line| line.parse::<u32>().ok()));
+    write_pids(file, &pids)?;
+    park()
+}
+
+fn write_pids(file: &str, pids: &[u32]) -> io::Result<()> {
+    let text: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
+    let temporary = format!("{file}.tmp");
+    OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?.write_all(text.as_bytes())?;
+    std::fs::rename(&temporary, file)
+}
