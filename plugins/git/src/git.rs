@@ -129,7 +129,7 @@ impl Call<'_> {
     }
 
     /// Runs it, whatever its exit status; again where it only met another git process.
-    pub(crate) async fn output(&self) -> Result<Output> {
+    pub(crate) async fn output(&self) -> Result<CommandOutput> {
         for _ in 1..ATTEMPTS {
             let output = self.command().output().await?;
             if output.status.success() || !is_collision(&output.stderr) {
@@ -141,13 +141,13 @@ impl Call<'_> {
     }
 
     /// Runs it; an exit status other than 0 is an error.
-    pub(crate) async fn run(&self) -> Result<Output> {
+    pub(crate) async fn run(&self) -> Result<CommandOutput> {
         let output = self.output().await?;
         if output.status.success() { Ok(output) } else { Err(self.failure(&output)) }
     }
 
     /// The error of an exit status other than 0: which command, where, and what git said.
-    pub(crate) fn failure(&self, output: &Output) -> Error {
+    pub(crate) fn failure(&self, output: &CommandOutput) -> Error {
         let words: Vec<_> = self.arguments.iter().take(2).take_while(|word| !word.starts_with('-')).collect();
         let shown = words.into_iter().fold(String::from("git"), |shown, word| shown + " " + word);
         Error::other(format!("`{shown}` failed in `{}`: {}", self.directory, complaint(output)))
@@ -175,7 +175,7 @@ impl Call<'_> {
 }
 
 /// What git complained, for a person: without its prefixes and its progress.
-pub(crate) fn complaint(output: &Output) -> String {
+pub(crate) fn complaint(output: &CommandOutput) -> String {
     const KEPT: usize = 2000;
     let text = String::from_utf8_lossy(&output.stderr);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Preparing worktree"));

@@ -85,7 +85,7 @@ async fn open_at(git: &Git, project: &Utf8Path, base: Option<&str>) -> Result<(R
     Ok((Repository { project: project.to_owned(), common: common.into(), prefix: prefix.to_owned() }, commit))
 }
 
-fn no_repository(project: &Utf8Path, call: &Call<'_>, output: &Output) -> Error {
+fn no_repository(project: &Utf8Path, call: &Call<'_>, output: &CommandOutput) -> Error {
     let said = complaint(output);
     if said.contains("not a git repository") {
         return Error::invalid_input(format!(
