@@ -5,6 +5,7 @@ mod loader;
 mod proc;
 mod registry;
 mod scratch;
+mod sessions;
 mod store;
 mod store_facts;
 mod store_file;
