@@ -1,1 +1,84 @@
-//! .
+//! The agent `command`: any program, by a template of its arguments.
+//!
+//! ```yaml
+//! agents:
+//!   fixer:
+//!     plugin: command
+//!     argv: [./fix.py, --session, "{session}", --file, "{prompt_file}"]
+//!     env: { LANG: C }
+//! ```
+//!
+//! Each element of `argv` is one argument, whatever its placeholders stand for: nothing is split, and no shell is
+//! involved. A program that could take a prompt for an option wants a `--` before `{prompt}`.
+//!
+//! What the agent is doing is read from what it prints; the rule stands in [`observe`].
+
+mod config;
+mod launch;
+pub mod observe;
+mod program;
+mod template;
+
+use ao_plugin_sdk::prelude::*;
+
+pub use config::{Config, PromptMode};
+
+use config::Settings;
+
+/// Any program as an agent.
+#[derive(Debug)]
+pub struct CommandAgent {
+    settings: Settings,
+}
+
+impl Plugin for CommandAgent {
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self> {
+        Ok(Self { settings: config.check()? })
+    }
+}
+
+#[async_trait]
+impl Agent for CommandAgent {
+    async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
+        self.available(request.cwd).await
+    }
+
+    async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
+        launch::plan(&self.settings, &request)
+    }
+
+    async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
+        let ready = self.settings.ready.as_ref();
+        Ok(request.targets.iter().map(|target| observe::observe(target, ready, request.now)).collect())
+    }
+
+    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
+        let found = self.available(None).await?;
+        let level = match found.state {
+            AvailabilityState::Usable => FindingLevel::Ok,
+            AvailabilityState::Missing => FindingLevel::Fail,
+            _ => FindingLevel::Warn,
+        };
+        let program = self.settings.argv.first().map(ToString::to_string);
+        Ok(vec![Finding::new(level, program.unwrap_or_default(), found.message)])
+    }
+}
+
+impl CommandAgent {
+    async fn available(&self, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability> {
+        let Some(program) = self.settings.argv.first().and_then(|first| first.literal()) else {
+            let message = "which program it is depends on the session: `argv` begins with a placeholder";
+            return Ok(AgentAvailability::new(AvailabilityState::Unknown, message));
+        };
+        let (program, path) = (program.to_owned(), self.settings.env.get("PATH").cloned());
+        blocking(move || Ok(program::find(&program, path.map(Into::into).or_else(program::host_path), cwd.as_deref())))
+            .await
+    }
+}
+
+export_plugin! {
+    /// Any program, by a template of its arguments.
+    agent "command" => CommandAgent
+}

@@ -1,0 +1,131 @@
+//! The configuration, and what is left of it once every contradiction has been refused.
+
+use std::collections::BTreeMap;
+
+use ao_plugin_sdk::prelude::*;
+use regex::{Regex, RegexBuilder};
+
+use crate::template::{Placeholder, Template};
+
+/// What stands under an agent with `plugin: command`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// The program and its arguments. In each element `{prompt}`, `{prompt_file}`, `{session}`, `{workspace}`,
+    /// `{directory}` and `{model}` are replaced; `{{` and `}}` are braces.
+    #[schemars(length(min = 1))]
+    argv: Vec<String>,
+    /// How the prompt reaches the program. Without it, what `argv` names decides.
+    prompt: Option<PromptMode>,
+    /// Variables for the program.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Variables of the session that the program must not see.
+    #[serde(default)]
+    env_remove: Vec<String>,
+    /// A regular expression; once it matches the screen, in one line or across several, the program takes messages.
+    /// Without it, half a second of quiet after the launch says so.
+    #[schemars(extend("format" = "regex"))]
+    ready: Option<String>,
+}
+
+/// How the prompt reaches the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptMode {
+    /// In the place of `{prompt}` in `argv`.
+    Argument,
+    /// In a file, whose path stands in the place of `{prompt_file}` in `argv`.
+    File,
+    /// As a message, once the program is ready.
+    Send,
+}
+
+/// A configuration without contradictions.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Never empty.
+    pub(crate) argv: Vec<Template>,
+    pub(crate) prompt: PromptMode,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) env_remove: Vec<String>,
+    pub(crate) ready: Option<Regex>,
+}
+
+impl Config {
+    pub(crate) fn check(self) -> Result<Settings> {
+        let argv = templates(&self.argv)?;
+        let prompt = prompt_mode(self.prompt, &argv)?;
+        for (name, value) in &self.env {
+            check_variable(name).map_err(|error| error.at_field(format!("env.{name}")))?;
+            if value.contains('\0') {
+                return Err(wrong("the value holds a NUL character").at_field(format!("env.{name}")));
+            }
+        }
+        for (index, name) in self.env_remove.iter().enumerate() {
+            let at = |error: Error| error.at_field(format!("envRemove[{index}]"));
+            check_variable(name).map_err(at)?;
+            if self.env.contains_key(name) {
+                return Err(at(wrong(format!("`{name}` is set in `env` and removed here; keep one"))));
+            }
+        }
+        let ready = self.ready.as_deref().map(pattern).transpose()?;
+        Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, ready })
+    }
+}
+
+fn wrong(message: impl Into<String>) -> Error {
+    Error::invalid_input(message)
+}
+
+fn templates(argv: &[String]) -> Result<Vec<Template>> {
+    if argv.is_empty() {
+        return Err(wrong("`argv` is empty; its first element is the program").at_field("argv"));
+    }
+    let read = |(index, text): (usize, &String)| {
+        let refuse =
+            |problem: String| wrong(format!("`{}` {problem}", text.escape_debug())).at_field(format!("argv[{index}]"));
+        if text.contains('\0') {
+            return Err(refuse("holds a NUL character".into()));
+        }
+        if index == 0 && text.trim().is_empty() {
+            return Err(refuse("names no program".into()));
+        }
+        Template::parse(text).map_err(refuse)
+    };
+    argv.iter().enumerate().map(read).collect()
+}
+
+fn prompt_mode(asked: Option<PromptMode>, argv: &[Template]) -> Result<PromptMode> {
+    let names = |placeholder| argv.iter().any(|argument| argument.names(placeholder));
+    let (text, file) = (names(Placeholder::Prompt), names(Placeholder::PromptFile));
+    let problem = match asked {
+        None if text => return Ok(PromptMode::Argument),
+        None if file => return Ok(PromptMode::File),
+        None => return Ok(PromptMode::Send),
+        Some(PromptMode::Argument) if !text => "`prompt: argument` needs `{prompt}` in `argv`",
+        Some(PromptMode::File) if !file => "`prompt: file` needs `{prompt_file}` in `argv`",
+        Some(PromptMode::Send) if text || file => {
+            "`prompt: send` delivers the prompt as a message, and `argv` names it too; remove one"
+        }
+        Some(mode) => return Ok(mode),
+    };
+    Err(wrong(problem).at_field("prompt"))
+}
+
+fn check_variable(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(wrong(format!(
+            "`{}` cannot name a variable: it is empty, or holds `=` or NUL",
+            name.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
+fn pattern(text: &str) -> Result<Regex> {
+    let pattern = RegexBuilder::new(text).multi_line(true).build();
+    pattern.map_err(|error| {
+        Error::wrap(Code::INVALID_INPUT, "`ready` is not a regular expression", &error).at_field("ready")
+    })
+}
