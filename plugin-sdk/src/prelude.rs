@@ -1,6 +1,7 @@
 //! Everything that a plugin usually needs: `use ao_plugin_sdk::prelude::*;`.
 
 pub use crate::{Command, CommandOutput, Plugin, blocking, command, deadline, export_plugin};
+pub use ao_core::model::facts::ExitMeaning;
 pub use ao_core::model::*;
 pub use ao_core::plugin::{BoxStream, Frame, Stream};
 #[expect(ambiguous_glob_reexports, reason = "each slot has a `boundary`, which is reached by its path")]

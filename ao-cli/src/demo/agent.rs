@@ -1,13 +1,19 @@
 //! The demo's agents: scripted, but honest. Each reads its task, writes a failing test, sees it fail, changes the
 //! program, sees the tests pass, and commits. Where a step does not go as it should, the agent fails.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ao_core::{Error, Result};
 use camino::Utf8Path;
 
-use crate::output;
-use crate::process::Program;
+use crate::edge::Edge;
+use crate::failure::Failure;
+use crate::process::{Ended, Program};
+use crate::{input, output};
+
+/// After each line, so that a person can follow three agents at once.
+const PAUSE: Duration = Duration::from_millis(600);
 
 /// One task of the demo.
 pub(crate) struct Task {
@@ -71,66 +77,89 @@ pub(crate) const TASKS: [Task; 3] = [
 ];
 
 /// Works on the task whose prompt stands in a file, in the current directory.
-pub(crate) fn work(directory: &Utf8Path, prompt_file: &Utf8Path) -> Result<()> {
-    let prompt = fs_err::read_to_string(prompt_file).map_err(|error| Error::other(error.to_string()))?;
+pub(crate) fn work(edge: &Edge, prompt_file: &Utf8Path) -> Result<(), Failure> {
+    let prompt = input::file(&edge.absolute(prompt_file))?;
     let name = prompt.split(':').next().unwrap_or_default();
     let task = TASKS.iter().find(|task| task.name == name);
     let task = task.ok_or_else(|| Error::invalid_input(format!("the prompt names no task of the demo: {prompt}")))?;
-    say(&format!("task: {}", prompt.trim()));
-    if run_tests(directory)?.is_err() {
-        return Err(Error::other("the tests fail before anything was changed"));
+    let desk = Desk { directory: &edge.environment.current_directory, environment: &edge.environment.variables };
+    say(&format!("task: {}", prompt.trim()))?;
+    desk.tests()?.map_err(|said| Error::other(format!("the tests fail before anything was changed: {said}")))?;
+    say("the tests pass; writing one for the task")?;
+    desk.add_case(task)?;
+    match desk.tests()? {
+        Ok(_) => return Err(Error::other("the new test passes before the program was changed").into()),
+        Err(said) => say(&format!("as expected: {}", said.lines().next().unwrap_or_default()))?,
     }
-    say("the tests pass; writing one for the task");
-    add_case(directory, task)?;
-    match run_tests(directory)? {
-        Ok(_) => return Err(Error::other("the new test passes before the program was changed")),
-        Err(said) => say(&format!("as expected: {}", said.lines().next().unwrap_or_default())),
-    }
-    edit(directory, task)?;
-    say("changed textstat.sh; running the tests");
-    let passed = run_tests(directory)?.map_err(|said| Error::other(format!("the tests still fail: {said}")))?;
-    say(passed.trim());
-    git(directory, &["add", "--all"])?;
-    git(directory, &["commit", "--quiet", "--message", task.commit])?;
-    say(&format!("committed: {}", task.commit));
-    Ok(())
+    desk.edit(task)?;
+    say("changed textstat.sh; running the tests")?;
+    let passed = desk.tests()?.map_err(|said| Error::other(format!("the tests still fail: {said}")))?;
+    say(&passed)?;
+    desk.commit(task.commit)?;
+    say(&format!("committed: {}", task.commit))
 }
 
 /// Tells the log, and gives a person the time to read it.
 #[expect(clippy::disallowed_methods, reason = "a pause for the audience; nothing waits for it")]
-fn say(line: &str) {
-    output::line(line);
-    std::thread::sleep(Duration::from_millis(700));
-}
-
-/// What the test run printed: as a success or as a failure of the tests.
-fn run_tests(directory: &Utf8Path) -> Result<Result<String, String>> {
-    let ended = Program::new("sh").arg("tests.sh").current_dir(directory).output()?;
-    Ok(if ended.status.success() { Ok(ended.text()) } else { Err(ended.text()) })
-}
-
-fn git(directory: &Utf8Path, arguments: &[&str]) -> Result<()> {
-    Program::new("git").args(arguments).current_dir(directory).run().map(drop)
-}
-
-fn add_case(directory: &Utf8Path, task: &Task) -> Result<()> {
-    let parts = [("cmd", format!("{}\n", task.case.command)), ("in", task.case.input.to_owned()), ("out", task.case.output.to_owned())];
-    for (extension, content) in parts {
-        write(&directory.join("cases").join(format!("{}.{extension}", task.name)), &content)?;
-    }
+fn say(line: &str) -> Result<(), Failure> {
+    output::text(&format!("{line}\n"))?;
+    std::thread::sleep(PAUSE);
     Ok(())
 }
 
-fn edit(directory: &Utf8Path, task: &Task) -> Result<()> {
-    let path = directory.join("textstat.sh");
-    let mut text = fs_err::read_to_string(&path).map_err(|error| Error::other(error.to_string()))?;
-    for edit in task.edits {
-        if text.matches(edit.from).count() != 1 {
-            return Err(Error::other(format!("`{}` does not stand in textstat.sh exactly once", edit.from)));
-        }
-        text = text.replacen(edit.from, edit.to, 1);
+/// Where an agent works.
+struct Desk<'a> {
+    directory: &'a Utf8Path,
+    environment: &'a BTreeMap<String, String>,
+}
+
+impl Desk<'_> {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<Ended> {
+        let program = Program {
+            program: program.into(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: self.environment.clone(),
+            limit: Duration::from_secs(30),
+        };
+        program.run(self.directory)
     }
-    write(&path, &text)
+
+    /// What the test run printed: as a success, or as a failure of the tests.
+    fn tests(&self) -> Result<Result<String, String>> {
+        let ended = self.run("sh", &["tests.sh"])?;
+        let said = ended.stdout.trim().to_owned();
+        Ok(if ended.status.success() { Ok(said) } else { Err(said) })
+    }
+
+    fn add_case(&self, task: &Task) -> Result<()> {
+        let command = format!("{}\n", task.case.command);
+        for (extension, content) in [("cmd", command.as_str()), ("in", task.case.input), ("out", task.case.output)] {
+            write(&self.directory.join("cases").join(format!("{}.{extension}", task.name)), content)?;
+        }
+        Ok(())
+    }
+
+    fn edit(&self, task: &Task) -> Result<()> {
+        let path = self.directory.join("textstat.sh");
+        let mut text = input::file(&path)?;
+        for edit in task.edits {
+            if text.matches(edit.from).count() != 1 {
+                return Err(Error::other(format!("`{}` does not stand in textstat.sh exactly once", edit.from)));
+            }
+            text = text.replacen(edit.from, edit.to, 1);
+        }
+        write(&path, &text)
+    }
+
+    fn commit(&self, message: &str) -> Result<()> {
+        for arguments in [&["add", "--all"][..], &["commit", "--quiet", "--message", message]] {
+            let ended = self.run("git", arguments)?;
+            if !ended.status.success() {
+                return Err(Error::other(format!("git {}: {}", arguments.join(" "), ended.stderr.trim())));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn write(path: &Utf8Path, content: &str) -> Result<()> {

@@ -94,7 +94,8 @@ record! {
             branch: BranchName,
         }
         optional {
-            /// The commit that `create` made the branch at; none when it did not make it, and then it stays.
+            /// The commit that `create` made the branch at. Without it, as after a crash before that was written down,
+            /// the branch goes only if the plugin itself can tell that it made it.
             created_at: Option<String>,
             /// What `create` linked.
             symlinks: Vec<Utf8PathBuf>,

@@ -5,6 +5,7 @@
 
 mod crew;
 mod deliver;
+mod environment;
 mod kill;
 mod launch;
 mod observe;
@@ -29,6 +30,7 @@ use crate::world::{Places, World};
 
 pub use crew::{Bound, Crew};
 pub use deliver::{INLINE_LIMIT, Sent};
+pub use environment::agent_environment;
 pub use kill::Killed;
 pub use observe::overlay;
 pub use output::Logs;

@@ -2,11 +2,10 @@
 
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{Failure, Session};
-use ao_core::model::{BranchName, SessionId};
+use ao_core::model::SessionId;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
 use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange, ListWorkspaces};
 use ao_core::{Code, Error, Result};
-use camino::Utf8Path;
 use serde_json::json;
 
 use super::launch::launch_key;
@@ -60,30 +59,12 @@ impl Sessions {
         let workspace = &crew.workspace.instance;
         let project = &session.project_path;
         let mut discard = DiscardWorkspace::new(project.clone(), facts.path.clone(), facts.branch.clone());
-        discard.created_at = if facts.branch_created {
-            facts.base.clone()
-        } else {
-            self.made_before_a_crash(crew, project, &facts.path, &facts.branch).await?
-        };
+        // Without a record, as after a crash in the middle, the plugin knows its own doings.
+        discard.created_at = facts.base.clone().filter(|_| facts.branch_created);
         match workspace.discard(discard).await? {
             Discarded::Kept { why } => Ok(Some(why)),
             _ => Ok(None),
         }
-    }
-
-    /// Where the branch was made, if the crash came between its making and its record. A spawn refuses a branch that
-    /// exists, so a worktree at the session's own place stands on a branch that the spawn made.
-    async fn made_before_a_crash(
-        &self,
-        crew: &Crew,
-        project: &Utf8Path,
-        path: &Utf8Path,
-        branch: &BranchName,
-    ) -> Result<Option<String>> {
-        let below = path.parent().unwrap_or(path);
-        let listed = crew.workspace.instance.list(ListWorkspaces::new(project.to_owned(), below.to_owned())).await?;
-        let made = listed.into_iter().find(|info| info.path == path && info.branch.as_ref() == Some(branch));
-        Ok(made.map(|info| info.head))
     }
 
     async fn forget_identity(&self, session: &Session, crew: &Crew) -> Result<()> {

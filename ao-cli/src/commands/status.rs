@@ -1,0 +1,112 @@
+//! `ao status`: every session, and what is known of it.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use ao_core::model::facts::Session;
+use ao_core::model::{ProjectName, Timestamp};
+use ao_host::sessions::{Crew, Sessions};
+use ao_host::store::{Reader, SessionFilter};
+use ao_host::world::World;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::edge::{Edge, block_on};
+use crate::failure::{Failure, Outcome};
+use crate::output::{self, Page};
+use crate::session_view::{Full, Row, age, is_over, status_word};
+use crate::view::{Format, View};
+use crate::manager;
+
+/// Show sessions and what each is doing, from the records and the process table
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only this project's
+    #[arg(short, long, value_name = "NAME")]
+    project: Option<ProjectName>,
+    /// Those that were ended, too
+    #[arg(short, long)]
+    all: bool,
+    /// Ask the runtimes and agents first
+    #[arg(long)]
+    refresh: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Every session.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct StatusView {
+    /// In the order of their creation.
+    sessions: Vec<Row>,
+    /// How many were ended and are left out.
+    hidden: usize,
+    /// When this was put together.
+    at: Timestamp,
+}
+
+impl Arguments {
+    pub(crate) fn run(self, edge: &Edge) -> Outcome {
+        let filter = SessionFilter { project: self.project.clone(), ..SessionFilter::default() };
+        if self.refresh {
+            refresh(edge, &filter)?;
+        }
+        let world = World::system();
+        let stored = manager::reader(edge)?.sessions(&filter).map_err(ao_core::Error::from)?;
+        let rows: Vec<_> = stored.iter().map(|session| Full::now(session, &world).row()).collect();
+        let total = rows.len();
+        let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
+        let hidden = total - sessions.len();
+        self.format.show(&StatusView { sessions, hidden, at: world.now() })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Sessions of one configuration file and agent are asked about together.
+fn refresh(edge: &Edge, filter: &SessionFilter) -> Result<(), Failure> {
+    let sessions = manager::open(edge)?;
+    let mut groups: BTreeMap<String, Vec<Session>> = BTreeMap::new();
+    for session in sessions.store.sessions(filter).map_err(ao_core::Error::from)? {
+        if session.end.is_none() && session.runtime.is_some() {
+            groups.entry(crew_key(&session)).or_default().push(session);
+        }
+    }
+    for group in groups.values() {
+        if let Err(failure) = ask(edge, &sessions, group) {
+            let ids: Vec<_> = group.iter().map(|session| session.id.as_str()).collect();
+            output::warning(format_args!("nothing new is known of {}: {}", ids.join(", "), failure.message()));
+        }
+    }
+    Ok(())
+}
+
+fn ask(edge: &Edge, sessions: &Sessions, group: &[Session]) -> Result<(), Failure> {
+    let Some(first) = group.first() else { return Ok(()) };
+    let crew = Crew::for_session(&manager::setup_for(edge, first)?, first)?;
+    Ok(block_on(sessions.refresh(group, &crew))??)
+}
+
+fn crew_key(session: &Session) -> String {
+    let runtime = session.runtime.as_ref().map(|runtime| &runtime.handle.plugin);
+    let agent = session.agent.as_ref().map(|agent| &agent.name);
+    format!("{:?} {} {runtime:?} {agent:?}", session.config_file, session.project)
+}
+
+impl View for StatusView {
+    fn write(&self, page: &mut Page) {
+        if self.sessions.is_empty() {
+            page.line("no sessions; `ao spawn --prompt \"…\"` starts one");
+        } else {
+            let row = |row: &Row| {
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                let since = age(self.at, row.status.since);
+                [row.id.clone(), status_word(&row.status), since, text(&row.agent), text(&row.branch), row.status.reason.clone()]
+            };
+            let rows: Vec<_> = self.sessions.iter().map(row).collect();
+            page.table(["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "WHY"], &rows);
+        }
+        if self.hidden > 0 {
+            page.line(format_args!("{} ended; `ao status --all` shows them", self.hidden));
+        }
+    }
+}

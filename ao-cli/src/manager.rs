@@ -1,0 +1,95 @@
+//! The session manager, opened for a command, and the configuration that a session belongs to.
+
+use std::sync::Arc;
+
+use ao_core::Error;
+use ao_core::config::Project;
+use ao_core::model::facts::Session;
+use ao_core::model::{ProjectName, SessionId};
+use ao_host::failpoint::Failpoints;
+use ao_host::sessions::{Crew, Recovered, Sessions};
+use ao_host::setup::{ConfigFiles, Setup};
+use ao_host::store::{SqliteReader, SqliteStore};
+use ao_host::world::World;
+
+use crate::edge::{Edge, block_on};
+use crate::failure::Failure;
+use crate::output;
+
+/// Opens the store for reading. Nothing is made where there is none.
+pub(crate) fn reader(edge: &Edge) -> Result<SqliteReader, Failure> {
+    Ok(SqliteReader::open(&edge.places.state_db()).map_err(Error::from)?)
+}
+
+/// Opens the session manager, and brings to an end what a killed command has left half done.
+pub(crate) fn open(edge: &Edge) -> Result<Sessions, Failure> {
+    edge.places.ensure().map_err(Error::from)?;
+    // Only a build for tests can be made to fail on purpose.
+    let failpoints = edge.environment.variable("AO_FAILPOINTS").filter(|_| cfg!(debug_assertions)).unwrap_or_default();
+    let sessions = Sessions {
+        store: Arc::new(SqliteStore::open(&edge.places.state_db()).map_err(Error::from)?),
+        world: World::system(),
+        places: edge.places.clone(),
+        failpoints: Failpoints::parse(failpoints)?,
+        program: edge.environment.program.clone(),
+    };
+    for session in sessions.interrupted()? {
+        if let Err(failure) = recover(edge, &sessions, &session) {
+            let why = failure.message();
+            output::warning(format_args!("`{}` was left half done and cannot be brought to an end: {why}", session.id));
+        }
+    }
+    Ok(sessions)
+}
+
+fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Failure> {
+    let crew = Crew::for_session(&setup_for(edge, session)?, session)?;
+    let id = &session.id;
+    match block_on(sessions.recover(session, &crew))?? {
+        Recovered::Finished => output::note(format_args!("`{id}`: its spawn was interrupted after the launch; it goes on")),
+        Recovered::Undone => output::note(format_args!("`{id}`: its spawn was interrupted and has been undone")),
+        Recovered::Released => {}
+    }
+    Ok(())
+}
+
+/// The configuration that a session was spawned with, as it is now. A session stays reachable without it.
+pub(crate) fn setup_for(edge: &Edge, session: &Session) -> Result<Setup, Failure> {
+    let mut files = ConfigFiles { local: None, ..edge.config_files_if_any() };
+    files.local = session.config_file.clone().filter(|file| file.is_file());
+    edge.setup_of(files).or_else(|failure| {
+        let why = failure.message();
+        output::warning(format_args!("the configuration of `{}` cannot be used; built-in settings are: {why}", session.id));
+        edge.setup_of(ConfigFiles::default())
+    })
+}
+
+/// A session, or why the id on the command line names none.
+pub(crate) fn session(sessions: &Sessions, id: &SessionId) -> Result<Session, Failure> {
+    Ok(sessions.get(id)?)
+}
+
+/// The project that a command is about: the named one, the only one, or the one that the current directory is in.
+pub(crate) fn project<'a>(edge: &Edge, setup: &'a Setup, named: Option<&ProjectName>) -> Result<&'a Project, Failure> {
+    let config = &setup.loaded.config;
+    if let Some(name) = named {
+        return Ok(config.project(name)?);
+    }
+    let projects: Vec<_> = config.projects().collect();
+    if let [only] = projects.as_slice() {
+        return Ok(only);
+    }
+    let here = &edge.environment.current_directory;
+    let around = projects.iter().filter(|project| {
+        project.path.canonicalize_utf8().is_ok_and(|path| here.starts_with(path))
+    });
+    if let Some(innermost) = around.max_by_key(|project| project.path.components().count()) {
+        return Ok(innermost);
+    }
+    let names: Vec<_> = projects.iter().map(|project| project.name.as_str()).collect();
+    let message = match names.as_slice() {
+        [] => "there is no project here; run `ao init` in a git repository".to_owned(),
+        names => format!("which project? Say `--project` with one of {}", names.join(", ")),
+    };
+    Err(Error::invalid_input(message).into())
+}
