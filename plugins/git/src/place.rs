@@ -134,9 +134,11 @@ pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
         if !is_of(&directory, path) {
             continue;
         }
-        let stage = match fs_err::read_to_string(directory.join("locked")) {
-            Ok(reason) if reason.trim() == HALF_MADE || !directory.join("gitdir").exists() => Stage::HalfMade,
-            Ok(reason) => return Ok(Record::Locked(reason.trim().to_owned())),
+        let lock = fs_err::read_to_string(directory.join("locked"));
+        let stage = match lock.as_deref().map(str::trim) {
+            _ if worktree_of(&directory).is_none() => Stage::HalfMade,
+            Ok(HALF_MADE) => Stage::HalfMade,
+            Ok(reason) => return Ok(Record::Locked(reason.to_owned())),
             Err(_) => Stage::Whole,
         };
         return Ok(Record::Kept(Private { directory, stage }));
@@ -146,15 +148,20 @@ pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
 
 /// Whether a private directory belongs to the worktree at this path.
 fn is_of(directory: &Utf8Path, path: &Utf8Path) -> bool {
-    let pointer = fs_err::read_to_string(directory.join("gitdir")).unwrap_or_default();
-    if let Some(worktree) = Utf8Path::new(pointer.trim_end()).parent().filter(|worktree| !worktree.as_str().is_empty())
-    {
-        return real(&directory.join(worktree)) == real(path);
+    if let Some(worktree) = worktree_of(directory) {
+        return real(&worktree) == real(path);
     }
     // git was stopped before it wrote where the worktree is. It names its directory after the worktree's.
     let early = |name: &str| ["locked", "gitdir"].contains(&name);
     let entries = directory.read_dir_utf8().into_iter().flatten();
     directory.file_name() == path.file_name() && entries.flatten().all(|entry| early(entry.file_name()))
+}
+
+/// The worktree that a private directory points at; none where git was stopped before it wrote that.
+fn worktree_of(directory: &Utf8Path) -> Option<Utf8PathBuf> {
+    let pointer = fs_err::read_to_string(directory.join("gitdir")).ok()?;
+    let worktree = Utf8Path::new(pointer.trim_end()).parent()?;
+    Some(directory.join(worktree))
 }
 
 /// A path that need not exist, with every link above it followed, as git writes it down.
