@@ -59,7 +59,7 @@ impl Copy<'_> {
     /// Removes what git checked out, after every check, and then the directory.
     async fn empty(&self, private: &Private) -> Result<Option<String>> {
         if private.stage == Stage::HalfMade {
-            // Its own index may be missing: compare with a fresh one.
+            // Its own index may be missing, or locked for good: compare with a fresh one.
             self.at(private, ["read-tree", "HEAD"]).run().await?;
         }
         // It also writes down which files are as committed, whatever their times, so that `read-tree` believes it.
@@ -166,7 +166,7 @@ impl Copy<'_> {
         let call = self.git.at(self.path, arguments);
         match private.stage {
             Stage::Whole => call,
-            Stage::HalfMade => call.env("GIT_INDEX_FILE", private.directory.join("ao-index")),
+            Stage::HalfMade => call.env("GIT_INDEX_FILE", private.directory.join(place::INDEX)),
         }
     }
 }

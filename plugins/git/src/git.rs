@@ -150,7 +150,13 @@ impl Call<'_> {
     pub(crate) fn failure(&self, output: &CommandOutput) -> Error {
         let words: Vec<_> = self.arguments.iter().take(2).take_while(|word| !word.starts_with('-')).collect();
         let shown = words.into_iter().fold(String::from("git"), |shown, word| shown + " " + word);
-        Error::other(format!("`{shown}` failed in `{}`: {}", self.directory, complaint(output)))
+        let said = format!("`{shown}` failed in `{}`: {}", self.directory, complaint(output));
+        if is_collision(&output.stderr) {
+            return Error::unavailable(format!(
+                "{said}; a `git worktree add` runs there, or was cut short: in that case remove the directory that it names"
+            ));
+        }
+        Error::other(said)
     }
 
     fn command(&self) -> Command {

@@ -43,6 +43,13 @@ pub(crate) enum Stage {
 const FRESH: &[&str] =
     &["HEAD", "ORIG_HEAD", "commondir", "config.worktree", "gitdir", "index", "info", "logs", "refs", "reftable"];
 
+/// What it holds besides when git was stopped while it made the worktree, or `discard` while it took it back.
+const CUT_SHORT: &[&str] =
+    &["HEAD.lock", "ORIG_HEAD.lock", INDEX, "ao-index.lock", "config.worktree.lock", "index.lock", "locked"];
+
+/// An index of our own for a half-made worktree, in its private directory.
+pub(crate) const INDEX: &str = "ao-index";
+
 /// Looks at a path that should be a worktree of the repository with this common directory.
 pub(crate) fn look(common: &Utf8Path, path: &Utf8Path) -> Result<Place> {
     let unreadable = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot look at `{path}`"), error);
@@ -85,22 +92,20 @@ fn inspect(directory: &Utf8Path, empty: bool) -> std::io::Result<Place> {
         names.push(entry?.file_name().to_owned());
     }
     let has = |name: &str| names.iter().any(|other| other == name);
+    let mut stage = if has("index") { Stage::Whole } else { Stage::HalfMade };
     if has("locked") {
         let reason = fs_err::read_to_string(directory.join("locked"))?;
-        if reason.trim() != HALF_MADE {
-            return foreign(format!(
-                "it is locked: {}",
-                if reason.trim().is_empty() { "no reason given" } else { reason.trim() }
-            ));
+        match reason.trim() {
+            HALF_MADE => stage = Stage::HalfMade,
+            "" => return foreign("it is locked".into()),
+            reason => return foreign(format!("it is locked: {reason}")),
         }
     }
-    if !has("index") {
-        if empty {
-            return Ok(Place::Empty);
-        }
-        return Ok(Place::Worktree(Private { directory: directory.to_owned(), stage: Stage::HalfMade }));
+    if empty && !has("index") {
+        return Ok(Place::Empty);
     }
-    if let Some(name) = names.iter().find(|name| !FRESH.contains(&name.as_str()) && *name != "locked") {
+    let left = |name: &str| stage == Stage::HalfMade && CUT_SHORT.contains(&name);
+    if let Some(name) = names.iter().find(|name| !FRESH.contains(&name.as_str()) && !left(name)) {
         return foreign(format!("something was done in it: git keeps `{name}` for it"));
     }
     for name in directory.join("refs").read_dir_utf8().into_iter().flatten() {
@@ -110,7 +115,7 @@ fn inspect(directory: &Utf8Path, empty: bool) -> std::io::Result<Place> {
             return foreign(format!("something was done in it: it has refs of its own, `refs/{}`", name.file_name()));
         }
     }
-    Ok(Place::Worktree(Private { directory: directory.to_owned(), stage: Stage::Whole }))
+    Ok(Place::Worktree(Private { directory: directory.to_owned(), stage }))
 }
 
 /// What git keeps of a worktree whose directory is gone.
@@ -134,9 +139,11 @@ pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
         if !is_of(&directory, path) {
             continue;
         }
-        let stage = match fs_err::read_to_string(directory.join("locked")) {
-            Ok(reason) if reason.trim() == HALF_MADE || !directory.join("gitdir").exists() => Stage::HalfMade,
-            Ok(reason) => return Ok(Record::Locked(reason.trim().to_owned())),
+        let lock = fs_err::read_to_string(directory.join("locked"));
+        let stage = match lock.as_deref().map(str::trim) {
+            _ if worktree_of(&directory).is_none() => Stage::HalfMade,
+            Ok(HALF_MADE) => Stage::HalfMade,
+            Ok(reason) => return Ok(Record::Locked(reason.to_owned())),
             Err(_) => Stage::Whole,
         };
         return Ok(Record::Kept(Private { directory, stage }));
@@ -146,15 +153,20 @@ pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
 
 /// Whether a private directory belongs to the worktree at this path.
 fn is_of(directory: &Utf8Path, path: &Utf8Path) -> bool {
-    let pointer = fs_err::read_to_string(directory.join("gitdir")).unwrap_or_default();
-    if let Some(worktree) = Utf8Path::new(pointer.trim_end()).parent().filter(|worktree| !worktree.as_str().is_empty())
-    {
-        return real(&directory.join(worktree)) == real(path);
+    if let Some(worktree) = worktree_of(directory) {
+        return real(&worktree) == real(path);
     }
     // git was stopped before it wrote where the worktree is. It names its directory after the worktree's.
     let early = |name: &str| ["locked", "gitdir"].contains(&name);
     let entries = directory.read_dir_utf8().into_iter().flatten();
     directory.file_name() == path.file_name() && entries.flatten().all(|entry| early(entry.file_name()))
+}
+
+/// The worktree that a private directory points at; none where git was stopped before it wrote that.
+fn worktree_of(directory: &Utf8Path) -> Option<Utf8PathBuf> {
+    let pointer = fs_err::read_to_string(directory.join("gitdir")).ok()?;
+    let worktree = Utf8Path::new(pointer.trim_end()).parent()?;
+    Some(directory.join(worktree))
 }
 
 /// A path that need not exist, with every link above it followed, as git writes it down.

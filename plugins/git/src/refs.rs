@@ -74,7 +74,8 @@ pub(crate) enum Made {
 /// Makes a branch and its record, both or neither.
 pub(crate) async fn make(git: &Git, project: &Utf8Path, branch: &BranchName, commit: &str) -> Result<Made> {
     let (head, created) = (head_ref(branch), created_ref(branch.as_str()));
-    let call = transaction(git, project).input(format!("create {head}\0{commit}\0update {created}\0{commit}\0\0"));
+    // git checks both, then writes them in this order: a branch of ours is never there without its record.
+    let call = transaction(git, project).input(format!("update {created}\0{commit}\0\0create {head}\0{commit}\0"));
     let output = call.output().await?;
     Ok(if output.status.success() { Made::Made } else { Made::Refused(complaint(&output)) })
 }
@@ -110,6 +111,7 @@ pub(crate) async fn take_back(
         return Ok(kept(format!("the branch `{branch}` is checked out in `{path}`")));
     }
     let (head, created) = (head_ref(branch), created_ref(branch.as_str()));
+    // The branch first, for the same reason.
     let call = transaction(git, project).input(format!("delete {head}\0{created_at}\0delete {created}\0\0"));
     let output = call.output().await?;
     let moved = || kept(format!("the branch `{branch}`: {}", complaint(&output)));

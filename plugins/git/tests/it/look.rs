@@ -73,6 +73,24 @@ async fn a_list_holds_what_create_made_below_a_directory() {
 }
 
 #[tokio::test]
+async fn a_creation_that_was_cut_short_is_named_and_taken_back() {
+    let scratch = Scratch::new().await;
+    scratch.create("app-1").await;
+    let private = scratch.project.join(".git/worktrees/app-2");
+    write(private.join("locked"), "initializing");
+    write(private.join("gitdir"), &format!("{}/.git\n", scratch.target("app-2")));
+    write(private.join("commondir"), "");
+    let list = ListWorkspaces::new(scratch.project.clone(), scratch.path("worktrees"));
+    let error = scratch.plugin.list(list.clone()).await.expect_err("git gives up");
+    assert_eq!(error.code, Code::UNAVAILABLE);
+    assert!(error.message.contains("worktrees/app-2") && error.message.contains("cut short"), "{error}");
+    let branch: BranchName = "ao/app-2".parse().expect("branch");
+    let discard = DiscardWorkspace::new(scratch.project.clone(), scratch.target("app-2"), branch);
+    assert_eq!(scratch.plugin.discard(discard).await.expect("discard"), Discarded::Gone);
+    assert_eq!(scratch.plugin.list(list).await.expect("list").len(), 1);
+}
+
+#[tokio::test]
 async fn doctor_finds_this_machine_s_git() {
     let scratch = Scratch::new().await;
     let owner = Owner::new("00000000", "/run", "/state");
