@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 fn act(words: &[&str]) -> io::Result<ExitCode> {
-    match *words {
+    match words {
         ["__hold", spec] => ao_host::holder::hold(Utf8Path::new(spec), &now).map_err(io::Error::other),
         ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),
         ["die"] => {
@@ -39,6 +39,7 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
         }
         ["print", text] => {
             io::stdout().write_all(text.as_bytes())?;
+            io::stdout().flush()?;
             park()
         }
         ["quiet"] => park(),
@@ -50,7 +51,7 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
         }
         ["raw-bracketed", file] => {
             raw()?;
-            io::stdout().write_all(b"\x1b[?2004h")?;
+            io::stdout().write_all(b"\x1b[?2004h")?; // Flushed with the next line.
             record(file)
         }
         // Takes no hint that it should end.
@@ -135,7 +136,7 @@ fn family(file: &str) -> io::Result<ExitCode> {
 }
 
 fn write_pids(file: &str, pids: &[u32]) -> io::Result<()> {
-    let text: String = pids.iter().map(|pid| format!("{pid}\n")).collect();
+    let text = pids.iter().map(u32::to_string).collect::<Vec<_>>().join("\n");
     let temporary = format!("{file}.tmp");
     OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?.write_all(text.as_bytes())?;
     std::fs::rename(&temporary, file)

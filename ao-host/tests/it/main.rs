@@ -1,0 +1,3 @@
+//! The host's parts at work on real things.
+
+mod runtimes;
