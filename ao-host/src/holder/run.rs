@@ -8,7 +8,9 @@ use std::process::{Command, ExitCode, Stdio};
 use ao_core::model::Timestamp;
 use ao_core::model::process::{ExitRecord, ExitStatus, HOLDER_VERSION, HoldSpec, HoldStdio, HolderRecord};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{
+    SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ,
+};
 use signal_hook::iterator::Signals;
 
 use super::{HoldError, records};
@@ -16,8 +18,9 @@ use super::{HoldError, records};
 /// The signals that the holder takes itself.
 ///
 /// They are *handled*, never ignored: exec resets a handler to the default, so that the program starts with default
-/// dispositions even when the caller ignored some of them, as `nohup` does.
-const HANDLED: [i32; 6] = [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP];
+/// dispositions even when the caller ignored some of them, as `nohup`, background jobs, tmux and Python do.
+const HANDLED: [i32; 11] =
+    [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ, SIGUSR1, SIGUSR2];
 
 pub(super) fn hold(spec: &HoldSpec, now: &dyn Fn() -> Timestamp) -> Result<ExitCode, HoldError> {
     let kernel = |what| move |source| HoldError::Kernel { what, source };

@@ -4,6 +4,7 @@
 mod loader;
 mod proc;
 mod registry;
+mod runtimes;
 mod scratch;
 mod sessions;
 mod store;

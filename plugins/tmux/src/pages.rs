@@ -8,19 +8,16 @@ use ao_plugin_sdk::core::slots::runtime::Output;
 pub(crate) fn page(captured: &str, max_bytes: u64, cursor: Option<u64>) -> Output {
     let lines: Vec<&str> = captured.trim_end().lines().map(str::trim_end).collect();
     let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    match cursor.and_then(|cursor| usize::try_from(cursor).ok()).filter(|cursor| *cursor <= lines.len()) {
-        Some(cursor) => {
-            let rest = &lines[cursor..];
-            let count = fitting(rest.iter(), max_bytes);
-            Output::new(joined(&rest[..count], max_bytes), (cursor + count) as u64)
-        }
-        None => {
-            let from = lines.len() - fitting(lines.iter().rev(), max_bytes);
-            let mut output = Output::new(joined(&lines[from..], max_bytes), lines.len() as u64);
-            output.truncated = from > 0;
-            output
-        }
+    let cursor = cursor.and_then(|cursor| usize::try_from(cursor).ok()).filter(|cursor| *cursor <= lines.len());
+    if let Some(cursor) = cursor {
+        let rest = &lines[cursor..];
+        let count = fitting(rest.iter(), max_bytes);
+        return Output::new(joined(&rest[..count], max_bytes), (cursor + count) as u64);
     }
+    let from = lines.len() - fitting(lines.iter().rev(), max_bytes);
+    let mut output = Output::new(joined(&lines[from..], max_bytes), lines.len() as u64);
+    output.truncated = from > 0;
+    output
 }
 
 /// How many lines fit, at least one: else a line longer than the limit would never be passed.
@@ -57,7 +54,7 @@ mod tests {
 
     #[test]
     fn reading_on_joins_to_the_whole() {
-        let whole: String = (0..40).map(|number| format!("line {number}\n")).collect();
+        let whole = "one\nthe second\n".repeat(20);
         let (mut text, mut cursor) = (String::new(), 0);
         while cursor < 40 {
             let part = page(&whole, 30, Some(cursor));
