@@ -40,7 +40,10 @@ fn starts() {
     for count in [0, 50, 200] {
         let home = Home::new(10);
         home.fill(count);
-        cases.push((format!("ao status, {count} sessions"), Box::new(move || time(home.ao().args(["status", "--all"])))));
+        cases.push((
+            format!("ao status, {count} sessions"),
+            Box::new(move || time(home.ao().args(["status", "--all"]))),
+        ));
     }
     let medians = in_turn(30, &mut cases);
     let floor = medians[0];
@@ -212,12 +215,16 @@ impl Home {
                 .arg(&target)
                 .arg("main"),
         );
-        time(
-            self.command("tmux", &target)
-                .arg("-S")
-                .arg(self.directory.path().join("tmux"))
-                .args(["-f", "/dev/null", "new-session", "-d", "-s", &branch, "sleep", "1000"]),
-        );
+        time(self.command("tmux", &target).arg("-S").arg(self.directory.path().join("tmux")).args([
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-s",
+            &branch,
+            "sleep",
+            "1000",
+        ]));
         start.elapsed()
     }
 

@@ -1,10 +1,10 @@
 //! Taking back a spawn whose agent was never launched.
 
+use ao_core::model::SessionId;
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{Failure, Session};
-use ao_core::model::SessionId;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
-use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange, ListWorkspaces};
+use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange};
 use ao_core::{Code, Error, Result};
 use serde_json::json;
 
