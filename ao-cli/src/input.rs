@@ -31,7 +31,9 @@ fn read(source: impl Read, name: &str) -> Result<String, Error> {
         .map_err(|error| Error::wrap(Code::OTHER, format!("cannot read {name}"), &error))?;
     if bytes.len() as u64 > MAX_BYTES {
         let limit = MAX_BYTES / 1024 / 1024;
-        return Err(Error::invalid_input(format!("{name} has more than {limit} MiB; put it where the agent can read it")));
+        return Err(Error::invalid_input(format!(
+            "{name} has more than {limit} MiB; put it where the agent can read it"
+        )));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

@@ -46,7 +46,9 @@ fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Fa
     let crew = Crew::for_session(&setup_for(edge, session)?, session)?;
     let id = &session.id;
     match block_on(sessions.recover(session, &crew))?? {
-        Recovered::Finished => output::note(format_args!("`{id}`: its spawn was interrupted after the launch; it goes on")),
+        Recovered::Finished => {
+            output::note(format_args!("`{id}`: its spawn was interrupted after the launch; it goes on"));
+        }
         Recovered::Undone => output::note(format_args!("`{id}`: its spawn was interrupted and has been undone")),
         Recovered::Released => {}
     }
@@ -59,7 +61,10 @@ pub(crate) fn setup_for(edge: &Edge, session: &Session) -> Result<Setup, Failure
     files.local = session.config_file.clone().filter(|file| file.is_file());
     edge.setup_of(files).or_else(|failure| {
         let why = failure.message();
-        output::warning(format_args!("the configuration of `{}` cannot be used; built-in settings are: {why}", session.id));
+        output::warning(format_args!(
+            "the configuration of `{}` cannot be used; built-in settings are: {why}",
+            session.id
+        ));
         edge.setup_of(ConfigFiles::default())
     })
 }
@@ -80,9 +85,8 @@ pub(crate) fn project<'a>(edge: &Edge, setup: &'a Setup, named: Option<&ProjectN
         return Ok(only);
     }
     let here = &edge.environment.current_directory;
-    let around = projects.iter().filter(|project| {
-        project.path.canonicalize_utf8().is_ok_and(|path| here.starts_with(path))
-    });
+    let around =
+        projects.iter().filter(|project| project.path.canonicalize_utf8().is_ok_and(|path| here.starts_with(path)));
     if let Some(innermost) = around.max_by_key(|project| project.path.components().count()) {
         return Ok(innermost);
     }

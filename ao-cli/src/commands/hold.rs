@@ -1,7 +1,5 @@
 //! `ao __hold`: the small process above an agent.
 
-use std::process::ExitCode;
-
 use ao_core::{Code, Error};
 use ao_host::world::{Clock, SystemClock};
 use camino::Utf8PathBuf;

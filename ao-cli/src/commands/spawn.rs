@@ -50,7 +50,7 @@ pub(crate) struct SpawnedView {
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
-        let setup = edge.setup()?;
+        let setup = edge.setup_of(edge.config_files()?)?;
         setup.require_trust()?;
         warn(&setup);
         let prompt = match (&self.prompt, &self.prompt_file) {

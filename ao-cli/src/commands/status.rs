@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
+use crate::manager;
 use crate::output::{self, Page};
 use crate::session_view::{Full, Row, age, is_over, status_word};
 use crate::view::{Format, View};
-use crate::manager;
 
 /// Show sessions and what each is doing, from the records and the process table
 #[derive(clap::Args)]
@@ -100,7 +100,14 @@ impl View for StatusView {
             let row = |row: &Row| {
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();
                 let since = age(self.at, row.status.since);
-                [row.id.clone(), status_word(&row.status), since, text(&row.agent), text(&row.branch), row.status.reason.clone()]
+                [
+                    row.id.clone(),
+                    status_word(&row.status),
+                    since,
+                    text(&row.agent),
+                    text(&row.branch),
+                    row.status.reason.clone(),
+                ]
             };
             let rows: Vec<_> = self.sessions.iter().map(row).collect();
             page.table(["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "WHY"], &rows);

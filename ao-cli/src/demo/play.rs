@@ -2,21 +2,19 @@
 
 use std::time::Duration;
 
-use ao_core::Error;
 use ao_core::lifecycle::StatusName;
 use ao_core::model::SessionId;
 use ao_host::sessions::{Crew, SpawnRequest, agent_environment};
 
 use super::Stage;
 use super::agent::TASKS;
-use super::stage::PROJECT;
 use crate::edge::block_on;
 use crate::failure::Failure;
 use crate::output;
 use crate::session_view::Full;
 
 /// How long the agents may take together.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How much of an agent's new output is read at a look, in bytes.
@@ -32,8 +30,7 @@ struct Watched {
 
 /// Plays it. The answer is whether every agent did its task.
 pub(crate) fn play(stage: &Stage) -> Result<bool, Failure> {
-    let project = stage.setup.loaded.config.project(&PROJECT.parse().map_err(name_error)?)?;
-    let crew = Crew::for_project(&stage.setup, project, None)?;
+    let crew = Crew::for_project(&stage.setup, stage.project()?, None)?;
     say(&format!("a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
     let mut watched = block_on(spawn_all(stage, &crew))??;
     block_on(watch(stage, &crew, &mut watched))??;
@@ -44,7 +41,7 @@ pub(crate) fn play(stage: &Stage) -> Result<bool, Failure> {
 }
 
 async fn spawn_all(stage: &Stage, crew: &Crew) -> Result<Vec<Watched>, Failure> {
-    let project = stage.setup.loaded.config.project(&PROJECT.parse().map_err(name_error)?)?;
+    let project = stage.project()?;
     let mut watched = Vec::new();
     for task in &TASKS {
         let request = SpawnRequest {
@@ -113,6 +110,3 @@ fn say(line: &str) -> Result<(), Failure> {
     output::text(&format!("\n== {line}\n"))
 }
 
-fn name_error(error: ao_core::model::InvalidName) -> Error {
-    Error::invalid_input(error.to_string())
-}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::config::Project;
+use ao_core::model::InvalidName;
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error};
 use ao_host::failpoint::Failpoints;
@@ -21,7 +23,7 @@ use crate::output;
 use crate::process::Program;
 
 /// The project's name.
-pub(super) const PROJECT: &str = "textstat";
+const PROJECT: &str = "textstat";
 
 /// The project as it is in the beginning.
 const FILES: &[(&str, &str)] = &[
@@ -51,7 +53,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes the project, a configuration for it, and an empty installation.
     pub(crate) fn build(edge: &Edge) -> Result<Self, Failure> {
-        let unusable = |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, "cannot make a temporary directory", &error);
+        let unusable =
+            |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, "cannot make a temporary directory", &error);
         let directory = tempfile::Builder::new().prefix("ao-demo-").tempdir().map_err(unusable)?;
         let root = Utf8Path::from_path(directory.path())
             .ok_or_else(|| Error::invalid_input("the path of the temporary directory is not UTF-8"))?;
@@ -96,6 +99,12 @@ impl Stage {
         let _ = self.directory.keep();
         output::note(format_args!("kept: {repository}"));
         output::note(format_args!("try:  cd {repository} && AO_HOME={home} ao session list"));
+    }
+
+    /// The project, as configured.
+    pub(super) fn project(&self) -> Result<&Project, Failure> {
+        let name = PROJECT.parse().map_err(|error: InvalidName| Error::invalid_input(error.to_string()))?;
+        Ok(self.setup.loaded.config.project(&name)?)
     }
 
     /// What git says in the project.

@@ -1,7 +1,5 @@
 //! `ao session attach`: into a session's terminal.
 
-use std::process::ExitCode;
-
 use ao_core::Error;
 use ao_core::model::SessionId;
 use ao_core::slots::runtime::{Attach, AttachPlan};

@@ -29,7 +29,8 @@ impl Arguments {
             match killed {
                 Ok(killed) => {
                     let workspace = killed.session.workspace.as_ref();
-                    let kept = workspace.map(|workspace| format!("; its work is in {}", workspace.path)).unwrap_or_default();
+                    let kept =
+                        workspace.map(|workspace| format!("; its work is in {}", workspace.path)).unwrap_or_default();
                     output::note(format_args!("{id} has ended{kept}"));
                 }
                 Err(failure) => code = failure.report(),

@@ -68,7 +68,10 @@ impl View for ShowView {
         }
         if let Some(runtime) = &session.runtime {
             let process = runtime.child.as_ref().map(|child| format!(", {child}")).unwrap_or_default();
-            fields.push(("runtime", format!("{}{process}, launched {}", runtime.handle.plugin, ago(runtime.launched_at))));
+            fields.push((
+                "runtime",
+                format!("{}{process}, launched {}", runtime.handle.plugin, ago(runtime.launched_at)),
+            ));
             if let Some(exit) = &runtime.exit {
                 fields.push(("exit", format!("{}, {}", exit.status, ago(exit.at))));
             }
@@ -79,7 +82,9 @@ impl View for ShowView {
             fields.extend(failure.kept.clone().map(|kept| ("not taken back", kept)));
         }
         page.fields(fields);
-        if let Some(output) = session.failure.as_ref().map(|failure| &failure.output).filter(|output| !output.is_empty()) {
+        if let Some(output) =
+            session.failure.as_ref().map(|failure| &failure.output).filter(|output| !output.is_empty())
+        {
             page.gap();
             page.line(output);
         }
