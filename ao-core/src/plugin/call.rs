@@ -102,3 +102,81 @@ pub fn panicked(what: &str, panic: &(dyn Any + Send)) -> Error {
         text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is not text");
     Error::new(Code::PANIC, format!("`{what}` panicked: {said}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::plugin::{Class, Kind};
+
+    const METHOD: Method = Method { name: "get", kind: Kind::Call, deadline: None, class: Class::Idempotent };
+
+    /// Refuses when it is told to, and keeps what it learns.
+    #[derive(Default)]
+    struct Policy {
+        refuses: bool,
+        deadline: Option<Instant>,
+        learned: Mutex<Vec<Option<Code>>>,
+    }
+
+    impl CallPolicy for Policy {
+        fn admit(&self, _: &Method) -> Result<CallContext> {
+            if self.refuses {
+                Err(Error::unavailable("open"))
+            } else {
+                Ok(CallContext { id: 7, deadline: self.deadline })
+            }
+        }
+
+        fn timer(&self, _: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn record(&self, _: &Method, context: CallContext, failure: Option<&Error>) {
+            assert_eq!(context.id, 7);
+            self.learned.lock().unwrap().push(failure.map(|error| error.code.clone()));
+        }
+    }
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the call waits for something"),
+        }
+    }
+
+    #[test]
+    fn a_call_sees_its_context_and_nothing_afterwards() {
+        let policy = Policy::default();
+        assert_eq!(now(guard(&policy, &METHOD, async { Ok(current().id) })), Ok(7));
+        assert_eq!(current(), CallContext::default());
+        assert_eq!(policy.learned.into_inner().unwrap(), [None]);
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_leaves_no_context_behind() {
+        let policy = Policy::default();
+        let panicking = async { if current().id == 7 { panic!("on {}", "purpose") } else { Ok(()) } };
+        let error = now(guard(&policy, &METHOD, panicking)).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (Code::PANIC, "`get` panicked: on purpose"));
+        assert_eq!(current(), CallContext::default());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a deadline is a point on the monotonic clock")]
+    fn a_deadline_ends_a_call() {
+        let policy = Policy { deadline: Some(Instant::now()), ..Policy::default() };
+        let error = now(guard(&policy, &METHOD, std::future::pending::<Result<()>>())).unwrap_err();
+        assert!(error.outcome_unknown());
+        assert_eq!(policy.learned.into_inner().unwrap(), [Some(Code::TIMEOUT)]);
+    }
+
+    #[test]
+    fn a_refused_call_is_never_polled() {
+        let policy = Policy { refuses: true, ..Policy::default() };
+        let unpolled: std::future::PollFn<_> = poll_fn(|_| -> Poll<Result<()>> { panic!("it was polled") });
+        assert_eq!(now(guard(&policy, &METHOD, unpolled)).unwrap_err().code, Code::UNAVAILABLE);
+    }
+}

@@ -277,3 +277,6 @@ impl fmt::Display for StatusName {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;
