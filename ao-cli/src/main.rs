@@ -1,2 +1,32 @@
-//! .
-fn main() {}
+//! The `ao` command: arguments in, calls of the host's library, text or JSON out.
+//!
+//! `cli` says what is accepted, `commands` has a file for each command, `edge` reads everything that comes from
+//! outside, `output` prints everything that goes out, and `failure` says why a command ended without success.
+
+mod builtin;
+mod cli;
+mod commands;
+mod edge;
+mod failure;
+mod log;
+mod output;
+mod process;
+mod view;
+
+use std::process::ExitCode;
+
+use edge::Edge;
+use failure::Outcome;
+
+fn main() -> ExitCode {
+    match cli::parse(edge::arguments()) {
+        Ok(cli) => run(cli).unwrap_or_else(|failure| failure.report()),
+        Err(answer) => cli::answer(&answer),
+    }
+}
+
+fn run(cli: cli::Cli) -> Outcome {
+    let edge = Edge::read()?;
+    log::start(cli.verbose, edge.environment.variable("AO_LOG"))?;
+    cli.command.run(&edge)
+}

@@ -40,6 +40,19 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     copy().map_err(|error| failure("copy", from, &error))
 }
 
+/// Returns the names in a folder, sorted; none when there is no folder.
+pub(crate) fn list(folder: &Path) -> Result<Vec<String>, Failure> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| failure("list", folder, &error))?,
+    };
+    let name = |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+    let names = entries.map(name).collect::<Result<Vec<_>, _>>();
+    let mut names = names.map_err(|error| failure("list", folder, &error))?;
+    names.sort();
+    Ok(names)
+}
+
 /// Removes one file that a task made; its absence is fine.
 pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {

@@ -46,7 +46,7 @@ enum Task {
     Deep,
     /// Builds the release `ao` and its plugin libraries into `dist/`
     Dist,
-    /// Writes the JSON Schema of the configuration into `docs/reference/`
+    /// Writes the JSON Schemas of the configuration and of what `--json` prints into `docs/reference/`
     Schema(Generated),
     /// Writes the reference of the command line into `docs/reference/`
     Docs(Generated),
@@ -78,7 +78,10 @@ fn main() -> ExitCode {
         }
         Task::Deep => test::deep(&mut report),
         Task::Dist => dist::run(&mut report),
-        Task::Schema(generated) => generate::run(&mut report, generate::SCHEMAS, generated.mode()),
+        Task::Schema(generated) => {
+            generate::run(&mut report, generate::SCHEMAS, generated.mode());
+            generate::run_folder(&mut report, &generate::RESULTS, generated.mode());
+        }
         Task::Docs(generated) => generate::run(&mut report, generate::DOCS, generated.mode()),
         Task::Bench => bench::run(&mut report),
     }

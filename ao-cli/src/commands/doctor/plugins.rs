@@ -1,0 +1,120 @@
+//! What plugins say of what they need: each that is configured, and each that is linked in.
+
+use std::collections::BTreeSet;
+
+use ao_core::config::SlotConfig;
+use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
+use ao_core::slots::common::{Doctor, Finding, Owner};
+use ao_core::slots::{Instance, Slot};
+use ao_core::{Error, Result};
+use ao_host::registry::Origin;
+use ao_host::setup::Setup;
+use serde_json::{Value, json};
+
+use super::{Check, Level, host};
+use crate::commands::config::slots;
+use crate::edge::{Edge, block_on};
+use crate::failure::Failure;
+
+/// The configuration's checks, then those of the plugins that it names or that are linked in.
+pub(super) fn checks(edge: &Edge) -> Result<Vec<Check>, Failure> {
+    let (setup, mut checks) = host::configuration(edge);
+    // Without a usable configuration there are still the plugins that are part of this program.
+    let setup = match setup {
+        Some(setup) => setup,
+        None => edge.setup_of(ao_host::setup::ConfigFiles::default())?,
+    };
+    let owner = edge.places.owner();
+    let mut seen = BTreeSet::new();
+    for (by, instance) in configured(&setup, &mut seen).into_iter().chain(linked_in(&setup, &mut seen)) {
+        match instance {
+            Ok(instance) => checks.extend(block_on(examine(&by, &instance, &owner))?),
+            Err(failure) => checks.push(Check::of_failure(&by, "settings", &failure)),
+        }
+    }
+    Ok(checks)
+}
+
+type Made = (String, Result<Instance, Failure>);
+
+/// The instances that the configuration asks for, each once. Of an untrusted one, none.
+fn configured(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Made> {
+    if !setup.loaded.untrusted.is_empty() {
+        return Vec::new();
+    }
+    let mut made = Vec::new();
+    let mut shown = BTreeSet::new();
+    for (slot, wanted) in slots(&setup.loaded.config) {
+        let known = setup.registry.entry(slot, &wanted.plugin).is_ok();
+        seen.insert((slot, wanted.plugin.to_string()));
+        let is_new = shown.insert((slot, wanted.plugin.to_string(), wanted.to_json().to_string()));
+        if is_new && (known || wanted.choice == ao_core::config::Choice::Configured) {
+            made.push((label(slot, wanted), setup.instance(slot, wanted).map(|(_, made)| made).map_err(Failure::from)));
+        }
+    }
+    made
+}
+
+fn label(slot: Slot, wanted: &SlotConfig) -> String {
+    let name = wanted.instance.as_ref().unwrap_or(&wanted.plugin);
+    format!("{slot}/{name}")
+}
+
+/// The linked-in plugins that nobody has configured and that need no settings.
+fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Made> {
+    let entries = setup.registry.entries().filter(|entry| {
+        let is_new = seen.insert((entry.component.slot, entry.component.name.to_string()));
+        is_new && entry.origin == Origin::LinkedIn && !needs_settings(&entry.component.config_schema)
+    });
+    let instances = entries.map(|entry| {
+        let (slot, name) = (entry.component.slot, &entry.component.name);
+        (format!("{slot}/{name}"), setup.registry.instance(slot, name, &json!({})).map_err(Failure::from))
+    });
+    instances.collect()
+}
+
+fn needs_settings(schema: &Value) -> bool {
+    schema.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty())
+}
+
+/// Asks one plugin.
+async fn examine(by: &str, instance: &Instance, owner: &Owner) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Instance::Agent(agent) = instance {
+        checks.push(match agent.detect(DetectAgent::new()).await {
+            Ok(availability) => available(by, availability),
+            Err(error) => failed(by, &error),
+        });
+    }
+    match findings(instance, Doctor::new(owner.clone())).await {
+        Ok(findings) => checks.extend(findings.into_iter().map(|finding| Check::of_plugin(by, finding))),
+        Err(error) => checks.push(failed(by, &error)),
+    }
+    checks
+}
+
+fn failed(by: &str, error: &Error) -> Check {
+    Check::new(by, Level::Fail, "plugin", format!("it could not look: {error}"))
+}
+
+fn available(by: &str, availability: AgentAvailability) -> Check {
+    let level = match availability.state {
+        AvailabilityState::Usable => Level::Pass,
+        AvailabilityState::Unknown => Level::Warn,
+        _ => Level::Fail,
+    };
+    let version = availability.version.map(|version| format!(" ({version})")).unwrap_or_default();
+    Check::new(by, level, "agent", format!("{}{version}", availability.message))
+}
+
+async fn findings(instance: &Instance, request: Doctor) -> Result<Vec<Finding>> {
+    match instance {
+        Instance::Runtime(plugin) => plugin.doctor(request).await,
+        Instance::Agent(plugin) => plugin.doctor(request).await,
+        Instance::Workspace(plugin) => plugin.doctor(request).await,
+        Instance::Tracker(plugin) => plugin.doctor(request).await,
+        Instance::Scm(plugin) => plugin.doctor(request).await,
+        Instance::Notifier(plugin) => plugin.doctor(request).await,
+        Instance::Terminal(plugin) => plugin.doctor(request).await,
+    }
+}

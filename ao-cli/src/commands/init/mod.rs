@@ -1,0 +1,77 @@
+//! `ao init`: writes the configuration of a repository, and trusts what it wrote.
+
+mod repository;
+mod template;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ao_core::config::{Config, Document};
+use ao_core::{Code, Error};
+use ao_host::setup::CONFIG_NAMES;
+use ao_host::trust::Trust;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::edge::Edge;
+use crate::failure::Outcome;
+use crate::output::Page;
+use repository::Repository;
+
+/// Write a configuration for a git repository, and trust it
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A directory in the repository; the current one unless given
+    #[arg(default_value = ".")]
+    path: Utf8PathBuf,
+}
+
+impl Arguments {
+    pub(crate) fn run(self, edge: &Edge) -> Outcome {
+        let repository = Repository::find(&edge.absolute(&self.path), edge)?;
+        refuse_another(&repository.root)?;
+        let path = repository.root.join(CONFIG_NAMES[0]);
+        let text = template::text(&repository);
+        // What is written must be what is read; a name that git allows and we do not shows up here.
+        let document = Document::parse(&path, text.as_bytes())?;
+        Config::layered([document], Some(&edge.environment.home))?;
+        write_new(&path, &text)?;
+        Trust::add_config(&edge.places.trust_file(), &path, text.as_bytes()).map_err(Error::from)?;
+        report(&repository, &path).print()?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// There is one configuration a repository, under either of the names.
+fn refuse_another(root: &Utf8Path) -> Result<(), Error> {
+    let there = CONFIG_NAMES.iter().map(|name| root.join(name)).find(|path| path.symlink_metadata().is_ok());
+    there.map_or(Ok(()), |path| Err(exists(&path)))
+}
+
+fn exists(path: &Utf8Path) -> Error {
+    Error::conflict(format!("`{path}` exists already and is left as it is; look at it, then `ao trust {path}`"))
+}
+
+/// Writes a file that is not there yet. A file of the user's is never replaced, also when it appears just now.
+fn write_new(path: &Utf8Path, text: &str) -> Result<(), Error> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => Error::wrap(Code::OTHER, format!("cannot write `{path}`"), &error),
+    };
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+fn report(repository: &Repository, path: &Utf8Path) -> Page {
+    let mut page = Page::for_stdout();
+    let hosted = repository.hosted.as_ref().map(|name| format!(", {}", name.as_str())).unwrap_or_default();
+    let (project, branch) = (repository.project(), &repository.default_branch);
+    page.line(format_args!("wrote and trusted {path}: project {project}, branch {branch}{hosted}"));
+    page.line("next:");
+    page.line("  1. name your agent in that file (see `agents`), then `ao trust`");
+    if !repository.has_commit {
+        page.line("  2. make a first commit: a session's worktree starts from one, and there is none yet");
+    }
+    let last = if repository.has_commit { 2 } else { 3 };
+    page.line(format_args!("  {last}. `ao spawn --prompt '…'`; `ao doctor` says what is missing"));
+    page
+}

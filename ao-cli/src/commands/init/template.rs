@@ -1,0 +1,105 @@
+//! The text of a new configuration: what was found out, and the rest as comments.
+
+use super::repository::Repository;
+
+/// The file for a repository.
+pub(super) fn text(repository: &Repository) -> String {
+    let repo = match &repository.hosted {
+        Some(name) => format!("repo: {}", scalar(name.as_str())),
+        None => "# repo: owner/name             # its name where it is hosted".to_owned(),
+    };
+    format!(
+        r#"# How `ao` works on this repository. After a change: `ao config check`, then `ao trust`.
+version: 1
+
+# Agents are programs that get a task and a worktree to do it in. To use one, remove the `# ` in front of it and of
+# `defaults`. In `argv`, `{{prompt}}` stands for the task and `{{prompt_file}}` for the path of a file with it.
+#
+# agents:
+#   claude:
+#     plugin: command
+#     argv: [claude, "{{prompt}}"]
+#   fixer:
+#     plugin: command
+#     argv: [./fix.py, --file, "{{prompt_file}}"]   # `./` is the directory of this file
+#
+# defaults:
+#   agent: claude
+#   runtime: tmux                 # where agents live; unset, `process` stands in where tmux is missing
+
+projects:
+  {project}:
+    path: .
+    {repo}
+    # The branch that sessions start from.
+    defaultBranch: {branch}
+    # What each worktree gets a symbolic link to, and what runs in it before the agent starts.
+    # symlinks: [.env]
+    # postCreate:
+    #   - [npm, ci]
+"#,
+        project = scalar(repository.project().as_str()),
+        branch = scalar(repository.default_branch.as_str()),
+    )
+}
+
+/// A text as YAML reads it back: plain where it cannot be taken for anything else.
+fn scalar(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+    let safe = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(plain)
+        && !words.contains(&text.to_ascii_lowercase().as_str());
+    // JSON's strings are YAML's too.
+    if safe { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use ao_core::config::{Config, Document};
+    use camino::Utf8Path;
+
+    use super::*;
+
+    fn repository(directory: &str, branch: &str) -> Repository {
+        Repository {
+            root: format!("/src/{directory}").into(),
+            default_branch: branch.parse().unwrap(),
+            hosted: Some("acme/app".parse().unwrap()),
+            has_commit: true,
+        }
+    }
+
+    fn config(text: &str) -> Config {
+        let document = Document::parse(Utf8Path::new("/src/app/agent-orchestrator.yaml"), text.as_bytes());
+        Config::layered([document.unwrap()], None).unwrap()
+    }
+
+    #[test]
+    fn it_says_what_was_found_whatever_that_is_called() {
+        for (directory, branch) in
+            [("app", "main"), ("true", "feature/#1"), ("1e3", "yes"), ("日本", "x: y"), ("null", "a'b\"c")]
+        {
+            let Ok(branch_name) = branch.parse::<ao_core::model::BranchName>() else { continue };
+            let repository = repository(directory, branch);
+            let config = config(&text(&repository));
+            let project = config.project(&repository.project()).unwrap();
+            assert_eq!((project.path.as_str(), &project.default_branch), ("/src/app", &branch_name), "{directory}");
+            assert_eq!(project.repo.as_ref().unwrap().as_str(), "acme/app");
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_works_when_it_is_not() {
+        let text = text(&repository("app", "main"));
+        let key = |line: &str| {
+            let content = line.trim_start().trim_start_matches("# ").trim_start();
+            content.starts_with("- ") || content.split(' ').next().is_some_and(|word| word.ends_with(':'))
+        };
+        let lines = text.lines().map(|line| if key(line) { line.replacen("# ", "", 1) } else { line.to_owned() });
+        let config = config(&lines.collect::<Vec<_>>().join("\n"));
+        let project = config.project(&"app".parse().unwrap()).unwrap();
+        assert_eq!(project.agent.as_ref().unwrap().plugin.as_str(), "command");
+        assert_eq!((project.symlinks.len(), project.post_create.len(), config.agents().len()), (1, 1, 2));
+    }
+}

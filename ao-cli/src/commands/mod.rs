@@ -1,0 +1,56 @@
+//! The commands, a file each. A new one is a module and a line in the table below; its `Arguments` say what it accepts,
+//! their first line of documentation is its help, and their `run` does the work.
+
+mod config;
+mod docs;
+mod doctor;
+mod init;
+mod manifest;
+mod plugin;
+mod schemas;
+mod trust;
+
+use crate::edge::Edge;
+use crate::failure::Outcome;
+
+macro_rules! commands {
+    ($($heading:literal { $($(#[$attribute:meta])* $Variant:ident($module:ident),)* })*) => {
+        /// What `ao` is asked to do.
+        #[derive(clap::Subcommand)]
+        pub(crate) enum Command {
+            $($($(#[$attribute])* $Variant($module::Arguments),)*)*
+        }
+
+        /// The headings in the help, with the names of the commands under each.
+        pub(crate) const GROUPS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
+
+        impl Command {
+            /// Does it.
+            pub(crate) fn run(self, edge: &Edge) -> Outcome {
+                match self {
+                    $($(Self::$Variant(arguments) => arguments.run(edge),)*)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    "Set up" {
+        Init(init),
+        Trust(trust),
+        Doctor(doctor),
+    }
+    "Configuration and plugins" {
+        Config(config),
+        Plugin(plugin),
+    }
+    "For other programs" {
+        #[command(name = "__manifest", hide = true)]
+        Manifest(manifest),
+        #[command(name = "__docs", hide = true)]
+        Docs(docs),
+        #[command(name = "__schemas", hide = true)]
+        Schemas(schemas),
+    }
+}

@@ -1,0 +1,125 @@
+//! `ao plugin list`: every plugin that can be used, and every library that cannot.
+
+use std::process::ExitCode;
+
+use ao_core::slots::Slot;
+use ao_host::registry::{Entry, LibraryProblem, Origin};
+use ao_host::setup::Setup;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::edge::Edge;
+use crate::failure::Outcome;
+use crate::output::{self, Page};
+use crate::view::{Format, View};
+
+/// List the plugins that can be used here, and where each comes from
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    format: Format,
+}
+
+/// The plugins that there are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PluginList {
+    /// By slot and name.
+    plugins: Vec<Row>,
+    /// Libraries that cannot be used; everything else can.
+    problems: Vec<Problem>,
+    /// Configuration files that are not trusted: the libraries that they list are not looked at.
+    untrusted: Vec<String>,
+}
+
+/// One plugin.
+#[derive(Serialize, JsonSchema)]
+struct Row {
+    /// The slot that it fills.
+    slot: Slot,
+    /// Its name within the slot.
+    name: String,
+    /// What it is for.
+    summary: String,
+    /// The library, or the crate that is linked in.
+    library: String,
+    /// The library's version.
+    version: String,
+    /// Where it comes from.
+    origin: Origin,
+    /// What it takes the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<Origin>,
+}
+
+/// A library that cannot be used.
+#[derive(Serialize, JsonSchema)]
+struct Problem {
+    /// The file.
+    path: String,
+    /// The kind of the problem, such as `untrusted`.
+    code: String,
+    /// What is wrong, and what to do.
+    message: String,
+}
+
+impl Arguments {
+    pub(super) fn run(self, edge: &Edge) -> Outcome {
+        let list = PluginList::of(&edge.setup_of(edge.config_files_if_any())?);
+        if !self.format.is_json() {
+            for path in &list.untrusted {
+                output::warning(format_args!("`{path}` is not trusted: the libraries that it lists are not looked at"));
+            }
+            for problem in &list.problems {
+                output::warning(&problem.message);
+            }
+        }
+        self.format.show(&list)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl PluginList {
+    fn of(setup: &Setup) -> Self {
+        Self {
+            plugins: setup.registry.entries().map(Row::of).collect(),
+            problems: setup.registry.problems().iter().map(Problem::of).collect(),
+            untrusted: setup.loaded.untrusted.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl Row {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            slot: entry.component.slot,
+            name: entry.component.name.to_string(),
+            summary: entry.component.summary.trim().to_owned(),
+            library: entry.library.name.clone(),
+            version: entry.library.version.clone(),
+            origin: entry.origin.clone(),
+            replaces: entry.replaces.clone(),
+        }
+    }
+}
+
+impl Problem {
+    fn of(problem: &LibraryProblem) -> Self {
+        let (code, message) = (problem.error.code.to_string(), problem.error.to_string());
+        Self { path: problem.path.to_string(), code, message }
+    }
+}
+
+impl View for PluginList {
+    fn write(&self, page: &mut Page) {
+        if self.plugins.is_empty() {
+            return page.line("there are no plugins");
+        }
+        let row = |row: &Row| {
+            let replaces = row.replaces.as_ref().map(|replaced| format!(" (replaces {replaced})")).unwrap_or_default();
+            let library = format!("{} {}", row.library, row.version);
+            [row.slot.to_string(), row.name.clone(), library, format!("{}{replaces}", row.origin), row.summary.clone()]
+        };
+        let rows: Vec<_> = self.plugins.iter().map(row).collect();
+        page.table(["SLOT", "NAME", "LIBRARY", "ORIGIN", "SUMMARY"], &rows);
+    }
+}

@@ -1,0 +1,61 @@
+//! `ao __schemas`: the JSON Schemas of everything that `--json` prints, by the name of the command.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use schemars::{Schema, schema_for};
+
+use super::{config, doctor, plugin, trust};
+use crate::edge::Edge;
+use crate::failure::Outcome;
+use crate::output;
+
+/// Print the JSON Schemas of what `--json` prints
+#[derive(clap::Args)]
+pub(crate) struct Arguments {}
+
+impl Arguments {
+    #[expect(clippy::unused_self, reason = "every command has this shape")]
+    pub(crate) fn run(self, _: &Edge) -> Outcome {
+        output::json(&all())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// One line for each command with `--json`.
+fn all() -> BTreeMap<&'static str, Schema> {
+    BTreeMap::from([
+        ("config-check", schema_for!(config::Checked)),
+        ("config-show", schema_for!(config::Shown)),
+        ("doctor", schema_for!(doctor::Checkup)),
+        ("plugin-inspect", schema_for!(plugin::Inspection)),
+        ("plugin-list", schema_for!(plugin::PluginList)),
+        ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
+        ("trust", schema_for!(trust::Trusted)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands with `--json`, named as the schemas are.
+    fn with_json(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        if command.get_arguments().any(|argument| argument.get_id() == "json") {
+            found.push(name.to_owned());
+        }
+        for below in command.get_subcommands() {
+            let joined =
+                if name.is_empty() { below.get_name().to_owned() } else { format!("{name}-{}", below.get_name()) };
+            with_json(below, &joined, found);
+        }
+    }
+
+    #[test]
+    fn everything_that_prints_json_has_a_schema() {
+        let mut commands = Vec::new();
+        with_json(&crate::cli::definition(), "", &mut commands);
+        commands.sort();
+        assert_eq!(commands, all().into_keys().collect::<Vec<_>>());
+    }
+}

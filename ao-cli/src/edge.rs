@@ -1,0 +1,141 @@
+//! The one place that reads the command line, the environment, the current directory and the running program.
+
+#![expect(clippy::disallowed_methods, reason = "what is read here is handed on as values")]
+
+use std::ffi::OsString;
+use std::future::Future;
+
+use ao_core::plugin::registrations;
+use ao_core::{Code, Error};
+use ao_host::loader::Vault;
+use ao_host::setup::{CONFIG_NAMES, ConfigFiles, Environment, Loaded, Setup};
+use ao_host::trust::{Trust, TrustedByHash};
+use ao_host::world::Places;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::failure::Failure;
+
+/// An environment variable that `ao` reads, for the reference.
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) about: &'static str,
+}
+
+/// Every variable that `ao` reads itself.
+pub(crate) const VARIABLES: &[Variable] = &[
+    Variable { name: "AO_CONFIG_PATH", about: "the configuration file, instead of the first one found upwards" },
+    Variable { name: "AO_GLOBAL_CONFIG", about: "your own configuration file, for every project" },
+    Variable { name: "AO_HOME", about: "an absolute path that holds everything: state, data, configuration, sockets" },
+    Variable { name: "AO_LOG", about: "what is logged to stderr, such as `debug` or `ao_host=trace`" },
+    Variable { name: "AO_PLUGIN_PATH", about: "directories with plugin libraries, separated by `:`" },
+    Variable { name: "AO_TRUST_CONFIG", about: "SHA-256 sums of trusted configuration files, separated by commas" },
+    Variable { name: "AO_TRUST_PLUGINS", about: "SHA-256 sums of trusted plugin libraries, separated by commas" },
+    Variable { name: "NO_COLOR", about: "set to anything: no colours" },
+    Variable { name: "TMPDIR", about: "where sockets stand if there is no directory with a shorter name" },
+    Variable { name: "XDG_CONFIG_HOME", about: "your own configuration: `agent-orchestrator/config.yaml` in it" },
+    Variable { name: "XDG_DATA_HOME", about: "plugins and the record of trust: `ao/` in it" },
+    Variable { name: "XDG_RUNTIME_DIR", about: "sockets: `ao/` in it" },
+    Variable { name: "XDG_STATE_HOME", about: "sessions, worktrees and logs: `ao/` in it" },
+];
+
+/// What a command takes from outside.
+pub(crate) struct Edge {
+    /// The variables, the home directory, the current directory and the program.
+    pub(crate) environment: Environment,
+    /// Where everything of `ao` stands.
+    pub(crate) places: Places,
+}
+
+/// The command line, the program's name first.
+pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os()
+}
+
+/// Runs a command's asynchronous part, on this thread.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::wrap(Code::UNAVAILABLE, "cannot start the runtime", &error))?;
+    Ok(runtime.block_on(future))
+}
+
+impl Edge {
+    /// Reads what is outside. No file is opened.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let home = home.ok_or_else(|| Error::invalid_input("there is no home directory: set `HOME`"))?;
+        let unreadable = |what: &'static str| move |error: std::io::Error| Error::wrap(Code::OTHER, what, &error);
+        let current = std::env::current_dir().map_err(unreadable("cannot tell the current directory"))?;
+        let program = std::env::current_exe().map_err(unreadable("cannot tell where this program is"))?;
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let home = utf8(home, "the home directory")?;
+        let places = Places::resolve(&|name| std::env::var_os(name), &home).map_err(Error::from)?;
+        let environment = Environment {
+            variables,
+            home,
+            current_directory: utf8(current, "the current directory")?,
+            program: utf8(program, "the path of this program")?,
+        };
+        Ok(Self { environment, places })
+    }
+
+    /// A path that the user wrote on the command line, without the `.` in it.
+    pub(crate) fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
+        self.environment.current_directory.join(path).components().collect()
+    }
+
+    /// The configuration file that the user named, by itself or by its directory.
+    pub(crate) fn config_file(&self, path: &Utf8Path) -> Result<Utf8PathBuf, Error> {
+        let path = self.absolute(path);
+        if !path.exists() {
+            return Err(Error::not_found(format!("there is no `{path}`")));
+        }
+        if !path.is_dir() {
+            return Ok(path);
+        }
+        let found = CONFIG_NAMES.iter().map(|name| path.join(name)).find(|file| file.is_file());
+        found.ok_or_else(|| Error::not_found(format!("there is no {} in `{path}`", CONFIG_NAMES[0])))
+    }
+
+    /// The configuration files that apply here; at least one.
+    pub(crate) fn config_files(&self) -> Result<ConfigFiles, Error> {
+        let files = self.config_files_if_any();
+        if files.paths().next().is_some() {
+            return Ok(files);
+        }
+        let name = CONFIG_NAMES[0];
+        let here = &self.environment.current_directory;
+        Err(Error::not_found(format!("there is no {name} in `{here}` or above; `ao init` writes one for a repository")))
+    }
+
+    /// The configuration files that apply here, of which there may be none.
+    pub(crate) fn config_files_if_any(&self) -> ConfigFiles {
+        ConfigFiles::discover(&self.environment.current_directory, &self.environment, &self.places)
+    }
+
+    /// What is trusted.
+    pub(crate) fn trust(&self) -> Result<Trust, Error> {
+        let variable = |name| self.environment.variable(name).map(str::to_owned);
+        let by_hash = TrustedByHash { configs: variable("AO_TRUST_CONFIG"), libraries: variable("AO_TRUST_PLUGINS") };
+        Ok(Trust::read(&self.places.trust_file(), &by_hash)?)
+    }
+
+    /// Where the copies of plugin libraries stand.
+    pub(crate) fn vault(&self) -> Vault {
+        Vault::new(self.places.plugins_by_hash())
+    }
+
+    /// The configuration in these files, with the plugins. Nothing of it runs.
+    pub(crate) fn setup_of(&self, files: ConfigFiles) -> Result<Setup, Failure> {
+        let loaded = Loaded::read(files, &self.environment, &self.places)?;
+        Ok(loaded.compose(&self.environment, &self.places, registrations())?)
+    }
+}
+
+fn utf8(path: std::path::PathBuf, what: &str) -> Result<Utf8PathBuf, Error> {
+    Utf8PathBuf::from_path_buf(path)
+        .map_err(|path| Error::invalid_input(format!("{what} `{}` is not UTF-8", path.display())))
+}

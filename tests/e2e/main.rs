@@ -1,0 +1,11 @@
+//! What a user sees: the real `ao`, with real git, in a scratch home.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod config;
+mod doctor;
+mod help;
+mod init;
+mod plugin;
+mod reference;
+mod support;
+mod trust;

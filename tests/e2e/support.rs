@@ -1,0 +1,200 @@
+//! A scratch world to run `ao` in, and what a run looked like.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program itself, with an environment built from nothing"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process::{Command, Output, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+
+/// A home, a repository directory, and an environment. All of it goes away with it.
+pub(crate) struct World {
+    root: Utf8PathBuf,
+    environment: BTreeMap<String, String>,
+    _directory: tempfile::TempDir,
+}
+
+/// One run of `ao`.
+pub(crate) struct Run {
+    arguments: String,
+    output: Output,
+    root: Utf8PathBuf,
+}
+
+impl World {
+    /// With an empty directory `app`, in which every command starts.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
+        for name in ["app", "home"] {
+            fs_err::create_dir(root.join(name)).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        let environment = [
+            ("HOME", root.join("home").into_string()),
+            ("AO_HOME", root.join("ao").into_string()),
+            ("PATH", path),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
+            ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
+        Self { root, environment, _directory: directory }
+    }
+
+    /// With a git repository in `app` that has one commit.
+    pub(crate) fn with_repository() -> Self {
+        let world = Self::new();
+        world.git(&["init", "--quiet", "--initial-branch", "main"]);
+        world.commit("first");
+        world
+    }
+
+    /// With this configuration in `app`.
+    pub(crate) fn with_config(text: &str) -> Self {
+        let world = Self::new();
+        world.file("app/agent-orchestrator.yaml", text);
+        world
+    }
+
+    /// The same, with one more variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, path: &str) -> Utf8PathBuf {
+        self.root.join(path)
+    }
+
+    /// Writes a file, replacing it, and says where it is.
+    pub(crate) fn file(&self, path: &str, contents: impl AsRef<[u8]>) -> Utf8PathBuf {
+        let path = self.path(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        ao_host::world::files::write_atomic(&path, contents.as_ref(), 0o600).unwrap();
+        path
+    }
+
+    /// A copy of the fixture library, changed by the test.
+    pub(crate) fn library(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Utf8PathBuf {
+        let mut bytes = fs_err::read(fixture_library()).unwrap();
+        change(&mut bytes);
+        self.file(name, bytes)
+    }
+
+    /// Runs git in `app`, which must succeed.
+    pub(crate) fn git(&self, arguments: &[&str]) {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"];
+        let mut command = self.command("git");
+        let output = command.args(identity).args(arguments).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Makes a commit of nothing.
+    pub(crate) fn commit(&self, message: &str) {
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+
+    /// Runs `ao` in `app`.
+    pub(crate) fn ao(&self, arguments: &[&str]) -> Run {
+        let output = self.command(env!("CARGO_BIN_EXE_ao")).args(arguments).output().unwrap();
+        Run { arguments: arguments.join(" "), output, root: self.root.clone() }
+    }
+
+    /// Runs `ao … --json` and reads what it prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.ao(&[arguments, &["--json"]].concat()).json()
+    }
+
+    /// A program in `app` with nothing to read and this world's environment.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.environment).current_dir(self.root.join("app")).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Run {
+    /// What it exited with.
+    pub(crate) fn code(&self) -> i32 {
+        self.output.status.code().expect("it exited")
+    }
+
+    /// What it printed, read as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.output.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// What it printed.
+    pub(crate) fn stdout(&self) -> String {
+        self.shown(&self.output.stdout)
+    }
+
+    /// What it said.
+    pub(crate) fn stderr(&self) -> String {
+        self.shown(&self.output.stderr)
+    }
+
+    /// Without what differs from run to run: the scratch directory and hashes.
+    fn shown(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        hide_hashes(&text.replace(self.root.as_str(), "[ROOT]"))
+    }
+}
+
+/// Puts a word in the place of each SHA-256.
+fn hide_hashes(text: &str) -> String {
+    const DIGITS: usize = 64;
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let run = rest[start..].find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len() - start);
+        shown.push_str(&rest[..start]);
+        shown.push_str(if run == DIGITS { "[SHA256]" } else { &rest[start..start + run] });
+        rest = &rest[start + run..];
+    }
+    shown + rest
+}
+
+/// The run as a transcript.
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "$ ao {}", self.arguments.replace(self.root.as_str(), "[ROOT]"))?;
+        write!(f, "{}", self.stdout())?;
+        let stderr = self.stderr();
+        if !stderr.is_empty() {
+            write!(f, "--- stderr\n{stderr}")?;
+        }
+        if self.code() == 0 { Ok(()) } else { write!(f, "--- exit {}", self.code()) }
+    }
+}
+
+/// The fixture library, which cargo builds as a dependency of this binary.
+fn fixture_library() -> Utf8PathBuf {
+    let here = Utf8PathBuf::from_path_buf(std::env::current_exe().unwrap()).unwrap();
+    let name = format!("{}ao_plugin_fixture{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let library = here.parent().unwrap().join(name);
+    assert!(library.exists(), "cargo did not build `{library}`");
+    library
+}
+
+/// Puts one text in the place of another of the same length, wherever it stands.
+pub(crate) fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let places: Vec<_> =
+        bytes.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "{} is not there", String::from_utf8_lossy(from));
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+}
+
+/// Whether there is a file.
+pub(crate) fn exists(path: &Utf8Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
