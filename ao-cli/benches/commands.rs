@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 const AO: &str = env!("CARGO_BIN_EXE_ao");
 
+/// A name, and what is timed.
+type Case<'a> = (String, Box<dyn FnMut() -> Duration + 'a>);
+
 fn main() {
     println!("{:<44} {:>10} {:>10}", "median of whole processes", "ms", "above");
     starts();
@@ -33,7 +36,7 @@ fn main() {
 /// `ao --version` and `ao status` against `/bin/true`.
 fn starts() {
     let empty = Home::new(0);
-    let mut cases: Vec<(String, Box<dyn FnMut() -> Duration>)> = vec![
+    let mut cases: Vec<Case<'_>> = vec![
         ("/bin/true".to_owned(), Box::new(|| time(&mut Command::new("/bin/true")))),
         ("ao --version".to_owned(), Box::new(move || time(empty.ao().arg("--version")))),
     ];
@@ -62,18 +65,18 @@ fn spawns(files: usize, at_once: usize) {
     let home = Home::new(files);
     let runs = if files > 1000 { 5 } else { 15 };
     let mut number = 0;
-    let mut cases: Vec<(String, Box<dyn FnMut() -> Duration>)> = vec![
+    let mut cases: Vec<Case<'_>> = vec![
         (
             format!("git worktree add + tmux, {files} files x{at_once}"),
             Box::new(|| {
                 number += at_once;
                 let first = number;
-                home.together(at_once, |index| home.by_hand(first + index))
+                together(at_once, |index| home.by_hand(first + index))
             }),
         ),
         (
             format!("ao spawn, {files} files x{at_once}"),
-            Box::new(|| home.together(at_once, |_| home.ao_in_repository(&["spawn"]))),
+            Box::new(|| together(at_once, |_| home.ao_in_repository(&["spawn"]))),
         ),
     ];
     let medians = in_turn(runs, &mut cases);
@@ -97,7 +100,7 @@ fn row(name: &str, median: Duration, floor: Duration, bound: Option<f64>) {
 }
 
 /// Runs every case in turn, so that all have the same company; the median of each.
-fn in_turn(runs: usize, cases: &mut [(String, Box<dyn FnMut() -> Duration + '_>)]) -> Vec<Duration> {
+fn in_turn(runs: usize, cases: &mut [Case<'_>]) -> Vec<Duration> {
     let mut times: Vec<Vec<Duration>> = cases.iter().map(|_| Vec::new()).collect();
     for _ in 0..runs {
         for (case, times) in cases.iter_mut().zip(&mut times) {
@@ -119,6 +122,18 @@ fn time(command: &mut Command) -> Duration {
     let time = start.elapsed();
     assert!(status.success(), "{command:?} ended with {status}");
     time
+}
+
+/// The time until all of several at once are done.
+fn together(count: usize, work: impl Fn(usize) -> Duration + Sync) -> Duration {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for index in 0..count {
+            let work = &work;
+            scope.spawn(move || work(index));
+        }
+    });
+    start.elapsed()
 }
 
 /// A home with a repository in it.
@@ -225,18 +240,6 @@ impl Home {
             "sleep",
             "1000",
         ]));
-        start.elapsed()
-    }
-
-    /// The time until all of several at once are done.
-    fn together(&self, count: usize, work: impl Fn(usize) -> Duration + Sync) -> Duration {
-        let start = Instant::now();
-        std::thread::scope(|scope| {
-            for index in 0..count {
-                let work = &work;
-                scope.spawn(move || work(index));
-            }
-        });
         start.elapsed()
     }
 

@@ -6,11 +6,15 @@
 mod builtin;
 mod cli;
 mod commands;
+mod demo;
 mod edge;
 mod failure;
+mod input;
 mod log;
+mod manager;
 mod output;
 mod process;
+mod session_view;
 mod view;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -37,6 +37,15 @@ pub(crate) struct Ended {
     pub(crate) stdout: String,
     /// What it complained about, as text.
     pub(crate) stderr: String,
+}
+
+/// Becomes another program, in this terminal. Returns only if that fails.
+pub(crate) fn become_program(argv: &[String]) -> Error {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Error::invalid_input("the runtime names no program to attach with");
+    };
+    let failure = std::process::Command::new(program).args(arguments).exec();
+    Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &failure)
 }
 
 impl Ended {

@@ -2,12 +2,19 @@
 //! their first line of documentation is its help, and their `run` does the work.
 
 mod config;
+mod demo;
+mod demo_agent;
 mod docs;
 mod doctor;
+mod hold;
 mod init;
 mod manifest;
 mod plugin;
 mod schemas;
+mod send;
+mod session;
+mod spawn;
+mod status;
 mod trust;
 
 use crate::edge::Edge;
@@ -36,6 +43,13 @@ macro_rules! commands {
 }
 
 commands! {
+    "Sessions" {
+        Spawn(spawn),
+        Status(status),
+        Send(send),
+        Session(session),
+        Demo(demo),
+    }
     "Set up" {
         Init(init),
         Trust(trust),
@@ -46,6 +60,10 @@ commands! {
         Plugin(plugin),
     }
     "For other programs" {
+        #[command(name = "__hold", hide = true)]
+        Hold(hold),
+        #[command(name = "__demo_agent", hide = true)]
+        DemoAgent(demo_agent),
         #[command(name = "__manifest", hide = true)]
         Manifest(manifest),
         #[command(name = "__docs", hide = true)]

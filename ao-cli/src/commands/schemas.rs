@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use schemars::{Schema, schema_for};
 
-use super::{config, doctor, plugin, trust};
+use super::session::{list, show};
+use super::{config, doctor, plugin, send, spawn, status, trust};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
@@ -31,6 +32,11 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-inspect", schema_for!(plugin::Inspection)),
         ("plugin-list", schema_for!(plugin::PluginList)),
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
+        ("send", schema_for!(send::SentView)),
+        ("session-list", schema_for!(list::SessionList)),
+        ("session-show", schema_for!(show::ShowView)),
+        ("spawn", schema_for!(spawn::SpawnedView)),
+        ("status", schema_for!(status::StatusView)),
         ("trust", schema_for!(trust::Trusted)),
     ])
 }

@@ -116,7 +116,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Ended> {
         let program = Program {
-            program: program.into(),
+            path: program.into(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: self.environment.clone(),
             limit: Duration::from_secs(30),

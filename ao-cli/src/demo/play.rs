@@ -109,4 +109,3 @@ fn show(stage: &Stage, watched: &[Watched]) -> Result<(), Failure> {
 fn say(line: &str) -> Result<(), Failure> {
     output::text(&format!("\n== {line}\n"))
 }
-

@@ -159,7 +159,7 @@ fn write(path: &Utf8Path, content: &str) -> Result<(), Error> {
 
 fn git(directory: &Utf8Path, environment: &Environment, arguments: &[&str]) -> Result<String, Failure> {
     let program = Program {
-        program: "git".into(),
+        path: "git".into(),
         arguments: arguments.iter().map(ToString::to_string).collect(),
         environment: variables(environment),
         limit: Duration::from_secs(30),

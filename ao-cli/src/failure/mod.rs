@@ -46,6 +46,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What went wrong, in one line.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Error(error) => error.to_string(),
+            Self::Config(problems) => Error::from(problems.clone()).to_string(),
+            Self::ReaderGone => "whoever read the output has closed it".to_owned(),
+        }
+    }
+
     /// Tells it on stderr, and says what to exit with.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
