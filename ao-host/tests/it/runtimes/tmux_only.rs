@@ -20,7 +20,7 @@ async fn tmux_a_killed_server_hangs_up_its_agents() {
 #[tokio::test]
 async fn tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended() {
     let Some(rig) = Rig::tmux("tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended") else { return };
-    let handle = rig.start("ao-1", &["stubborn"]).await;
+    let handle = rig.start_ready("ao-1", &["stubborn"]).await;
     let server = server_pid(&rig);
     kill(server);
     until("the server is gone", || !runs(server)).await;
@@ -35,6 +35,19 @@ async fn tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended() {
     assert_eq!(rig.send(&handle, Input::Submit).await.expect_err("no terminal").code, Code::NOT_FOUND);
     assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
     assert_eq!(rig.liveness(&other).await, Liveness::Alive);
+}
+
+/// A server ends with its last session, and the next request may meet it while it does.
+#[tokio::test]
+async fn tmux_a_server_that_is_ending_is_no_obstacle() {
+    let Some(rig) = Rig::tmux("tmux_a_server_that_is_ending_is_no_obstacle") else { return };
+    let list = || async { rig.runtime.list(ListRuntimes::new(rig.owner.clone())).await.expect("list") };
+    for _ in 0..15 {
+        let handle = rig.start("ao-1", &["quiet"]).await;
+        assert_eq!(list().await, std::slice::from_ref(&handle));
+        rig.destroy(&handle, 1000).await;
+        assert_eq!(list().await, []);
+    }
 }
 
 #[tokio::test]
