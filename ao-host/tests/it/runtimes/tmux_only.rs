@@ -98,6 +98,41 @@ async fn tmux_a_human_finds_the_way_in() {
     until_async("it is shown", || async { terminal.is_open(sessions()).await.expect("is_open") == [true] }).await;
 }
 
+/// Set for the test that runs itself within a human's tmux: the handle that it is to show there.
+const SHOWN: &str = "AO_TEST_HANDLE";
+
+#[tokio::test]
+async fn tmux_a_session_is_shown_in_a_window_of_the_humans_own() {
+    let test = "runtimes::tmux_only::tmux_a_session_is_shown_in_a_window_of_the_humans_own";
+    let terminal = TmuxTerminal::new(serde_json::from_value(json!({})).expect("config")).expect("terminal");
+    #[expect(clippy::disallowed_methods, reason = "the test runs itself in a tmux, and learns its part so")]
+    let (shown, this) = (std::env::var(SHOWN), std::env::current_exe().expect("this executable"));
+    if let Ok(handle) = shown {
+        let handle: RuntimeHandle = serde_json::from_str(&handle).expect("a handle");
+        let opened = terminal.open(OpenSessions::new(vec![handle])).await.expect("it opens");
+        assert_eq!(opened.places, ["tmux window human-1:1"]);
+        return;
+    }
+    let (Some(rig), Some(human)) = (Rig::tmux(test), Rig::tmux(test)) else { return };
+    let handle = rig.start("ao-1", &["quiet"]).await;
+    human.start("human-1", &["quiet"]).await;
+
+    let inside = Rig::process();
+    let mut request = inside.request("ao-2", &[]);
+    request.argv = [this.to_str().expect("UTF-8"), "--exact", test].map(str::to_owned).to_vec();
+    request.env.insert(SHOWN.into(), serde_json::to_string(&handle).expect("JSON"));
+    request.env.insert("TMUX".into(), format!("{},{},0", human.socket(), server_pid(&human)));
+    let opener = inside.runtime.create(request).await.expect("the test runs");
+    assert_eq!(inside.until_dead(&opener).await, Some(ExitStatus::Code { code: 0 }));
+
+    let sessions = || OpenSessions::new(vec![handle.clone()]);
+    until_async("it is shown", || async { terminal.is_open(sessions()).await.expect("is_open") == [true] }).await;
+    assert_eq!(
+        human.ask_tmux(&["list-windows", "-t", "=human-1:", "-F", "#{window_index} #{window_name}"]),
+        "0 ao-host-test-program\n1 ao-1"
+    );
+}
+
 #[tokio::test]
 async fn tmux_panes_that_a_human_splits_off_are_not_agents() {
     let Some(rig) = Rig::tmux("tmux_panes_that_a_human_splits_off_are_not_agents") else { return };
