@@ -113,7 +113,8 @@ async fn tmux_a_session_is_shown_in_a_window_of_the_humans_own() {
         assert_eq!(opened.places, ["tmux window human-1:1"]);
         return;
     }
-    let (Some(rig), Some(human)) = (Rig::tmux(test), Rig::tmux(test)) else { return };
+    let Some(rig) = Rig::tmux(test) else { return };
+    let human = Rig::tmux(test).expect("there is a tmux");
     let handle = rig.start("ao-1", &["quiet"]).await;
     human.start("human-1", &["quiet"]).await;
 
