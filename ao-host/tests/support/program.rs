@@ -101,10 +101,11 @@ fn raw() -> io::Result<()> {
     Ok(())
 }
 
-fn stubborn() -> ! {
+fn stubborn() -> io::Result<ExitCode> {
     for signal in [SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))).expect("a signal that can be handled");
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
+    io::stdout().write_all(b"ready\r\n")?;
     park()
 }
 

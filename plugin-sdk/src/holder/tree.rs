@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use super::member::{Member, wait_any};
 use super::processes::{Row, Sight, Table, boot_id, ended, look, table};
 use super::records::{read_exit, read_record};
+use crate::deadline;
 
 /// How long the killed may take to be gone, and the holder to write down an exit.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -18,13 +19,15 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 /// The longest wait before the tree is looked at again: it may grow meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Ends the whole tree of a session and says what is left of it. Blocks for up to `grace` and four seconds.
+/// Ends the whole tree of a session and says what is left of it. Blocks for up to `grace` and eight seconds; `grace` is cut
+/// to what the current call's deadline leaves of it.
 ///
 /// The tree is what descends from the holder or from the agent, and every process whose environment carries the
 /// session's marker, wherever it went. It is asked to end, killed when `grace` is over, and looked at again until
 /// nothing is left. The holder goes last, so that it can write down the agent's exit. Never signalled: this process, its
 /// ancestors, a process that took the pid of one of the tree, and the processes of another session.
 pub fn end_tree(directory: &Utf8Path, marker: &str, grace: Duration) -> Result<Destroyed> {
+    let grace = deadline().map_or(grace, |left| grace.min(left.saturating_sub(4 * AFTERMATH)));
     let mut survivors = end_members(directory, marker, grace)?;
     if survivors.is_empty()
         && let Some(HolderRecord { holder, .. }) = read_record(directory)?

@@ -11,7 +11,7 @@ use ao_plugin_sdk::{files, holder};
 
 use crate::panes::{self, Pane, PaneState};
 use crate::place::{Place, attach_argv, exactly};
-use crate::server::{Server, literal};
+use crate::server::{Server, is_absence, is_farewell, literal};
 use crate::{NAME, TmuxRuntime, check, doctor, pages, screens};
 
 /// The terminal that tmux is to the programs in it; every terminal database has it.
@@ -22,6 +22,9 @@ const DEFAULT_SIZE: (u16, u16) = (200, 50);
 
 /// What a pane held when its session was destroyed, in the session's directory.
 const OUTPUT_FILE: &str = "output.log";
+
+/// How often a server may be met while it ends.
+const FAREWELLS: u32 = 10;
 
 /// Tells apart the paste buffers of this process.
 static NEXT_BUFFER: AtomicU64 = AtomicU64::new(0);
@@ -164,8 +167,31 @@ impl Runtime for TmuxRuntime {
 }
 
 impl TmuxRuntime {
-    /// Starts the holder in a session of its own, in one question: a second one would show a half-made session.
+    /// Starts the holder in a session of its own.
+    ///
+    /// A server whose last session has just gone may be met while it ends; the next attempt starts another.
     async fn open_pane(&self, server: &Server, request: &CreateRuntime, argv: &[String]) -> Result<()> {
+        for _ in 0..FAREWELLS {
+            let output = self.new_session(server, request, argv).output().await?;
+            let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.success() {
+                return Ok(());
+            }
+            if complaint.contains("duplicate session") {
+                let session = &request.session;
+                return Err(Error::conflict(format!(
+                    "tmux has a session `{session}` already; end it with `ao session kill {session}` first"
+                )));
+            }
+            if !is_farewell(&complaint) || holder::read_record(&request.directory)?.is_some() {
+                return Err(output.failure());
+            }
+        }
+        Err(Error::unavailable(format!("the tmux server of `{}` keeps ending", server.socket())))
+    }
+
+    /// Makes the session in one question: with a second one, others would see a session that is not yet ours.
+    fn new_session(&self, server: &Server, request: &CreateRuntime, argv: &[String]) -> Command {
         let (columns, rows) = request.size.map_or(DEFAULT_SIZE, |size| (size.columns, size.rows));
         let history = self.config.history_limit.to_string();
         let target = exactly(&request.session);
@@ -190,17 +216,7 @@ impl TmuxRuntime {
         ] {
             command = command.args([";", "set-option", "-p", "-t", &target, option, &literal(value)]);
         }
-        let output = command.output().await?;
-        if output.status.success() {
-            return Ok(());
-        }
-        if String::from_utf8_lossy(&output.stderr).contains("duplicate session") {
-            let session = &request.session;
-            return Err(Error::conflict(format!(
-                "tmux has a session `{session}` already; end it with `ao session kill {session}` first"
-            )));
-        }
-        Err(output.failure())
+        command
     }
 }
 
@@ -208,8 +224,7 @@ impl TmuxRuntime {
 async fn close(server: &Server, session: &SessionId) -> Result<()> {
     let output = server.command().args(["kill-session", "-t", &format!("={session}")]).output().await?;
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    let gone = ["can't find session", "no server running", "error connecting to", "server exited"];
-    if output.status.success() || gone.iter().any(|gone| complaint.contains(gone)) {
+    if output.status.success() || complaint.contains("can't find session") || is_absence(&complaint) {
         return Ok(());
     }
     Err(output.failure())

@@ -56,11 +56,17 @@ pub(crate) fn tmux() -> Command {
     command("tmux").env_only(environment::allowed())
 }
 
-/// Whether a complaint says that no server is there, rather than that one could not be asked.
-fn is_absence(complaint: &str) -> bool {
+/// Whether a complaint says that no server is there, or one without sessions, rather than that one could not be asked.
+pub(crate) fn is_absence(complaint: &str) -> bool {
     let connecting = complaint.contains("error connecting to");
-    complaint.contains("no server running on")
+    ["no server running on", "no current target", "no sessions"].iter().any(|absence| complaint.contains(absence))
         || (connecting && (complaint.contains("No such file") || complaint.contains("Connection refused")))
+        || is_farewell(complaint)
+}
+
+/// Whether a complaint says that the server ended while it was asked: its last session had just gone.
+pub(crate) fn is_farewell(complaint: &str) -> bool {
+    complaint.contains("server exited") || complaint.contains("lost server")
 }
 
 /// An argument that tmux takes as it is: a `;` at its end would separate commands.
@@ -83,6 +89,8 @@ mod tests {
         assert!(is_absence("no server running on /run/x.sock"));
         assert!(is_absence("error connecting to /run/x.sock (No such file or directory)"));
         assert!(!is_absence("error connecting to /run/x.sock (Permission denied)"));
-        assert!(!is_absence("server exited unexpectedly"));
+        assert!(is_absence("server exited unexpectedly") && is_farewell("server exited unexpectedly"));
+        assert!(is_absence("no current target") && !is_farewell("no current target"));
+        assert!(!is_absence("can't find pane: %7"));
     }
 }

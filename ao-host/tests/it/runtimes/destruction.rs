@@ -34,7 +34,7 @@ in_both_runtimes! {
     }
 
     async fn a_stubborn_agent_is_killed(rig: &Rig) {
-        let handle = rig.start("ao-1", &["stubborn"]).await;
+        let handle = rig.start_ready("ao-1", &["stubborn"]).await;
         assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
         assert_eq!(rig.until_dead(&handle).await, Some(ExitStatus::Signal { signal: 9 }));
     }
@@ -107,7 +107,7 @@ async fn tmux_a_pane_started_by_an_agent_outlives_it() {
 #[tokio::test]
 async fn orphans_of_a_killed_holder_are_found_by_their_marker() {
     let rig = Rig::process();
-    let handle = rig.start("ao-1", &["stubborn"]).await;
+    let handle = rig.start_ready("ao-1", &["stubborn"]).await;
     let (agent, holder) = rig.processes("ao-1");
     kill(holder.pid);
     until("the holder is gone", || !runs(holder.pid)).await;

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -61,7 +62,10 @@ impl Rig {
         for directory in [&run, &state.join("sessions"), &root.join(WORK_DIRECTORY)] {
             std::fs::create_dir_all(directory).expect("directory");
         }
-        let id = format!("{:08x}", std::process::id());
+        // As an installation's is: what has the same id is taken for the same installation.
+        let mut hasher = DefaultHasher::new();
+        state.hash(&mut hasher);
+        let id = format!("{:08x}", hasher.finish() & 0xffff_ffff);
         Self { scratch, runtime, owner: Owner::new(id, run, state) }
     }
 
@@ -95,13 +99,18 @@ impl Rig {
     /// Starts an agent that writes what it reads into a file, and waits until it reads.
     pub(crate) async fn start_reader(&self, session: &str, mode: &str) -> (RuntimeHandle, Utf8PathBuf) {
         let file = self.file(&format!("{session}.read"));
-        let handle = self.start(session, &[mode, file.as_str()]).await;
-        until_async("the agent reads", || async {
+        (self.start_ready(session, &[mode, file.as_str()]).await, file)
+    }
+
+    /// Starts an agent and waits until it says that it is ready.
+    pub(crate) async fn start_ready(&self, session: &str, agent: &[&str]) -> RuntimeHandle {
+        let handle = self.start(session, agent).await;
+        until_async("the agent is ready", || async {
             let output = self.runtime.output(ReadOutput::new(handle.clone(), 4096_u64)).await.expect("output");
             output.text.contains("ready")
         })
         .await;
-        (handle, file)
+        handle
     }
 
     pub(crate) async fn observe(&self, handle: &RuntimeHandle) -> RuntimeObservation {

@@ -20,7 +20,7 @@ async fn tmux_a_killed_server_hangs_up_its_agents() {
 #[tokio::test]
 async fn tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended() {
     let Some(rig) = Rig::tmux("tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended") else { return };
-    let handle = rig.start("ao-1", &["stubborn"]).await;
+    let handle = rig.start_ready("ao-1", &["stubborn"]).await;
     let server = server_pid(&rig);
     kill(server);
     until("the server is gone", || !runs(server)).await;
@@ -35,6 +35,19 @@ async fn tmux_an_agent_that_survives_its_server_is_alive_listed_and_ended() {
     assert_eq!(rig.send(&handle, Input::Submit).await.expect_err("no terminal").code, Code::NOT_FOUND);
     assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
     assert_eq!(rig.liveness(&other).await, Liveness::Alive);
+}
+
+/// A server ends with its last session, and the next request may meet it while it does.
+#[tokio::test]
+async fn tmux_a_server_that_is_ending_is_no_obstacle() {
+    let Some(rig) = Rig::tmux("tmux_a_server_that_is_ending_is_no_obstacle") else { return };
+    let list = || async { rig.runtime.list(ListRuntimes::new(rig.owner.clone())).await.expect("list") };
+    for _ in 0..15 {
+        let handle = rig.start("ao-1", &["quiet"]).await;
+        assert_eq!(list().await, std::slice::from_ref(&handle));
+        rig.destroy(&handle, 1000).await;
+        assert_eq!(list().await, []);
+    }
 }
 
 #[tokio::test]
@@ -83,6 +96,42 @@ async fn tmux_a_human_finds_the_way_in() {
     request.argv = argv;
     human.runtime.create(request).await.expect("the attach command runs");
     until_async("it is shown", || async { terminal.is_open(sessions()).await.expect("is_open") == [true] }).await;
+}
+
+/// Set for the test that runs itself within a human's tmux: the handle that it is to show there.
+const SHOWN: &str = "AO_TEST_HANDLE";
+
+#[tokio::test]
+async fn tmux_a_session_is_shown_in_a_window_of_the_humans_own() {
+    let test = "runtimes::tmux_only::tmux_a_session_is_shown_in_a_window_of_the_humans_own";
+    let terminal = TmuxTerminal::new(serde_json::from_value(json!({})).expect("config")).expect("terminal");
+    #[expect(clippy::disallowed_methods, reason = "the test runs itself in a tmux, and learns its part so")]
+    let (shown, this) = (std::env::var(SHOWN), std::env::current_exe().expect("this executable"));
+    if let Ok(handle) = shown {
+        let handle: RuntimeHandle = serde_json::from_str(&handle).expect("a handle");
+        let opened = terminal.open(OpenSessions::new(vec![handle])).await.expect("it opens");
+        assert_eq!(opened.places, ["tmux window human-1:1"]);
+        return;
+    }
+    let Some(rig) = Rig::tmux(test) else { return };
+    let human = Rig::tmux(test).expect("there is a tmux");
+    let handle = rig.start("ao-1", &["quiet"]).await;
+    human.start("human-1", &["quiet"]).await;
+
+    let inside = Rig::process();
+    let mut request = inside.request("ao-2", &[]);
+    request.argv = [this.to_str().expect("UTF-8"), "--exact", test].map(str::to_owned).to_vec();
+    request.env.insert(SHOWN.into(), serde_json::to_string(&handle).expect("JSON"));
+    request.env.insert("TMUX".into(), format!("{},{},0", human.socket(), server_pid(&human)));
+    let opener = inside.runtime.create(request).await.expect("the test runs");
+    assert_eq!(inside.until_dead(&opener).await, Some(ExitStatus::Code { code: 0 }));
+
+    let sessions = || OpenSessions::new(vec![handle.clone()]);
+    until_async("it is shown", || async { terminal.is_open(sessions()).await.expect("is_open") == [true] }).await;
+    assert_eq!(
+        human.ask_tmux(&["list-windows", "-t", "=human-1:", "-F", "#{window_index} #{window_name}"]),
+        "0 ao-host-test-program\n1 ao-1"
+    );
 }
 
 #[tokio::test]
