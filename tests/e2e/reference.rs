@@ -14,8 +14,9 @@ fn page(name: &str) -> String {
 fn the_pages_are_up_to_date() {
     let world = World::new();
     let again = "run `cargo xtask schema` and `cargo xtask docs`";
-    assert_eq!(world.ao(&["config", "schema"]).stdout(), page("config.schema.json"), "{again}");
-    assert_eq!(world.ao(&["__docs"]).stdout(), page("cli.md"), "{again}");
+    // Not `assert_eq`: nobody reads two whole pages in a message.
+    assert!(world.ao(&["config", "schema"]).stdout() == page("config.schema.json"), "{again}");
+    assert!(world.ao(&["__docs"]).stdout() == page("cli.md"), "{again}");
     for (name, schema) in world.ao(&["__schemas"]).json().as_object().unwrap() {
         let checked_in: Value = serde_json::from_str(&page(&format!("json/{name}.schema.json"))).unwrap();
         assert_eq!(*schema, checked_in, "{name}: {again}");
