@@ -47,7 +47,8 @@ pub(crate) fn definition() -> clap::Command {
 /// The commands under the headings of their groups, and the heading of the options below them.
 fn grouped_commands(command: &clap::Command) -> String {
     let (header, literal) = (command.get_styles().get_header(), command.get_styles().get_literal());
-    let width = command.get_subcommands().map(|known| known.get_name().len()).max().unwrap_or_default();
+    let visible = command.get_subcommands().filter(|known| !known.is_hide_set());
+    let width = visible.map(|known| known.get_name().len()).max().unwrap_or_default();
     let mut text = String::new();
     for (heading, names) in GROUPS {
         let shown: Vec<_> = names

@@ -21,6 +21,13 @@ fn a_valid_file_is_said_to_be_one() {
 }
 
 #[test]
+fn the_reference_configuration_of_this_repository_is_one() {
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let checked = World::new().json(&["config", "check", reference]);
+    assert_eq!((&checked["valid"], &checked["diagnostics"]), (&json!(true), &json!([])));
+}
+
+#[test]
 fn a_duplicate_key_is_found() {
     let world = World::with_config("version: 1\nprojects:\n  app: { path: . }\nprojects:\n  api: { path: ../api }\n");
     assert_snapshot!(world.ao(&["config", "check"]), @r"

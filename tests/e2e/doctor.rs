@@ -1,8 +1,9 @@
 //! `ao doctor`.
 
+use camino::Utf8PathBuf;
 use serde_json::Value;
 
-use crate::support::World;
+use crate::support::{World, machine_path};
 
 fn check<'a>(checkup: &'a Value, subject: &str) -> &'a Value {
     let checks = checkup["checks"].as_array().unwrap();
@@ -23,7 +24,29 @@ fn what_is_there_passes() {
 fn a_missing_git_fails() {
     let run = World::new().variable("PATH", "/nowhere").ao(&["doctor"]);
     assert_eq!(run.code(), 1, "{run}");
-    assert!(run.stdout().contains("FAIL  git: there is no `git` in PATH\n      install git\n"), "{run}");
+    let said = "FAIL  git: cannot start `git`: there is no such program\n      install git\n";
+    assert!(run.stdout().contains(said), "{run}");
+}
+
+#[test]
+fn a_missing_tmux_fails_only_who_asks_for_it() {
+    let world = World::with_repository();
+    let bin = world.path("bin");
+    fs_err::create_dir(&bin).unwrap();
+    fs_err::os::unix::fs::symlink(find_git(), bin.join("git")).unwrap();
+    let world = world.variable("PATH", bin.as_str());
+    assert_eq!(check(&world.json(&["doctor"]), "tmux")["level"], "warn");
+    for (runtime, level) in [("", "warn"), (", runtime: tmux", "fail")] {
+        let config = format!("version: 1\nprojects:\n  app: {{ path: .{runtime} }}\n");
+        world.file("app/agent-orchestrator.yaml", config);
+        world.ao(&["trust"]);
+        assert_eq!(check(&world.json(&["doctor"]), "tmux")["level"], level, "{runtime}");
+    }
+}
+
+fn find_git() -> Utf8PathBuf {
+    let path = machine_path();
+    path.split(':').map(|directory| Utf8PathBuf::from(directory).join("git")).find(|git| git.is_file()).unwrap()
 }
 
 #[test]

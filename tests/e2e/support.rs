@@ -34,7 +34,7 @@ impl World {
         for name in ["app", "home"] {
             fs_err::create_dir(root.join(name)).unwrap();
         }
-        let path = std::env::var("PATH").unwrap();
+        let path = machine_path();
         let environment = [
             ("HOME", root.join("home").into_string()),
             ("AO_HOME", root.join("ao").into_string()),
@@ -172,6 +172,11 @@ impl fmt::Display for Run {
         }
         if self.code() == 0 { Ok(()) } else { write!(f, "--- exit {}", self.code()) }
     }
+}
+
+/// Where this machine's programs are: real git, real tmux.
+pub(crate) fn machine_path() -> String {
+    std::env::var("PATH").unwrap()
 }
 
 /// The fixture library, which cargo builds as a dependency of this binary.

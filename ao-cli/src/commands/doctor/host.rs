@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ao_core::Code;
 use ao_host::setup::{Loaded, Setup};
 use ao_host::world::World;
 use camino::Utf8Path;
@@ -19,7 +18,8 @@ pub(super) const BY: &str = "ao";
 
 /// Everything but the configuration and the plugins.
 pub(super) fn checks(edge: &Edge) -> Vec<Check> {
-    let mut checks = vec![git(edge), processes(), state(edge.places.state())];
+    let mut checks = vec![processes(), state(edge.places.state())];
+    checks.extend(missing_git(edge));
     if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
         let message = "this `ao` is linked statically, so it has the built-in plugins and cannot load libraries";
         checks.push(check(Level::Warn, "libraries", message).remedy("use the build for your system's libc"));
@@ -31,7 +31,8 @@ fn check(level: Level, subject: &str, message: impl Into<String>) -> Check {
     Check::new(BY, level, subject, message)
 }
 
-fn git(edge: &Edge) -> Check {
+/// Git where it cannot be used: `ao init` needs it too. Its version is for the workspace plugin to judge.
+fn missing_git(edge: &Edge) -> Option<Check> {
     let path = edge.environment.variable("PATH").map(|path| ("PATH".to_owned(), path.to_owned()));
     let program = Program {
         path: "git".into(),
@@ -40,14 +41,9 @@ fn git(edge: &Edge) -> Check {
         limit: Duration::from_secs(10),
     };
     match program.run(Utf8Path::new("/")) {
-        Ok(ended) => match ended.success() {
-            Some(version) => check(Level::Pass, "git", version),
-            None => check(Level::Fail, "git", format!("`git --version` fails: {}", ended.stderr.trim())),
-        },
-        Err(error) if error.code == Code::NOT_FOUND => {
-            check(Level::Fail, "git", "there is no `git` in PATH").remedy("install git")
-        }
-        Err(error) => check(Level::Fail, "git", error.to_string()),
+        Ok(ended) if ended.status.success() => None,
+        Ok(ended) => Some(check(Level::Fail, "git", format!("`git --version` fails: {}", ended.stderr.trim()))),
+        Err(error) => Some(check(Level::Fail, "git", error.to_string()).remedy("install git")),
     }
 }
 

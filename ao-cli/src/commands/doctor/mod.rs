@@ -34,7 +34,7 @@ pub(crate) struct Checkup {
 /// One thing that was looked at.
 #[derive(Serialize, JsonSchema)]
 struct Check {
-    /// Who looked: `ao`, or a plugin such as `runtime/tmux`.
+    /// Who looked: `ao`, or plugins such as `runtime/tmux`, separated by commas.
     by: String,
     /// What came of it.
     level: Level,
@@ -62,14 +62,32 @@ enum Level {
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let mut checks = host::checks(edge);
-        checks.extend(plugins::checks(edge)?);
+        checks.extend(merged(plugins::checks(edge)?));
         let healthy = checks.iter().all(|check| check.level != Level::Fail);
         self.format.show(&Checkup { healthy, checks })?;
         Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
+/// Plugins of one library look at the same things; what several found alike is said once.
+fn merged(checks: Vec<Check>) -> Vec<Check> {
+    let mut merged: Vec<Check> = Vec::new();
+    for check in checks {
+        let alike = merged.iter_mut().find(|known| known.findings() == check.findings());
+        match alike {
+            Some(known) => known.by = format!("{}, {}", known.by, check.by),
+            None => merged.push(check),
+        }
+    }
+    merged
+}
+
 impl Check {
+    /// All of it but for who looked.
+    fn findings(&self) -> (Level, &str, &str, Option<&str>) {
+        (self.level, &self.subject, &self.message, self.remedy.as_deref())
+    }
+
     fn new(by: &str, level: Level, subject: &str, message: impl Into<String>) -> Self {
         Self { by: by.to_owned(), level, subject: subject.to_owned(), message: message.into(), remedy: None }
     }
@@ -88,12 +106,7 @@ impl Check {
     }
 
     fn of_failure(by: &str, subject: &str, failure: &Failure) -> Self {
-        let message = match failure {
-            Failure::Error(error) => error.to_string(),
-            Failure::Config(problems) => problems.to_string(),
-            Failure::ReaderGone => "stdout was closed".to_owned(),
-        };
-        Self::new(by, Level::Fail, subject, message)
+        Self::new(by, Level::Fail, subject, failure.message())
     }
 }
 
@@ -111,5 +124,19 @@ impl View for Checkup {
                 page.line(format_args!("      {remedy}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_plugins_found_is_said_once() {
+        let found = |by: &str, message: &str| Check::new(by, Level::Pass, "tmux", message);
+        let checks =
+            merged(vec![found("runtime/tmux", "3.3"), found("agent/x", "else"), found("terminal/tmux", "3.3")]);
+        let by: Vec<_> = checks.iter().map(|check| check.by.as_str()).collect();
+        assert_eq!(by, ["runtime/tmux, terminal/tmux", "agent/x"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ao_core::config::SlotConfig;
+use ao_core::config::{Choice, SlotConfig};
 use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
 use ao_core::slots::common::{Doctor, Finding, Owner};
 use ao_core::slots::{Instance, Slot};
@@ -26,19 +26,53 @@ pub(super) fn checks(edge: &Edge) -> Result<Vec<Check>, Failure> {
     };
     let owner = edge.places.owner();
     let mut seen = BTreeSet::new();
-    for (by, instance) in configured(&setup, &mut seen).into_iter().chain(linked_in(&setup, &mut seen)) {
-        match instance {
-            Ok(instance) => checks.extend(block_on(examine(&by, &instance, &owner))?),
-            Err(failure) => checks.push(Check::of_failure(&by, "settings", &failure)),
-        }
+    let plugins = configured(&setup, &mut seen).into_iter().chain(linked_in(&setup, &mut seen));
+    for Plugin { by, need, instance } in plugins {
+        let found = match instance {
+            Ok(instance) => block_on(examine(&by, &instance, &owner))?,
+            Err(failure) => vec![Check::of_failure(&by, "settings", &failure)],
+        };
+        checks.extend(found.into_iter().map(|check| need.judge(check)));
     }
     Ok(checks)
 }
 
-type Made = (String, Result<Instance, Failure>);
+/// A plugin to ask.
+struct Plugin {
+    /// Slot and name.
+    by: String,
+    need: Need,
+    instance: Result<Instance, Failure>,
+}
+
+/// What it means that a plugin does not work.
+#[derive(Clone, Copy)]
+enum Need {
+    /// The configuration counts on it.
+    Required,
+    /// Nobody asked for it, or another one stands in for it.
+    Spare,
+}
+
+impl Need {
+    fn judge(self, check: Check) -> Check {
+        match (self, check.level) {
+            (Self::Spare, Level::Fail) => Check { level: Level::Warn, ..check },
+            _ => check,
+        }
+    }
+
+    /// Where nobody chose a runtime, `process` stands in for tmux; nothing does for a workspace.
+    fn of(slot: Slot, choice: Choice) -> Self {
+        match (slot, choice) {
+            (Slot::Runtime, Choice::BuiltIn) => Self::Spare,
+            _ => Self::Required,
+        }
+    }
+}
 
 /// The instances that the configuration asks for, each once. Of an untrusted one, none.
-fn configured(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Made> {
+fn configured(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin> {
     if !setup.loaded.untrusted.is_empty() {
         return Vec::new();
     }
@@ -48,8 +82,9 @@ fn configured(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Made> {
         let known = setup.registry.entry(slot, &wanted.plugin).is_ok();
         seen.insert((slot, wanted.plugin.to_string()));
         let is_new = shown.insert((slot, wanted.plugin.to_string(), wanted.to_json().to_string()));
-        if is_new && (known || wanted.choice == ao_core::config::Choice::Configured) {
-            made.push((label(slot, wanted), setup.instance(slot, wanted).map(|(_, made)| made).map_err(Failure::from)));
+        if is_new && (known || wanted.choice == Choice::Configured) {
+            let instance = setup.instance(slot, wanted).map(|(_, made)| made).map_err(Failure::from);
+            made.push(Plugin { by: label(slot, wanted), need: Need::of(slot, wanted.choice), instance });
         }
     }
     made
@@ -61,14 +96,15 @@ fn label(slot: Slot, wanted: &SlotConfig) -> String {
 }
 
 /// The linked-in plugins that nobody has configured and that need no settings.
-fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Made> {
+fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin> {
     let entries = setup.registry.entries().filter(|entry| {
         let is_new = seen.insert((entry.component.slot, entry.component.name.to_string()));
         is_new && entry.origin == Origin::LinkedIn && !needs_settings(&entry.component.config_schema)
     });
     let instances = entries.map(|entry| {
         let (slot, name) = (entry.component.slot, &entry.component.name);
-        (format!("{slot}/{name}"), setup.registry.instance(slot, name, &json!({})).map_err(Failure::from))
+        let instance = setup.registry.instance(slot, name, &json!({})).map_err(Failure::from);
+        Plugin { by: format!("{slot}/{name}"), need: Need::Spare, instance }
     });
     instances.collect()
 }
