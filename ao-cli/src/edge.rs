@@ -9,7 +9,7 @@ use ao_core::plugin::registrations;
 use ao_core::{Code, Error};
 use ao_host::loader::Vault;
 use ao_host::setup::{CONFIG_NAMES, ConfigFiles, Environment, Loaded, Setup};
-use ao_host::trust::{Trust, TrustedByHash};
+use ao_host::trust::Trust;
 use ao_host::world::Places;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -118,9 +118,7 @@ impl Edge {
 
     /// What is trusted.
     pub(crate) fn trust(&self) -> Result<Trust, Error> {
-        let variable = |name| self.environment.variable(name).map(str::to_owned);
-        let by_hash = TrustedByHash { configs: variable("AO_TRUST_CONFIG"), libraries: variable("AO_TRUST_PLUGINS") };
-        Ok(Trust::read(&self.places.trust_file(), &by_hash)?)
+        Ok(Trust::read(&self.places.trust_file(), &self.environment.trusted_by_hash())?)
     }
 
     /// Where the copies of plugin libraries stand.

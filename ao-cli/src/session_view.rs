@@ -12,7 +12,6 @@ use serde::Serialize;
 
 /// A session in a list.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct Row {
     /// Its id.
     pub(crate) id: String,

@@ -38,7 +38,9 @@ impl Environment {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn trusted_by_hash(&self) -> TrustedByHash {
+    /// What the environment trusts by its hash, for machines that nobody sits at.
+    #[must_use]
+    pub fn trusted_by_hash(&self) -> TrustedByHash {
         let variable = |name| self.variable(name).map(str::to_owned);
         TrustedByHash { configs: variable("AO_TRUST_CONFIG"), libraries: variable("AO_TRUST_PLUGINS") }
     }

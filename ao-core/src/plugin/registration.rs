@@ -72,7 +72,7 @@ impl Registration {
             self.name.parse().map_err(|error: InvalidName| Error::invalid_input(error.to_string()))?;
         let methods: Vec<String> = self.slot.methods().iter().map(|method| method.name.to_owned()).collect();
         let mut component = ComponentManifest::new(self.slot, name, methods, (self.config_schema)());
-        self.summary.clone_into(&mut component.summary);
+        self.summary.trim().clone_into(&mut component.summary);
         Ok(component)
     }
 }

@@ -58,7 +58,7 @@ fn the_manifest_names_all_seven_slots() {
     let slots: Vec<_> = library.manifest().components.iter().map(|component| component.slot).collect();
     assert_eq!(slots, Slot::ALL);
     let tracker = library.manifest().component(Slot::Tracker, "fixture").expect("a tracker");
-    assert_eq!(tracker.summary.trim(), "Issues made from their ids, and a few that misbehave.");
+    assert_eq!(tracker.summary, "Issues made from their ids, and a few that misbehave.");
     assert_eq!(tracker.config_schema["additionalProperties"], json!(false));
 }
 

@@ -144,7 +144,7 @@ impl Plugin {
         Self {
             slot: component.slot,
             name: component.name.to_string(),
-            summary: component.summary.trim().to_owned(),
+            summary: component.summary.clone(),
             library: library.name.clone(),
             version: library.version.clone(),
             sdk: library.sdk.clone(),

@@ -93,7 +93,7 @@ impl Row {
         Self {
             slot: entry.component.slot,
             name: entry.component.name.to_string(),
-            summary: entry.component.summary.trim().to_owned(),
+            summary: entry.component.summary.clone(),
             library: entry.library.name.clone(),
             version: entry.library.version.clone(),
             origin: entry.origin.clone(),

@@ -121,7 +121,7 @@ impl Library {
         let plugins = admitted.manifest.components.into_iter().map(|component| Plugin {
             slot: component.slot,
             name: component.name.to_string(),
-            summary: component.summary.trim().to_owned(),
+            summary: component.summary.clone(),
         });
         Self { path: admitted.path.into(), sha256: admitted.sha256, plugins: plugins.collect() }
     }
