@@ -73,6 +73,8 @@ codes! {
     CANCELLED = "cancelled", exit 1;
     /// A file has not been trusted, or changed since it was.
     UNTRUSTED = "untrusted", exit 78;
+    /// Something was made by a newer version than this.
+    INCOMPATIBLE = "incompatible", exit 78;
     /// Anything else.
     OTHER = "other", exit 1;
 }

@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::loader::Vault;
-use crate::registry::{Candidate, Deadlines, Registry, Search, SearchOrder};
+use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder};
 use crate::trust::{Trust, TrustedByHash};
 use crate::world::{Places, files};
 
@@ -161,6 +161,7 @@ fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
             pinned: library.sha256.as_ref().map(|hash| hash.as_str().to_owned()),
             overrides: library.overrides,
             deadlines: Deadlines::new(deadlines),
+            mention: Mention::Listed,
         });
     }
     listed

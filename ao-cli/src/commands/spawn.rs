@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ao_core::model::{BranchName, PluginName, ProjectName};
+use ao_host::registry::Mention;
 use ao_host::sessions::{Crew, SpawnRequest, Spawned, agent_environment};
 use ao_host::setup::Setup;
 use camino::Utf8PathBuf;
@@ -83,9 +84,9 @@ impl Arguments {
     }
 }
 
-/// Libraries that cannot be used are told before something starts without them.
+/// Listed libraries that cannot be used are told before something starts without them.
 fn warn(setup: &Setup) {
-    for problem in setup.registry.problems() {
+    for problem in setup.registry.problems().iter().filter(|problem| problem.mention == Mention::Listed) {
         output::warning(problem);
     }
 }

@@ -22,13 +22,24 @@ pub struct Candidate {
     pub overrides: bool,
     /// Time limits in place of the contract's.
     pub deadlines: Deadlines,
+    /// How it came to be looked at.
+    pub mention: Mention,
+}
+
+/// How a library came to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mention {
+    /// The configuration lists it: whoever wrote that counts on it.
+    Listed,
+    /// It stands in a directory that is searched, and may be there for somebody else.
+    Found,
 }
 
 impl Candidate {
-    /// A file with nothing said about it.
+    /// A listed file with nothing else said about it.
     #[must_use]
     pub fn plain(path: Utf8PathBuf) -> Self {
-        Self { path, pinned: None, overrides: false, deadlines: Deadlines::default() }
+        Self { path, pinned: None, overrides: false, deadlines: Deadlines::default(), mention: Mention::Listed }
     }
 }
 
@@ -51,7 +62,7 @@ impl SearchOrder {
             files.sort();
             for path in files {
                 if !found.iter().any(|candidate: &Candidate| candidate.path.file_name() == path.file_name()) {
-                    found.push(Candidate::plain(path));
+                    found.push(Candidate { mention: Mention::Found, ..Candidate::plain(path) });
                 }
             }
         }
@@ -72,13 +83,15 @@ fn libraries_in(directory: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> + use
 pub struct LibraryProblem {
     /// The file.
     pub path: Utf8PathBuf,
+    /// How it came to be looked at.
+    pub mention: Mention,
     /// Why.
     pub error: Error,
 }
 
 impl LibraryProblem {
-    pub(super) fn new(path: &Utf8Path, error: impl Into<Error>) -> Self {
-        Self { path: path.to_owned(), error: error.into() }
+    pub(super) fn new(candidate: &Candidate, error: impl Into<Error>) -> Self {
+        Self { path: candidate.path.clone(), mention: candidate.mention, error: error.into() }
     }
 }
 
@@ -114,7 +127,7 @@ impl Search<'_> {
     pub(super) fn resolve(&self, candidate: &Candidate) -> Result<Found, LibraryProblem> {
         self.find(candidate)
             .map(|(sha256, manifest)| Found { candidate: candidate.clone(), sha256, manifest })
-            .map_err(|error| LibraryProblem::new(&candidate.path, error))
+            .map_err(|error| LibraryProblem::new(candidate, error))
     }
 
     fn find(&self, candidate: &Candidate) -> Result<(String, Manifest), Error> {

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use admit::{Admitted, admit};
-pub use candidates::{Candidate, Found, LibraryProblem, Search, SearchOrder};
+pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
 pub use instances::Registry;
 pub use policy::Deadlines;
 
@@ -122,7 +122,7 @@ fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem>
                 "both `{}` and `{}` have a {} plugin `{}`; disable one under `plugins`, or say `override: true` there",
                 there.origin, origin, component.slot, component.name
             );
-            return Err(LibraryProblem::new(&found.candidate.path, Error::conflict(why)));
+            return Err(LibraryProblem::new(&found.candidate, Error::conflict(why)));
         }
     }
     for component in &manifest.components {

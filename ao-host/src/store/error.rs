@@ -169,7 +169,7 @@ impl StoreError {
             Self::Changed { .. } | Self::Held { .. } | Self::MessageMoved { .. } => Code::CONFLICT,
             Self::NoNumbers(_) => Code::INVALID_INPUT,
             Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Open { .. } => Code::UNAVAILABLE,
-            Self::NewerSchema { .. } => Code::UNSUPPORTED,
+            Self::NewerSchema { .. } => Code::INCOMPATIBLE,
             Self::Corrupt { .. } | Self::Unreadable { .. } | Self::Sqlite { .. } => Code::OTHER,
         }
     }
