@@ -95,7 +95,7 @@ fn crew_key(session: &Session) -> String {
 impl View for StatusView {
     fn write(&self, page: &mut Page) {
         if self.sessions.is_empty() {
-            page.line("no sessions; `ao spawn --prompt \"…\"` starts one");
+            page.line("no session is running; `ao spawn --prompt \"…\"` starts one");
         } else {
             let row = |row: &Row| {
                 let text = |text: &Option<String>| text.clone().unwrap_or_default();
