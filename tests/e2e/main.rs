@@ -7,5 +7,7 @@ mod help;
 mod init;
 mod plugin;
 mod reference;
+mod sessions;
+mod studio;
 mod support;
 mod trust;
