@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ao_core::Error;
 use ao_core::config::Project;
 use ao_core::model::facts::Session;
-use ao_core::model::{ProjectName, SessionId};
+use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::sessions::{Crew, Recovered, Sessions};
 use ao_host::setup::{ConfigFiles, Setup};
@@ -48,6 +48,10 @@ fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Fa
     match block_on(sessions.recover(session, &crew))?? {
         Recovered::Finished => {
             output::note(format_args!("`{id}`: its spawn was interrupted after the launch; it goes on"));
+            let prompt = sessions.get(id)?.prompt.filter(|prompt| prompt.delivery == DeliveryLevel::Failed);
+            if let Some(prompt) = prompt {
+                output::note(format_args!("its prompt was not sent: `ao send --file {} {id}`", prompt.file));
+            }
         }
         Recovered::Undone => output::note(format_args!("`{id}`: its spawn was interrupted and has been undone")),
         Recovered::Released => {}

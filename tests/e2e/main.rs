@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod config;
+mod crash;
 mod doctor;
 mod help;
 mod init;
 mod plugin;
 mod reference;
+mod sessions;
+mod studio;
 mod support;
 mod trust;

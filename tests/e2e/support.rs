@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
@@ -26,11 +27,32 @@ pub(crate) struct Run {
     root: Utf8PathBuf,
 }
 
+/// A run of `ao` that goes on.
+pub(crate) struct Started {
+    arguments: String,
+    child: Child,
+    root: Utf8PathBuf,
+}
+
+impl Started {
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Run {
+        Run { arguments: self.arguments, output: self.child.wait_with_output().unwrap(), root: self.root }
+    }
+}
+
 impl World {
     /// With an empty directory `app`, in which every command starts.
     pub(crate) fn new() -> Self {
+        Self::below("")
+    }
+
+    /// The same, in a directory of this name.
+    pub(crate) fn below(name: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
+        let root = if name.is_empty() { root } else { root.join(name) };
+        fs_err::create_dir_all(&root).unwrap();
         for name in ["app", "home"] {
             fs_err::create_dir(root.join(name)).unwrap();
         }
@@ -65,6 +87,17 @@ impl World {
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// The same, without a variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// Its variables.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     /// A path in it.
@@ -102,8 +135,21 @@ impl World {
 
     /// Runs `ao` in `app`.
     pub(crate) fn ao(&self, arguments: &[&str]) -> Run {
-        let output = self.command(env!("CARGO_BIN_EXE_ao")).args(arguments).output().unwrap();
+        self.ao_with(arguments, &[])
+    }
+
+    /// Runs `ao` in `app` with more variables.
+    pub(crate) fn ao_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_ao"));
+        let output = command.args(arguments).envs(variables.iter().copied()).output().unwrap();
         Run { arguments: arguments.join(" "), output, root: self.root.clone() }
+    }
+
+    /// Starts `ao` in `app` and does not wait for it.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
+        let mut command = self.command(env!("CARGO_BIN_EXE_ao"));
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Started { arguments: arguments.join(" "), child, root: self.root.clone() }
     }
 
     /// Runs `ao … --json` and reads what it prints.
@@ -123,6 +169,17 @@ impl Run {
     /// What it exited with.
     pub(crate) fn code(&self) -> i32 {
         self.output.status.code().expect("it exited")
+    }
+
+    /// The signal that ended it.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.output.status.signal()
+    }
+
+    /// The same run, which must have succeeded.
+    pub(crate) fn succeeds(self) -> Self {
+        assert!(self.output.status.success(), "{self}");
+        self
     }
 
     /// What it printed, read as JSON.
@@ -170,7 +227,11 @@ impl fmt::Display for Run {
         if !stderr.is_empty() {
             write!(f, "--- stderr\n{stderr}")?;
         }
-        if self.code() == 0 { Ok(()) } else { write!(f, "--- exit {}", self.code()) }
+        match (self.output.status.code(), self.signal()) {
+            (Some(0), _) => Ok(()),
+            (Some(code), _) => write!(f, "--- exit {code}"),
+            (None, signal) => write!(f, "--- signal {}", signal.unwrap_or_default()),
+        }
     }
 }
 

@@ -54,13 +54,13 @@ impl Sessions {
         if session.runtime.is_none() {
             return Err(not_launched(id));
         }
-        let message = self.queue(id, text).await?;
-        let operation = self.operation(OperationKind::Send, Step::Paste.name())?;
-        if let Err(error) = self.take_turn(id, &operation).await {
-            self.advance(&message, DeliveryLevel::Queued, DeliveryLevel::Failed)?;
-            return Err(error);
-        }
-        let sent = self.deliver(&message, crew, text).await;
+        let operation = self.operation(OperationKind::Send, Step::IntentWrite.name())?;
+        // The claim first: a message on its way without one is a dead sender's.
+        self.take_turn(id, &operation).await?;
+        let sent = match self.queue(id, text).await {
+            Ok(message) => self.deliver(&message, crew, text).await,
+            Err(error) => Err(error),
+        };
         self.release(id)?;
         sent
     }
@@ -263,7 +263,7 @@ impl Sessions {
         Ok(Sent { message: message.id.clone(), level: to, file: message.file.clone(), detail })
     }
 
-    fn advance(&self, message: &Message, from: DeliveryLevel, to: DeliveryLevel) -> Result<()> {
+    pub(super) fn advance(&self, message: &Message, from: DeliveryLevel, to: DeliveryLevel) -> Result<()> {
         let data = json!({"message": message.id, "level": to});
         let kind = match to {
             DeliveryLevel::Drafted => Some(EventKind::MessageDrafted),

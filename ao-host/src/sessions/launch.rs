@@ -114,13 +114,18 @@ impl Sessions {
         for name in &plan.env_remove {
             environment.remove(name);
         }
-        let meaning = plan.exit_meaning;
+        let launch = PreparedLaunch { plan, environment };
+        let (meaning, at_launch) = (launch.plan.exit_meaning, !launch.sends_prompt());
         self.change(id, |session| {
             if let Some(agent) = &mut session.agent {
                 agent.exit_meaning = meaning;
             }
+            // Written before the launch, which then is its delivery.
+            if let Some(prompt) = session.prompt.as_mut().filter(|_| at_launch) {
+                prompt.delivery = DeliveryLevel::Drafting;
+            }
         })?;
-        Ok(PreparedLaunch { plan, environment })
+        Ok(launch)
     }
 
     /// Launches the agent. From its success on, the session exists.
@@ -143,6 +148,7 @@ impl Sessions {
             launch.environment.clone(),
         );
         let handle = request.crew.runtime.instance.create(create).await?;
+        self.failpoints.pass("spawn.runtime_create.launched")?;
         let records = read_records(&directory);
         let now = self.world.now();
         let data = json!({"runtime": handle.plugin, "agent": request.crew.agent_name, "worktree": worktree});
@@ -155,6 +161,9 @@ impl Sessions {
             facts.child = records.holder.and_then(|record| record.child);
             session.runtime = Some(facts);
             if !after_launch {
+                if let Some(prompt) = &mut session.prompt {
+                    prompt.delivery = DeliveryLevel::Submitted;
+                }
                 // The launch is the last step: no crash can leave an operation behind.
                 session.op = None;
             }

@@ -41,6 +41,7 @@ impl Sessions {
             return self.recover_spawn(&claim.session, crew).await;
         }
         // Nothing is repeated: a message may have arrived, and a kill can be asked for again.
+        self.settle_messages(&session.id)?;
         self.release(&session.id)?;
         Ok(Recovered::Released)
     }
@@ -48,14 +49,8 @@ impl Sessions {
     async fn recover_spawn(&self, session: &Session, crew: &Crew) -> Result<Recovered> {
         let id = &session.id;
         if session.runtime.is_some() {
-            self.change(id, |session| {
-                session.op = None;
-                if let Some(prompt) =
-                    session.prompt.as_mut().filter(|prompt| prompt.delivery < DeliveryLevel::Submitted)
-                {
-                    prompt.delivery = DeliveryLevel::Unconfirmed;
-                }
-            })?;
+            let sent = self.settle_messages(id)?;
+            self.change(id, |session| settle(session, sent))?;
             return Ok(Recovered::Finished);
         }
         let key = launch_key(id, 1);
@@ -65,8 +60,29 @@ impl Sessions {
             return Ok(Recovered::Finished);
         }
         let error = Error::other("the process that spawned it was killed");
-        let _ = self.abandon(id, crew, Step::RuntimeCreate, error).await;
+        let step = session.op.as_ref().map_or(Step::ReserveId.name(), |op| op.step.as_str());
+        let _ = self.abandon(id, crew, step, error).await;
         Ok(Recovered::Undone)
+    }
+
+    /// Ends the messages that a dead operation left on their way, and says how far the newest got. One that was never
+    /// begun has failed; whether any other arrived nobody can tell. The session's claim keeps other senders away.
+    fn settle_messages(&self, id: &SessionId) -> Result<Option<DeliveryLevel>> {
+        let mut newest = None;
+        for message in self.store.messages(id)? {
+            let end = match message.level {
+                DeliveryLevel::Queued => DeliveryLevel::Failed,
+                DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => {
+                    DeliveryLevel::Unconfirmed
+                }
+                ended => ended,
+            };
+            if end != message.level {
+                self.advance(&message, message.level, end)?;
+            }
+            newest = Some(end);
+        }
+        Ok(newest)
     }
 
     /// The launch had happened, and its record had not.
@@ -81,7 +97,7 @@ impl Sessions {
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
             facts.child = records.holder.and_then(|record| record.child);
             session.runtime = Some(facts);
-            session.op = None;
+            settle(session, None);
             vec![event]
         })?;
         Ok(())
@@ -90,5 +106,18 @@ impl Sessions {
     /// Ends this process's operation on a session.
     pub(super) fn release(&self, id: &SessionId) -> Result<Session> {
         self.change(id, |session| session.op = None)
+    }
+}
+
+/// Ends a spawn whose agent lives. A prompt that the launch itself hands over is with it; one that was to follow got as
+/// far as its message, and without a message nowhere.
+fn settle(session: &mut Session, sent: Option<DeliveryLevel>) {
+    session.op = None;
+    if let Some(prompt) = &mut session.prompt {
+        prompt.delivery = match prompt.delivery {
+            DeliveryLevel::Queued => sent.unwrap_or(DeliveryLevel::Failed),
+            DeliveryLevel::Drafting => DeliveryLevel::Submitted,
+            known => known,
+        };
     }
 }

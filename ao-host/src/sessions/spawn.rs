@@ -47,7 +47,7 @@ impl Sessions {
         let id = session.id.clone();
         match self.build(&id, request).await {
             Ok(launched) => self.settle(&id, request, launched.send_prompt).await,
-            Err((step, error)) => Err(self.abandon(&id, request.crew, step, error).await),
+            Err((step, error)) => Err(self.abandon(&id, request.crew, step.name(), error).await),
         }
     }
 

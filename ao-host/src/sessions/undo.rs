@@ -9,7 +9,6 @@ use ao_core::{Code, Error, Result};
 use serde_json::json;
 
 use super::launch::launch_key;
-use super::steps::Step;
 use super::{Crew, Sessions};
 
 /// How long what was launched by half may take to end, in milliseconds.
@@ -17,13 +16,13 @@ const GRACE_MS: u64 = 1000;
 
 impl Sessions {
     /// Undoes a failed spawn and records the failure. Returns the error to show.
-    pub(super) async fn abandon(&self, id: &SessionId, crew: &Crew, step: Step, error: Error) -> Error {
+    pub(super) async fn abandon(&self, id: &SessionId, crew: &Crew, step: &str, error: Error) -> Error {
         let left = self.undo(id, crew).await;
         let kept = left.as_ref().err().map(ToString::to_string).or_else(|| left.ok().flatten());
-        let mut failure = Failure::new(step.name(), error.message.as_str(), self.world.now());
+        let mut failure = Failure::new(step, error.message.as_str(), self.world.now());
         failure.output = error.chain.join("\n");
         failure.kept.clone_from(&kept);
-        let event = self.event(EventKind::SessionErrored, id, json!({"step": step.name(), "error": error}));
+        let event = self.event(EventKind::SessionErrored, id, json!({"step": step, "error": error}));
         let recorded = self.change_telling(id, |session| {
             session.failure = Some(failure);
             session.op = None;

@@ -1,0 +1,150 @@
+//! The program killed at every step: the next command brings to an end what was left half done.
+
+use serde_json::Value;
+
+use crate::studio::{Engine, Studio, in_both_engines};
+
+/// The number of the signal that ends the program at a failpoint.
+const KILLED: i32 = 9;
+
+/// Runs `ao` up to a failpoint.
+fn die_at(studio: &Studio, label: &str, arguments: &[&str]) {
+    let run = studio.world.ao_with(arguments, &[("AO_FAILPOINTS", &format!("{label}=kill"))]);
+    assert_eq!(run.signal(), Some(KILLED), "the program does not pass `{label}`: {run}");
+}
+
+fn labels(steps: &[&str]) -> Vec<String> {
+    steps.iter().flat_map(|step| [format!("{step}.before"), format!("{step}.after")]).collect()
+}
+
+/// The levels of a session's messages, oldest first.
+fn levels(studio: &Studio, id: &str) -> Vec<String> {
+    let store = rusqlite::Connection::open(studio.places().state_db()).unwrap();
+    let mut select = store.prepare("SELECT level FROM messages WHERE session = ? ORDER BY sequence").unwrap();
+    select.query_map([id], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn last_id(studio: &Studio) -> Option<String> {
+    let list = studio.world.json(&["session", "list"]);
+    list["sessions"].as_array().unwrap().last().map(|row| row["id"].as_str().unwrap().to_owned())
+}
+
+in_both_engines! {
+    /// Nothing is left but the row, which says where it stopped.
+    fn before_the_launch_a_spawn_is_undone(engine: Engine) {
+        let studio = Studio::new(engine);
+        studio.configure("    postCreate: [[sh, -c, \"exit 0\"]]\n");
+        let before = studio.traces();
+        let steps = ["reserve_id", "write_identity_ref", "worktree_add", "post_create", "write_launch_files"];
+        let steps: Vec<_> = steps.iter().map(|step| format!("spawn.{step}")).collect();
+        let mut labels = labels(&steps.iter().map(String::as_str).collect::<Vec<_>>());
+        labels.push("spawn.runtime_create.before".to_owned());
+        let mut rows = 0;
+        for label in labels {
+            die_at(&studio, &label, &["spawn", "--prompt", "x"]);
+            let next = studio.world.ao(&["status", "--refresh"]).succeeds();
+            assert_eq!(studio.traces(), before, "after {label}: {next}");
+            if label == "spawn.reserve_id.before" {
+                assert_eq!(last_id(&studio), None, "nothing had happened");
+                continue;
+            }
+            rows += 1;
+            let id = last_id(&studio).unwrap();
+            assert_eq!(id, format!("app-{rows}"), "after {label}");
+            assert_eq!(studio.status(&id), "errored", "after {label}");
+            let failed = &studio.show(&id)["session"]["failure"];
+            let step = label.split('.').nth(1).unwrap();
+            // A step is written down when it begins, so between two of them the former one is the last known.
+            assert_eq!(failed["step"], step, "after {label}: {failed}");
+            assert_eq!(studio.show(&id)["session"]["op"], Value::Null);
+        }
+        let id = studio.spawn(&["--prompt", "x"]);
+        studio.wait_for_status(&id, "done");
+    }
+
+    /// The agent lives: it is listed, and can be ended.
+    fn after_the_launch_a_spawn_goes_on(engine: Engine) {
+        let studio = Studio::new(engine);
+        for label in ["spawn.runtime_create.after", "spawn.first_prompt.before", "spawn.first_prompt.after"] {
+            die_at(&studio, label, &["spawn", "--agent", "listener", "--prompt", "do it"]);
+            studio.world.ao(&["status", "--refresh"]).succeeds();
+            let id = last_id(&studio).unwrap();
+            let shown = studio.show(&id);
+            assert_eq!(shown["session"]["op"], Value::Null, "after {label}");
+            let status = shown["status"]["name"].as_str().unwrap();
+            assert!(["working", "ready"].contains(&status), "after {label}: {status}");
+            let delivery = shown["session"]["prompt"]["delivery"].as_str().unwrap();
+            let wanted = if label == "spawn.first_prompt.after" { "unconfirmed" } else { "failed" };
+            assert_eq!(delivery, wanted, "after {label}");
+            let worktree = studio.worktree(&id);
+            // It is not lost: the user can send it, and it arrives once.
+            studio.world.ao(&["send", &id, "the end"]).succeeds();
+            studio.wait("it is heard", || studio.heard(&worktree).ends_with(b"the end\n") || studio.heard(&worktree).ends_with(b"the end\r"));
+            let heard = String::from_utf8(studio.heard(&worktree)).unwrap();
+            assert_eq!(heard.matches("do it").count(), usize::from(wanted == "unconfirmed"), "after {label}: {heard}");
+            studio.world.ao(&["session", "kill", &id]).succeeds();
+            assert_eq!(studio.status(&id), "killed");
+        }
+        assert!(studio.processes().is_empty());
+    }
+
+    /// With a prompt that the launch itself hands over there is nothing left to do.
+    fn a_launch_that_was_not_written_down_is_found(engine: Engine) {
+        let studio = Studio::new(engine);
+        let sleeper = studio.config("").replace("argv: [sleep, \"1000000\"]", "argv: [sh, -c, \"exec sleep 1000000\", \"{prompt}\"]");
+        studio.write_config(&sleeper);
+        die_at(&studio, "spawn.runtime_create.launched", &["spawn", "--agent", "sleeper", "--prompt", "x"]);
+        assert_eq!(studio.show("app-1")["session"]["runtime"], Value::Null, "the launch is not written down");
+        studio.world.ao(&["status", "--refresh"]).succeeds();
+        assert_eq!(studio.status("app-1"), "working");
+        assert_eq!(studio.show("app-1")["session"]["prompt"]["delivery"], "submitted");
+        studio.world.ao(&["session", "kill", "app-1"]).succeeds();
+        assert!(studio.processes().is_empty());
+    }
+
+    /// Each message ends somewhere, and none arrives twice.
+    fn a_message_is_never_sent_twice(engine: Engine) {
+        let studio = Studio::new(engine);
+        let id = studio.listen("listener");
+        let worktree = studio.worktree(&id);
+        let steps = ["send.intent_write", "send.paste", "send.enter", "send.ack_write"];
+        let mut ended = Vec::new();
+        for label in labels(&steps) {
+            die_at(&studio, &label, &["send", &id, &format!("[{label}]")]);
+            studio.world.ao(&["status", "--refresh"]).succeeds();
+            assert_eq!(studio.show(&id)["session"]["op"], Value::Null, "after {label}");
+            // A message that was never begun has failed; of any other nobody can tell.
+            match label.as_str() {
+                "send.intent_write.before" => {}
+                "send.intent_write.after" => ended.push("failed"),
+                _ => ended.push("unconfirmed"),
+            }
+            assert_eq!(levels(&studio, &id), ended, "after {label}");
+        }
+        studio.world.ao(&["send", &id, "the end"]).succeeds();
+        studio.wait("the last one is heard", || String::from_utf8(studio.heard(&worktree)).unwrap().contains("the end"));
+        let heard = String::from_utf8(studio.heard(&worktree)).unwrap();
+        for label in labels(&steps) {
+            let count = heard.matches(&format!("[{label}]")).count();
+            let wanted = usize::from(!label.starts_with("send.intent_write") && label != "send.paste.before");
+            assert_eq!(count, wanted, "{label}: {heard}");
+        }
+    }
+
+    /// A kill that was interrupted can be asked for again.
+    fn a_kill_is_repeated(engine: Engine) {
+        let studio = Studio::new(engine);
+        for label in labels(&["kill.signal_tree", "kill.verify_gone"]) {
+            let id = studio.spawn(&["--agent", "sleeper"]);
+            die_at(&studio, &label, &["session", "kill", &id]);
+            studio.world.ao(&["status", "--refresh"]).succeeds();
+            assert_eq!(studio.show(&id)["session"]["op"], Value::Null, "after {label}");
+            let alive = label == "kill.signal_tree.before";
+            assert_eq!(studio.status(&id), if alive { "working" } else { "dead" }, "after {label}");
+            studio.world.ao(&["session", "kill", &id]).succeeds();
+            assert_eq!(studio.status(&id), "killed", "after {label}");
+            assert!(studio.processes().is_empty(), "after {label}");
+            assert_eq!(studio.world.ao(&["session", "logs", &id]).code(), 0, "after {label}");
+        }
+    }
+}
