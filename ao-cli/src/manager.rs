@@ -43,9 +43,10 @@ pub(crate) fn open(edge: &Edge) -> Result<Sessions, Failure> {
 }
 
 fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Failure> {
-    let crew = Crew::for_session(&setup_for(edge, session)?, session)?;
+    let setup = setup_for(edge, session)?;
+    let (runtime, workspace) = (Crew::runtime_of(&setup, session)?, Crew::workspace_of(&setup, session)?);
     let id = &session.id;
-    match block_on(sessions.recover(session, &crew))?? {
+    match block_on(sessions.recover(session, &runtime, &workspace))?? {
         Recovered::Finished => {
             output::note(format_args!("`{id}`: its spawn was interrupted after the launch; it goes on"));
             let prompt = sessions.get(id)?.prompt.filter(|prompt| prompt.delivery == DeliveryLevel::Failed);
@@ -54,6 +55,9 @@ fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Fa
             }
         }
         Recovered::Undone => output::note(format_args!("`{id}`: its spawn was interrupted and has been undone")),
+        Recovered::Kept(what) => {
+            output::warning(format_args!("`{id}`: its spawn was interrupted, and not all of it is undone: {what}"));
+        }
         Recovered::Released => {}
     }
     Ok(())

@@ -19,7 +19,7 @@ fn the_pages_are_up_to_date() {
     assert!(world.ao(&["__docs"]).stdout() == page("cli.md"), "{again}");
     for (name, schema) in world.ao(&["__schemas"]).json().as_object().unwrap() {
         let checked_in: Value = serde_json::from_str(&page(&format!("json/{name}.schema.json"))).unwrap();
-        assert_eq!(*schema, checked_in, "{name}: {again}");
+        assert!(*schema == checked_in, "{name}: {again}");
     }
 }
 

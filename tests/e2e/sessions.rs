@@ -99,7 +99,7 @@ in_both_engines! {
         ");
         assert_snapshot!(studio.world.ao(&["status"]), @r#"
         $ ao status
-        no sessions; `ao spawn --prompt "…"` starts one
+        no session is running; `ao spawn --prompt "…"` starts one
         1 ended; `ao status --all` shows them
         "#);
         assert!(studio.world.ao(&["status", "--all"]).stdout().contains("killed"));

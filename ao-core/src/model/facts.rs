@@ -42,6 +42,10 @@ record! {
             issue: Option<String>,
             /// What it was told to do.
             prompt: Option<PromptFacts>,
+            /// The plugins that were chosen for it.
+            plugins: Option<ChosenPlugins>,
+            /// What stands at its identity ref in the repository; written down before it is put there.
+            identity: Option<String>,
             /// Its workspace.
             workspace: Option<WorkspaceFacts>,
             /// Its agent.
@@ -95,6 +99,17 @@ record! {
         }
     }
 
+    /// The plugins that were chosen for a session, before any of them did anything.
+    #[derive(Eq, JsonSchema)]
+    pub struct ChosenPlugins {
+        required {
+            /// The runtime plugin.
+            runtime: PluginName,
+            /// The workspace plugin.
+            workspace: PluginName,
+        }
+    }
+
     /// A session's workspace.
     #[derive(Eq, JsonSchema)]
     pub struct WorkspaceFacts {
@@ -112,8 +127,11 @@ record! {
             branch_created: bool,
             /// What it was started from, as configured, such as `main`.
             base_ref: String,
-            /// The commit that this was.
+            /// The commit that this was. Known once the copy is made.
             base: Option<String>,
+            /// What the copy links to instead of having its own.
+            #[schemars(with = "Vec<String>")]
+            symlinks: Vec<Utf8PathBuf>,
         }
     }
 

@@ -24,7 +24,8 @@ slot runtime: trait Runtime {
     [call 30s once] create(request: CreateRuntime) -> Result<RuntimeHandle>;
     /// Ends the agent and everything that it started; ends well when there is nothing left to end.
     [call 30s idem] destroy(request: DestroyRuntime) -> Result<Destroyed>;
-    /// Takes one step of a delivery and says how far it got.
+    /// Takes one step of a delivery and says how far it got. After a text: `drafting` where a screen has still to show
+    /// it, `drafted` where there is nothing to see.
     [call 10s once] send(request: SendInput) -> Result<Delivery>;
     /// Looks at many sessions at once. One that cannot be looked at is `unknown`, never `dead`.
     [call 5s idem] observe(request: ObserveRuntimes) -> Result<Vec<RuntimeObservation>>;

@@ -270,11 +270,17 @@ pub enum Presence {
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IdentityChange {
-    /// It is written, or replaced.
+    /// It is written. One that is there already is another session's: a conflict.
     Write {
         /// The blob at `refs/ao/sessions/<id>`: JSON.
         blob: String,
     },
-    /// It is taken back: the session was never launched.
-    Remove,
+    /// It is taken back, as the session was never launched; another blob than this stays.
+    Remove {
+        /// What was written.
+        blob: String,
+    },
+    /// A change that this version does not know; refused.
+    #[serde(other)]
+    Unknown,
 }

@@ -55,28 +55,30 @@ impl Crew {
     /// For a session that exists. What the configuration does not say any more is taken at its defaults: a session
     /// must be reachable whatever became of its file.
     pub fn for_session(setup: &Setup, session: &Session) -> Result<Self, SetupError> {
-        let project = setup.loaded.config.project(&session.project).ok();
         let facts = session.agent.as_ref();
         let configured = facts.and_then(|agent| setup.loaded.config.agent(&session.project, Some(&agent.name)).ok());
-        let workspace = session.workspace.as_ref().map(|workspace| &workspace.plugin);
         let agent = facts.map(|agent| &agent.plugin);
         Ok(Self {
             agent_name: facts.map_or_else(|| name("command"), |agent| agent.name.clone()),
             runtime: Self::runtime_of(setup, session)?,
+            workspace: Self::workspace_of(setup, session)?,
             agent: Bound::new(as_recorded(setup, Slot::Agent, agent, configured.as_ref())?, Instance::agent)?,
-            workspace: Bound::new(
-                as_recorded(setup, Slot::Workspace, workspace, project.map(|project| &project.workspace))?,
-                Instance::workspace,
-            )?,
         })
     }
 
     /// The runtime of a session that exists.
     pub fn runtime_of(setup: &Setup, session: &Session) -> Result<Bound<dyn Runtime>, SetupError> {
-        let project = setup.loaded.config.project(&session.project).ok();
-        let plugin = session.runtime.as_ref().map(|runtime| &runtime.handle.plugin);
-        let found = as_recorded(setup, Slot::Runtime, plugin, project.map(|project| &project.runtime))?;
-        Ok(Bound::new(found, Instance::runtime)?)
+        let configured = setup.loaded.config.project(&session.project).ok().map(|project| &project.runtime);
+        let launched = session.runtime.as_ref().map(|runtime| &runtime.handle.plugin);
+        let plugin = launched.or(session.plugins.as_ref().map(|plugins| &plugins.runtime));
+        Ok(Bound::new(as_recorded(setup, Slot::Runtime, plugin, configured)?, Instance::runtime)?)
+    }
+
+    /// The workspace plugin of a session that exists.
+    pub fn workspace_of(setup: &Setup, session: &Session) -> Result<Bound<dyn Workspace>, SetupError> {
+        let configured = setup.loaded.config.project(&session.project).ok().map(|project| &project.workspace);
+        let plugin = session.plugins.as_ref().map(|plugins| &plugins.workspace);
+        Ok(Bound::new(as_recorded(setup, Slot::Workspace, plugin, configured)?, Instance::workspace)?)
     }
 }
 
@@ -93,7 +95,13 @@ fn as_recorded(
     }
     let plugin = recorded.ok_or_else(|| Error::not_found(format!("the session has no {slot} yet")))?;
     let defaults = serde_json::Value::Object(serde_json::Map::new());
-    Ok((plugin.clone(), setup.registry.instance(slot, plugin, &defaults)?))
+    let made = setup.registry.instance(slot, plugin, &defaults);
+    match (made, setup.require_trust()) {
+        (Ok(instance), _) => Ok((plugin.clone(), instance)),
+        // Its settings stand in a file that is not trusted any more, and it cannot do without them.
+        (Err(_), Err(untrusted)) => Err(untrusted.into()),
+        (Err(error), Ok(())) => Err(error.into()),
+    }
 }
 
 /// The runtime that nobody chose is `process` where there is no tmux.

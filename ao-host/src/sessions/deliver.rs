@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use ao_core::model::event::EventKind;
-use ao_core::model::facts::{OperationKind, Session};
+use ao_core::model::facts::{Operation, OperationKind, Session};
 use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
 use ao_core::slots::agent::{ActivityState, Composer, ConfirmDelivery, DeliverMessage, DeliverPlan};
 use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness, SendInput};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::observe::not_launched;
 use super::steps::Step;
@@ -61,7 +62,7 @@ impl Sessions {
             Ok(message) => self.deliver(&message, crew, text).await,
             Err(error) => Err(error),
         };
-        self.release(id)?;
+        self.release(id, OperationKind::Send)?;
         sent
     }
 
@@ -96,43 +97,52 @@ impl Sessions {
     }
 
     /// Claims the session; another message's delivery is waited for.
-    async fn take_turn(&self, id: &SessionId, operation: &ao_core::model::facts::Operation) -> Result<()> {
-        let give_up = self.world.now().after(TURN_WITHIN);
-        loop {
+    async fn take_turn(&self, id: &SessionId, operation: &Operation) -> Result<()> {
+        let give_up = Instant::now() + TURN_WITHIN;
+        let claim = loop {
             match self.store.claim(id, operation, &*self.world.proc) {
-                Ok(_) => return Ok(()),
-                Err(StoreError::Held { kind: OperationKind::Send, .. }) if self.world.now() < give_up => {
+                Ok(claim) => break claim,
+                Err(StoreError::Held { kind: OperationKind::Send, .. }) if Instant::now() < give_up => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => return Err(error.into()),
             }
+        };
+        if claim.interrupted.as_ref().is_some_and(|op| op.kind == OperationKind::Send) {
+            self.settle_messages(id)?;
         }
+        self.refuse_interrupted(claim, OperationKind::Send).map(drop)
     }
 
     async fn deliver(&self, message: &Message, crew: &Crew, text: &str) -> Result<Sent> {
         let id = &message.session;
         let line = shown(message, text);
+        let before = match self.may_be_typed(id, crew).await {
+            Ok(before) => before,
+            Err(error) => return self.failed(message, DeliveryLevel::Queued, error),
+        };
         let plan = DeliverMessage::new(message.id.as_str(), id.clone(), line.as_str());
         let inputs = match crew.agent.instance.deliver(plan).await {
             Ok(DeliverPlan::Runtime { inputs }) => inputs,
             Ok(DeliverPlan::Done { level }) => return self.sent(message, DeliveryLevel::Queued, level, None),
             Ok(_) => return self.failed(message, DeliveryLevel::Queued, Error::unsupported("this kind of delivery")),
+            Err(error) if error.outcome_unknown() => {
+                return self.sent(message, DeliveryLevel::Queued, DeliveryLevel::Unconfirmed, Some(error.to_string()));
+            }
             Err(error) => return self.failed(message, DeliveryLevel::Queued, error),
         };
-        if let Err(error) = self.may_be_typed(id, crew).await {
-            return self.failed(message, DeliveryLevel::Queued, error);
-        }
         let mut level = DeliveryLevel::Queued;
         for input in inputs {
-            level = match self.put_in(message, crew, input, level).await {
+            level = match self.put_in(message, crew, input, level, &before).await {
                 Ok(level) => level,
-                Err((level, error)) if error.outcome_unknown() => {
+                Err(Stopped::Refused(error)) => return self.failed(message, self.level_of(message)?, error),
+                Err(Stopped::Unclear(error)) => {
+                    let level = self.level_of(message)?;
                     return self.sent(message, level, DeliveryLevel::Unconfirmed, Some(error.to_string()));
                 }
-                Err((level, error)) => return self.failed(message, level, error),
             };
         }
-        self.confirm(message, crew, &line, level).await
+        self.confirm(message, crew, &line, level, &before).await
     }
 
     /// Puts in one step of a delivery. The level is written before the step.
@@ -142,34 +152,40 @@ impl Sessions {
         crew: &Crew,
         input: Input,
         level: DeliveryLevel,
-    ) -> Result<DeliveryLevel, (DeliveryLevel, Error)> {
+        before: &Before,
+    ) -> Result<DeliveryLevel, Stopped> {
         let (step, during, after) = match &input {
             Input::Submit => (Step::Enter, level, DeliveryLevel::Submitted),
             _ => (Step::Paste, DeliveryLevel::Drafting, DeliveryLevel::Drafted),
         };
         if during != level {
-            self.advance(message, level, during).map_err(|error| (level, error))?;
+            self.advance(message, level, during).map_err(Stopped::Refused)?;
         }
         let draft = match &input {
             Input::Text { text } => Some(text.clone()),
             _ => None,
         };
-        let put = async {
-            let session = self.get(&message.session)?;
-            let handle = session.runtime.as_ref().ok_or_else(|| not_launched(&session.id))?.handle.clone();
-            crew.runtime.instance.send(SendInput::new(message.id.as_str(), handle, input)).await?;
-            match draft {
-                Some(draft) => self.wait_for_draft(&session, crew, &draft).await,
-                None => Ok(()),
-            }
-        };
-        self.between_failpoints(step, put).await.map_err(|error| (during, error))?;
-        self.advance(message, during, after).map_err(|error| (during, error))?;
+        // Until the first input is taken, a clear refusal means that nothing happened.
+        let first = level == DeliveryLevel::Queued;
+        self.failpoints.pass(&format!("{}.before", step.label())).map_err(Stopped::Refused)?;
+        let session = self.get(&message.session).map_err(Stopped::Refused)?;
+        let handle =
+            session.runtime.as_ref().ok_or_else(|| Stopped::Refused(not_launched(&session.id)))?.handle.clone();
+        let send = SendInput::new(message.id.as_str(), handle, input);
+        let taken = crew.runtime.instance.send(send).await.map_err(|error| {
+            if first && !error.outcome_unknown() { Stopped::Refused(error) } else { Stopped::Unclear(error) }
+        })?;
+        // A runtime without a screen says at once that the text is in.
+        if let Some(draft) = draft.filter(|_| taken.level < DeliveryLevel::Drafted) {
+            self.wait_for_draft(&session, crew, &draft, before).await.map_err(Stopped::Unclear)?;
+        }
+        self.failpoints.pass(&format!("{}.after", step.label())).map_err(Stopped::Unclear)?;
+        self.advance(message, during, after).map_err(Stopped::Unclear)?;
         Ok(after)
     }
 
     /// An agent that shows a dialog, or holds somebody else's draft, is not typed to: an Enter would answer for a human.
-    async fn may_be_typed(&self, id: &SessionId, crew: &Crew) -> Result<()> {
+    async fn may_be_typed(&self, id: &SessionId, crew: &Crew) -> Result<Before> {
         let session = self.get(id)?;
         let (seen, agent) = self.look_closely(&session, crew).await?;
         if let Liveness::Dead { .. } = seen.liveness {
@@ -184,25 +200,25 @@ impl Sessions {
             Composer::Draft { .. } => Err(Error::unavailable(format!(
                 "somebody is typing to the agent of `{id}`; send again when they are done"
             ))),
-            _ => Ok(()),
+            _ => Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor }),
         }
     }
 
-    /// Waits until a draft shows, where it can show. A receiver whose screen never shows it gets one attempt.
-    async fn wait_for_draft(&self, session: &Session, crew: &Crew, draft: &str) -> Result<()> {
-        let give_up = self.world.now().after(DRAFT_WITHIN);
+    /// Waits until a draft shows. A receiver that never shows it gets one attempt all the same, unless its agent plugin
+    /// can tell that the composer is empty.
+    async fn wait_for_draft(&self, session: &Session, crew: &Crew, draft: &str, before: &Before) -> Result<()> {
+        let give_up = Instant::now() + DRAFT_WITHIN;
         loop {
             let (seen, agent) = self.look_closely(session, crew).await?;
             if agent.composer == Composer::Dialog {
                 let id = &session.id;
                 return Err(Error::new(Code::CANCELLED, format!("a dialog of the agent of `{id}` took the message")));
             }
-            // Where there is no screen, as with a pipe, nothing that is typed can be seen.
-            let on_screen = seen.screen.as_ref().is_none_or(|screen| shows(screen, draft));
+            let on_screen = seen.screen.is_none_or(|screen| shows(&screen, draft) > shows(&before.screen, draft));
             if on_screen || matches!(agent.composer, Composer::Draft { .. }) {
                 return Ok(());
             }
-            if self.world.now() >= give_up {
+            if Instant::now() >= give_up {
                 // An Enter without our own draft in the composer would submit, or approve, something else.
                 let lost = || Error::new(Code::CANCELLED, "the message did not show in the agent's composer");
                 return if agent.composer == Composer::Empty { Err(lost()) } else { Ok(()) };
@@ -211,8 +227,22 @@ impl Sessions {
         }
     }
 
-    async fn confirm(&self, message: &Message, crew: &Crew, line: &str, level: DeliveryLevel) -> Result<Sent> {
-        let request = ConfirmDelivery::new(message.id.as_str(), message.session.clone(), line);
+    /// The level that is stored for a message.
+    fn level_of(&self, message: &Message) -> Result<DeliveryLevel> {
+        let stored = self.store.message(&message.id)?;
+        stored.map(|message| message.level).ok_or_else(|| StoreError::NoMessage(message.id.clone()).into())
+    }
+
+    async fn confirm(
+        &self,
+        message: &Message,
+        crew: &Crew,
+        line: &str,
+        level: DeliveryLevel,
+        before: &Before,
+    ) -> Result<Sent> {
+        let mut request = ConfirmDelivery::new(message.id.as_str(), message.session.clone(), line);
+        request.cursor.clone_from(&before.record);
         let proof = self.between_failpoints(Step::AckWrite, crew.agent.instance.confirm(request)).await;
         match proof {
             Ok(Proof::Found { .. }) => self.sent(message, level, DeliveryLevel::Acked, None),
@@ -225,9 +255,9 @@ impl Sessions {
     }
 
     async fn wait_until_ready(&self, id: &SessionId, crew: &Crew) -> Result<()> {
-        let give_up = self.world.now().after(READY_WITHIN);
+        let give_up = Instant::now() + READY_WITHIN;
+        let mut session = self.get(id)?;
         loop {
-            let session = self.get(id)?;
             let (seen, agent) = self.look_closely(&session, crew).await?;
             if let Liveness::Dead { .. } = seen.liveness {
                 return Err(Error::conflict(format!("the agent of `{id}` ended before it could be sent its prompt")));
@@ -236,17 +266,15 @@ impl Sessions {
             if matches!(state, Some(ActivityState::Ready | ActivityState::Idle)) {
                 return Ok(());
             }
-            if self.world.now() >= give_up {
+            if Instant::now() >= give_up {
                 let seconds = READY_WITHIN.as_secs();
                 let message = format!("the agent of `{id}` was not ready for its prompt within {seconds} s");
                 return Err(Error::unavailable(message));
             }
             // What the agent plugin remembers between two looks.
-            self.change(id, |session| {
-                if let Some(facts) = &mut session.agent {
-                    facts.cursor = agent.cursor;
-                }
-            })?;
+            if let Some(facts) = &mut session.agent {
+                facts.cursor = agent.cursor;
+            }
             tokio::time::sleep(LOOK_EVERY * 4).await;
         }
     }
@@ -288,13 +316,31 @@ fn shown(message: &Message, text: &str) -> String {
     format!("Read the file {} and do what it says.", message.file)
 }
 
-/// Whether a screen shows the end of a draft. Line breaks are the screen's own, so white space does not count.
-fn shows(screen: &str, draft: &str) -> bool {
+/// What was there before anything was typed.
+struct Before {
+    screen: String,
+    /// Where the agent's own record ended.
+    record: Option<Value>,
+}
+
+/// Why a delivery stopped.
+enum Stopped {
+    /// Before anything was put in.
+    Refused(Error),
+    /// After something may have been.
+    Unclear(Error),
+}
+
+/// How often a screen shows the end of a draft. Line breaks are the screen's own, so white space does not count.
+fn shows(screen: &str, draft: &str) -> usize {
     const ENOUGH: usize = 24;
     let solid = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<Vec<_>>();
     let (screen, draft) = (solid(screen), solid(draft));
     let end = &draft[draft.len().saturating_sub(ENOUGH)..];
-    end.is_empty() || screen.windows(end.len()).any(|window| window == end)
+    if end.is_empty() {
+        return 0;
+    }
+    screen.windows(end.len()).filter(|window| *window == end).count()
 }
 
 #[cfg(test)]
@@ -303,11 +349,9 @@ mod tests {
 
     #[test]
     fn a_wrapped_draft_is_seen() {
-        assert!(shows(
-            "│ > fix the pars │\n│er and run the tests".replace('│', "").as_str(),
-            "fix the parser and run the tests"
-        ));
-        assert!(!shows("$ ", "fix the parser"));
-        assert!(shows("anything", " \n "));
+        assert_eq!(shows("> fix the pars\ner and run the tests", "fix the parser and run the tests"), 1);
+        assert_eq!(shows("$ ", "fix the parser"), 0);
+        assert_eq!(shows("> y\n> y", "y"), 2, "another one than before has to show");
+        assert_eq!(shows("anything", " \n "), 0);
     }
 }

@@ -32,11 +32,12 @@ impl Sessions {
             return Err(Error::conflict(format!("the session `{id}` has ended already: {}", end.reason)));
         }
         let operation = self.operation(OperationKind::Kill, Step::SignalTree.name())?;
-        let session = self.store.claim(id, &operation, &*self.world.proc)?.session;
+        let claim = self.store.claim(id, &operation, &*self.world.proc)?;
+        let session = self.refuse_interrupted(claim, OperationKind::Kill)?;
         match self.end_processes(&session, runtime).await {
             Ok(()) => self.record_end(id, reason),
             Err(error) => {
-                self.release(id)?;
+                self.release(id, OperationKind::Kill)?;
                 Err(error)
             }
         }
@@ -56,18 +57,21 @@ impl Sessions {
         let event = self.event(EventKind::SessionKilled, id, json!({"reason": reason}));
         let session = self.change_telling(id, |session| {
             // The holder wrote the exit down before it went; keep it with the end.
+            let before = session.clone();
             *session = overlay(session, &self.world);
+            let mut events = self.changes(&before, session);
             let mut end = End::new(EndKind::Killed, now);
             reason.clone_into(&mut end.reason);
             session.end = Some(end);
             session.op = None;
-            vec![event]
+            events.push(event);
+            events
         })?;
         Ok(Killed { session })
     }
 }
 
-fn verify(id: &SessionId, destroyed: &Destroyed) -> Result<()> {
+pub(super) fn verify(id: &SessionId, destroyed: &Destroyed) -> Result<()> {
     if destroyed.survivors.is_empty() {
         return Ok(());
     }

@@ -160,12 +160,8 @@ impl Sessions {
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
             facts.child = records.holder.and_then(|record| record.child);
             session.runtime = Some(facts);
-            if !after_launch {
-                if let Some(prompt) = &mut session.prompt {
-                    prompt.delivery = DeliveryLevel::Submitted;
-                }
-                // The launch is the last step: no crash can leave an operation behind.
-                session.op = None;
+            if let Some(prompt) = session.prompt.as_mut().filter(|_| !after_launch) {
+                prompt.delivery = DeliveryLevel::Submitted;
             }
             vec![event]
         })?;

@@ -25,7 +25,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 
 use crate::failpoint::Failpoints;
-use crate::store::{Store, StoreError};
+use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
 pub use crew::{Bound, Crew};
@@ -70,6 +70,20 @@ impl Sessions {
         Ok(Operation::new(kind, step, self.own_process()?, self.world.now()))
     }
 
+    /// What a claim displaced must not be forgotten: a spawn that died is recovered before anything else is done.
+    fn refuse_interrupted(&self, claim: Claim, kind: OperationKind) -> Result<Session> {
+        let Claim { session, interrupted } = claim;
+        let Some(spawn) = interrupted.filter(|op| op.kind == OperationKind::Spawn) else { return Ok(session) };
+        let own = self.own_process()?;
+        self.change(&session.id, |session| {
+            end_operation(session, kind, &own);
+            if session.op.is_none() {
+                session.op = Some(spawn);
+            }
+        })?;
+        Err(Error::conflict(format!("the spawn of `{}` was interrupted and is not brought to an end yet", session.id)))
+    }
+
     /// Changes a session's facts as they stand now.
     fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
         self.change_telling(id, |session| {
@@ -84,5 +98,12 @@ impl Sessions {
         let changed =
             self.store.change(id, &mut |session| Ok(edit.take().map(|edit| edit(session)).unwrap_or_default()));
         Ok(changed?)
+    }
+}
+
+/// Ends an operation if it is of this kind and of this process; one of anybody else stays.
+fn end_operation(session: &mut Session, kind: OperationKind, own: &ProcessId) {
+    if session.op.as_ref().is_some_and(|op| op.kind == kind && op.owner == *own) {
+        session.op = None;
     }
 }

@@ -58,7 +58,12 @@ fn look(runtime: &mut RuntimeFacts, records: Records, world: &World) {
     }
     let of = |process: &Option<_>| process.as_ref().map(|process| world.proc.look(process));
     let seen = together(of(&runtime.holder), of(&runtime.child));
-    runtime.process = seen.map(|liveness| Probe::new(liveness, world.now()));
+    // What was seen before and is still so is since then.
+    let since = |liveness: &Liveness| match &runtime.process {
+        Some(before) if before.liveness == *liveness && *liveness != Liveness::Alive => before.at,
+        _ => world.now(),
+    };
+    runtime.process = seen.map(|liveness| Probe::new(liveness.clone(), since(&liveness)));
 }
 
 /// What holder and agent say together. The holder outlives its agent by the moment in which it writes the exit down.
@@ -115,6 +120,7 @@ impl Sessions {
                 if seen.unknown.is_none() {
                     facts.activity.clone_from(&seen.activity);
                     facts.ask.clone_from(&seen.ask);
+                    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
                     facts.observed_at = Some(now);
                 }
             }
@@ -124,7 +130,7 @@ impl Sessions {
     }
 
     /// The events that tell what a look changed.
-    fn changes(&self, before: &Session, after: &Session) -> Vec<Event> {
+    pub(super) fn changes(&self, before: &Session, after: &Session) -> Vec<Event> {
         let id = &after.id;
         let mut events = Vec::new();
         let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());

@@ -1,25 +1,29 @@
 //! Going on after a crash: operations whose process is provably gone are undone or finished.
 
 use ao_core::model::event::EventKind;
-use ao_core::model::facts::{Operation, OperationKind, Session};
+use ao_core::model::facts::{Operation, OperationKind, RuntimeFacts, Session};
 use ao_core::model::{DeliveryLevel, SessionId};
-use ao_core::slots::runtime::{ListRuntimes, Liveness};
+use ao_core::slots::runtime::{ListRuntimes, Liveness, RuntimeHandle};
+use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Error, Result};
 use serde_json::json;
 
 use super::launch::launch_key;
 use super::observe::read_records;
 use super::steps::Step;
-use super::{Crew, Sessions};
+use super::undo::{Abandoned, Effect};
+use super::{Bound, Sessions};
 use crate::store::SessionFilter;
 
 /// What became of an interrupted operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recovered {
     /// The spawn had launched its agent: the session goes on.
     Finished,
     /// The spawn had not: it was undone.
     Undone,
+    /// The spawn had not, and something of it is still there.
+    Kept(String),
     /// The operation is void, and may be asked for again.
     Released,
 }
@@ -33,41 +37,62 @@ impl Sessions {
     }
 
     /// Takes over one interrupted operation and brings it to an end.
-    pub async fn recover(&self, session: &Session, crew: &Crew) -> Result<Recovered> {
+    pub async fn recover(
+        &self,
+        session: &Session,
+        runtime: &Bound<dyn Runtime>,
+        workspace: &Bound<dyn Workspace>,
+    ) -> Result<Recovered> {
+        let id = &session.id;
         let Some(op) = &session.op else { return Ok(Recovered::Released) };
         let operation = self.operation(op.kind, &op.step)?;
-        let claim = self.store.claim(&session.id, &operation, &*self.world.proc)?;
-        if op.kind == OperationKind::Spawn {
-            return self.recover_spawn(&claim.session, crew).await;
+        let claim = self.store.claim(id, &operation, &*self.world.proc)?;
+        let Some(interrupted) = claim.interrupted else {
+            // Somebody else has recovered it since it was looked at.
+            self.release(id, op.kind)?;
+            return Ok(Recovered::Released);
+        };
+        if interrupted.kind == OperationKind::Spawn {
+            return self.recover_spawn(&claim.session, &interrupted, runtime, workspace).await;
         }
         // Nothing is repeated: a message may have arrived, and a kill can be asked for again.
-        self.settle_messages(&session.id)?;
-        self.release(&session.id)?;
+        self.settle_messages(id)?;
+        self.release(id, interrupted.kind)?;
         Ok(Recovered::Released)
     }
 
-    async fn recover_spawn(&self, session: &Session, crew: &Crew) -> Result<Recovered> {
+    async fn recover_spawn(
+        &self,
+        session: &Session,
+        interrupted: &Operation,
+        runtime: &Bound<dyn Runtime>,
+        workspace: &Bound<dyn Workspace>,
+    ) -> Result<Recovered> {
         let id = &session.id;
         if session.runtime.is_some() {
             let sent = self.settle_messages(id)?;
             self.change(id, |session| settle(session, sent))?;
             return Ok(Recovered::Finished);
         }
-        let key = launch_key(id, 1);
-        let launched = crew.runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
-        if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
-            self.adopt_launch(id, handle)?;
-            return Ok(Recovered::Finished);
+        let step = Step::of_spawn(&interrupted.step);
+        if step >= Step::RuntimeCreate {
+            let key = launch_key(id, 1);
+            let launched = runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
+            if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
+                self.adopt_launch(id, handle)?;
+                return Ok(Recovered::Finished);
+            }
         }
         let error = Error::other("the process that spawned it was killed");
-        let step = session.op.as_ref().map_or(Step::ReserveId.name(), |op| op.step.as_str());
-        let _ = self.abandon(id, crew, step, error).await;
-        Ok(Recovered::Undone)
+        let spawn = Abandoned { runtime, workspace, step, effect: Effect::Unknown };
+        let _ = self.abandon(id, &spawn, error).await;
+        let kept = self.get(id)?.failure.and_then(|failure| failure.kept);
+        Ok(kept.map_or(Recovered::Undone, Recovered::Kept))
     }
 
     /// Ends the messages that a dead operation left on their way, and says how far the newest got. One that was never
     /// begun has failed; whether any other arrived nobody can tell. The session's claim keeps other senders away.
-    fn settle_messages(&self, id: &SessionId) -> Result<Option<DeliveryLevel>> {
+    pub(super) fn settle_messages(&self, id: &SessionId) -> Result<Option<DeliveryLevel>> {
         let mut newest = None;
         for message in self.store.messages(id)? {
             let end = match message.level {
@@ -86,13 +111,13 @@ impl Sessions {
     }
 
     /// The launch had happened, and its record had not.
-    fn adopt_launch(&self, id: &SessionId, handle: ao_core::slots::runtime::RuntimeHandle) -> Result<()> {
+    fn adopt_launch(&self, id: &SessionId, handle: RuntimeHandle) -> Result<()> {
         let directory = self.session_directory(id)?;
         let records = read_records(&directory);
         let launched_at = records.holder.as_ref().map_or_else(|| self.world.now(), |record| record.started_at);
         let event = self.event(EventKind::SessionSpawned, id, json!({"runtime": handle.plugin, "recovered": true}));
         self.change_telling(id, |session| {
-            let mut facts = ao_core::model::facts::RuntimeFacts::new(directory, handle, launched_at);
+            let mut facts = RuntimeFacts::new(directory, handle, launched_at);
             facts.launch = 1;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
             facts.child = records.holder.and_then(|record| record.child);
@@ -103,9 +128,10 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends this process's operation on a session.
-    pub(super) fn release(&self, id: &SessionId) -> Result<Session> {
-        self.change(id, |session| session.op = None)
+    /// Ends this process's operation of this kind on a session; leaves one of anybody else.
+    pub(super) fn release(&self, id: &SessionId, kind: OperationKind) -> Result<Session> {
+        let own = self.own_process()?;
+        self.change(id, |session| super::end_operation(session, kind, &own))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ao_core::config::Project;
 use ao_core::model::event::EventKind;
-use ao_core::model::facts::{AgentFacts, OperationKind, Session, WorkspaceFacts};
+use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, SessionId};
 use ao_core::slots::workspace::{CreateWorkspace, Freshness, IdentifySession, IdentityChange};
 use ao_core::{Error, Result};
@@ -12,6 +12,7 @@ use camino::Utf8PathBuf;
 use serde_json::json;
 
 use super::steps::Step;
+use super::undo::{Abandoned, Effect};
 use super::{Crew, Sent, Sessions};
 use crate::world::files;
 
@@ -45,10 +46,17 @@ impl Sessions {
         self.places.ensure()?;
         let session = self.reserve(request)?;
         let id = session.id.clone();
-        match self.build(&id, request).await {
-            Ok(launched) => self.settle(&id, request, launched.send_prompt).await,
-            Err((step, error)) => Err(self.abandon(&id, request.crew, step.name(), error).await),
+        let (step, error) = match self.build(&id, request).await {
+            Ok(launched) => return self.settle(&id, request, launched.send_prompt).await,
+            Err(failed) => failed,
+        };
+        if self.get(&id).is_ok_and(|session| session.runtime.is_some()) {
+            // From the launch on it goes forward: the agent lives, and the next command finishes what is left.
+            return Err(error.context(format!("`{id}` was launched, but not everything could be written down")));
         }
+        let effect = if error.outcome_unknown() { Effect::Unknown } else { Effect::Recorded };
+        let (runtime, workspace) = (&request.crew.runtime, &request.crew.workspace);
+        Err(self.abandon(&id, &Abandoned { runtime, workspace, step, effect }, error).await)
     }
 
     fn reserve(&self, request: &SpawnRequest<'_>) -> Result<Session> {
@@ -63,6 +71,8 @@ impl Sessions {
             session.op = Some(operation.clone());
             let (plugin, name) = (request.crew.agent.plugin.clone(), request.crew.agent_name.clone());
             session.agent = Some(AgentFacts::new(plugin, name));
+            let (runtime, workspace) = (&request.crew.runtime.plugin, &request.crew.workspace.plugin);
+            session.plugins = Some(ChosenPlugins::new(runtime.clone(), workspace.clone()));
             let data = json!({"project": project.name, "agent": request.crew.agent_name});
             (session, vec![self.event(EventKind::SessionRequested, id, data)])
         })?;
@@ -101,8 +111,11 @@ impl Sessions {
             "owner": self.places.owner().id,
             "branch": branch,
             "createdAt": self.world.now(),
-        });
-        let change = IdentityChange::Write { blob: blob.to_string() };
+        })
+        .to_string();
+        // Written down first, so that an undo removes this one and no other.
+        self.change(id, |session| session.identity = Some(blob.clone()))?;
+        let change = IdentityChange::Write { blob };
         let identify = IdentifySession::new(request.project.path.clone(), id.clone(), change);
         match request.crew.workspace.instance.identify(identify).await {
             // A workspace plugin need not keep identities.
@@ -121,10 +134,12 @@ impl Sessions {
         let project = request.project;
         let base = project.default_branch.to_string();
         let plugin = request.crew.workspace.plugin.clone();
+        let symlinks: Vec<_> = project.symlinks.iter().map(|path| path.as_path().to_owned()).collect();
         // Written down before it is made, so that an undo after a crash knows where to look.
         self.change(id, |session| {
             let mut facts = WorkspaceFacts::new(plugin, target.clone(), branch.clone());
             facts.base_ref.clone_from(&base);
+            facts.symlinks.clone_from(&symlinks);
             session.workspace = Some(facts);
         })?;
         let parent = target.parent().unwrap_or(target);
@@ -139,7 +154,7 @@ impl Sessions {
             base,
         );
         create.freshness = if project.fetch { Freshness::Fetched } else { Freshness::Local };
-        create.symlinks = project.symlinks.iter().map(|path| path.as_path().to_owned()).collect();
+        create.symlinks = symlinks;
         let made = request.crew.workspace.instance.create(create).await?;
         self.change(id, |session| {
             if let Some(facts) = &mut session.workspace {
@@ -160,14 +175,11 @@ impl Sessions {
                 Some(sent)
             }
         };
-        let level = match &prompt {
-            None => DeliveryLevel::Submitted,
-            Some(Ok(sent)) => sent.level,
-            Some(Err(_)) => DeliveryLevel::Failed,
-        };
+        let level = prompt.as_ref().map(|sent| sent.as_ref().map_or(DeliveryLevel::Failed, |sent| sent.level));
+        let own = self.own_process()?;
         let session = self.change(id, |session| {
-            session.op = None;
-            if let Some(facts) = &mut session.prompt {
+            super::end_operation(session, OperationKind::Spawn, &own);
+            if let (Some(facts), Some(level)) = (&mut session.prompt, level) {
                 facts.delivery = level;
             }
         })?;

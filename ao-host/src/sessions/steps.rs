@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use ao_core::Result;
 use ao_core::model::SessionId;
+use ao_core::{Error, Result};
 
 use super::Sessions;
 
-/// One step of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One step of an operation; the steps of one operation in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     ReserveId,
     WriteIdentityRef,
@@ -51,6 +51,25 @@ impl Step {
     }
 }
 
+impl Step {
+    /// The steps of a spawn.
+    const SPAWN: [Self; 7] = [
+        Self::ReserveId,
+        Self::WriteIdentityRef,
+        Self::WorktreeAdd,
+        Self::PostCreate,
+        Self::WriteLaunchFiles,
+        Self::RuntimeCreate,
+        Self::FirstPrompt,
+    ];
+
+    /// The step of a spawn that a row names. One that this version does not know is taken for the launch, before which
+    /// most is looked at.
+    pub(super) fn of_spawn(name: &str) -> Self {
+        Self::SPAWN.into_iter().find(|step| step.name() == name).unwrap_or(Self::RuntimeCreate)
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -60,11 +79,15 @@ impl fmt::Display for Step {
 impl Sessions {
     /// Takes one step of the session's operation: written down first, between its two failpoints.
     pub(super) async fn step<T>(&self, id: &SessionId, step: Step, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.change(id, |session| {
-            if let Some(op) = &mut session.op {
+        let own = self.own_process()?;
+        let session = self.change(id, |session| {
+            if let Some(op) = session.op.as_mut().filter(|op| op.owner == own) {
                 step.name().clone_into(&mut op.step);
             }
         })?;
+        if session.op.is_none_or(|op| op.owner != own) {
+            return Err(Error::conflict(format!("somebody else works on `{id}` by now")));
+        }
         self.between_failpoints(step, work).await
     }
 

@@ -216,7 +216,8 @@ fn a_session_works_in_its_own_worktree_and_ends_as_done() {
 
 #[test]
 fn a_failure_at_any_step_leaves_nothing_and_a_retry_works() {
-    let desk = Desk::new(WORKER, "    postCreate: [[sh, -c, \"exit 0\"]]\n");
+    let desk = Desk::new(WORKER, "    postCreate: [[sh, -c, \"exit 0\"]]\n    symlinks: [.cache]\n");
+    fs_err::create_dir(desk.repository.join(".cache")).unwrap();
     let before = desk.traces();
     let steps = ["reserve_id", "write_identity_ref", "worktree_add", "post_create", "write_launch_files"];
     let labels = steps.iter().flat_map(|step| [format!("{step}.before"), format!("{step}.after")]);
@@ -233,6 +234,46 @@ fn a_failure_at_any_step_leaves_nothing_and_a_retry_works() {
     }
     let spawned = desk.spawn("", "script", Some("x")).expect("an immediate retry works");
     Desk::wait("the agent is done", || desk.status(&spawned.session.id) == StatusName::Done);
+}
+
+#[test]
+fn from_the_launch_on_it_goes_forward() {
+    let desk = Desk::new(WORKER, "");
+    let failed = desk.spawn("spawn.runtime_create.after=error", "listener", None).err().expect("a failure");
+    assert!(failed.to_string().contains("was launched"), "{failed}");
+    let id: SessionId = "app-1".parse().unwrap();
+    assert_eq!(marked(&desk.places.owner().id).len(), 2, "holder and agent live");
+    let session = desk.sessions("").get(&id).unwrap();
+    assert!(session.failure.is_none() && session.runtime.is_some());
+    let crew = desk.crew(&session);
+    let sessions = desk.sessions("");
+    sessions
+        .store
+        .change(&id, &mut |session| {
+            session.op = None;
+            Ok(Vec::new())
+        })
+        .unwrap();
+    run(sessions.kill(&id, &crew.runtime, "test")).unwrap();
+}
+
+#[test]
+fn what_another_session_has_is_left_alone() {
+    let desk = Desk::new(WORKER, "");
+    let first = desk.spawn("", "listener", None).unwrap().session;
+    let traces = desk.traces();
+    // The state is lost; the next spawn begins at 1 again.
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        let file = desk.places.state().join(name);
+        fs_err::rename(&file, file.with_extension("lost"))
+            .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .unwrap();
+    }
+    let refused = desk.spawn("", "listener", None).err().expect("the id is somebody's");
+    assert_eq!(refused.code, Code::CONFLICT, "{refused}");
+    assert_eq!(desk.traces(), traces, "nothing of the first is touched");
+    let second = desk.spawn("", "listener", None).expect("the next number is free").session;
+    assert_eq!((first.id.as_str(), second.id.as_str()), ("app-1", "app-2"));
 }
 
 #[test]

@@ -7,14 +7,40 @@ use crate::git::Git;
 pub(crate) async fn identify(git: &Git, request: IdentifySession) -> Result<Identified> {
     let reference = format!("refs/ao/sessions/{}", request.session);
     match request.change {
-        IdentityChange::Write { blob } => {
-            let object = git.at(&request.project, ["hash-object", "-w", "--stdin"]).input(blob).run().await?.text();
-            git.at(&request.project, ["update-ref", "--end-of-options"]).arg(reference).arg(object).run().await?;
-        }
-        IdentityChange::Remove => {
-            git.at(&request.project, ["update-ref", "-d", "--end-of-options"]).arg(reference).run().await?;
-        }
+        IdentityChange::Write { blob } => write(git, &request.project, &reference, blob).await?,
+        IdentityChange::Remove { blob } => remove(git, &request.project, &reference, blob).await?,
         _ => return Err(Error::unsupported("this version of the plugin does not know this change of an identity")),
     }
     Ok(Identified::new())
+}
+
+/// Only where there is none yet: a ref that is there belongs to another installation, or to a state that was lost.
+async fn write(git: &Git, project: &Utf8Path, reference: &str, blob: String) -> Result<()> {
+    let object = git.at(project, ["hash-object", "-w", "--stdin"]).input(blob).run().await?.text();
+    let absent = "0".repeat(object.len());
+    let update = git.at(project, ["update-ref", "--end-of-options"]).arg(reference).arg(object.as_str()).arg(absent);
+    let Err(error) = update.run().await else { return Ok(()) };
+    match current(git, project, reference).await? {
+        Some(found) if found == object => Ok(()),
+        Some(_) => Err(Error::conflict(format!(
+            "`{reference}` is another session's already, perhaps of another installation of `ao` or of a state that was \
+             lost; the next spawn takes the next number"
+        ))),
+        None => Err(error),
+    }
+}
+
+/// Only what was written: nothing is removed that another session has put there.
+async fn remove(git: &Git, project: &Utf8Path, reference: &str, blob: String) -> Result<()> {
+    let object = git.at(project, ["hash-object", "--stdin"]).input(blob).run().await?.text();
+    if current(git, project, reference).await?.as_ref() == Some(&object) {
+        git.at(project, ["update-ref", "-d", "--end-of-options"]).arg(reference).arg(object).run().await?;
+    }
+    Ok(())
+}
+
+async fn current(git: &Git, project: &Utf8Path, reference: &str) -> Result<Option<String>> {
+    let look = git.at(project, ["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(reference);
+    let found = look.output().await?;
+    Ok(found.status.success().then(|| found.text()))
 }

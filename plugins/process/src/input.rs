@@ -27,6 +27,12 @@ pub(crate) fn make_pipe(directory: &Utf8Path) -> Result<()> {
     }
 }
 
+/// Whether somebody holds the pipe's reading end. Says no where that cannot be told.
+pub(crate) fn has_reader(directory: &Utf8Path) -> bool {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::open(directory.join(INPUT_FILE).as_str(), flags, Mode::empty()).is_ok()
+}
+
 /// Removes the pipe; it may be gone.
 pub(crate) fn remove_pipe(directory: &Utf8Path) -> Result<()> {
     let path = directory.join(INPUT_FILE);

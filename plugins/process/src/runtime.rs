@@ -146,7 +146,14 @@ fn observe(handle: &RuntimeHandle, lines: u32) -> RuntimeObservation {
             return RuntimeObservation::new(handle.session.clone(), Liveness::Unknown { why: error.to_string() });
         }
     };
-    let mut observation = RuntimeObservation::new(handle.session.clone(), holder::liveness(&directory));
+    let liveness = match holder::liveness(&directory) {
+        // A second witness: the pipe has a reader as long as the holder or the agent lives.
+        Liveness::Dead { exit: None } if input::has_reader(&directory) => {
+            Liveness::Unknown { why: "its process is gone, and its input is still being read".to_owned() }
+        }
+        recorded => recorded,
+    };
+    let mut observation = RuntimeObservation::new(handle.session.clone(), liveness);
     observation.root = holder::read_record(&directory).ok().flatten().and_then(|record| record.child);
     observation.last_output_at = output::last_output_at(&directory);
     if lines > 0 {

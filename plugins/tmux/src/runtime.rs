@@ -81,7 +81,8 @@ impl Runtime for TmuxRuntime {
                     .input(text)
                     .run()
                     .await?;
-                Ok(Delivery::new(DeliveryLevel::Drafted))
+                // Whether it shows is for the host to see.
+                Ok(Delivery::new(DeliveryLevel::Drafting))
             }
             Input::Submit => {
                 command.args(["send-keys", "-t", &pane.id, "Enter"]).run().await?;
@@ -304,11 +305,14 @@ fn observation(handle: &RuntimeHandle, place: &Place, view: Option<&Option<View>
     observation
 }
 
-/// The holder's records decide. A pane is a witness only where they are lost, and only for life: that its holder ended
-/// is one sign of death, and death takes two.
+/// The holder's records decide. A pane is a witness for life only: that its holder ended is one sign of death, and
+/// death takes two. So a pane that runs on where the records see nobody leaves it open.
 fn combine(recorded: Liveness, pane: Option<PaneState>) -> Liveness {
     match (recorded, pane) {
         (Liveness::Unknown { .. }, Some(PaneState::Running)) => Liveness::Alive,
+        (Liveness::Dead { exit: None }, Some(PaneState::Running)) => {
+            Liveness::Unknown { why: "its process is gone, and its pane runs on".to_owned() }
+        }
         (recorded, _) => recorded,
     }
 }
@@ -324,7 +328,8 @@ mod tests {
         assert_eq!(combine(unknown(), Some(PaneState::Running)), Liveness::Alive);
         assert_eq!(combine(unknown(), Some(PaneState::Ended)), unknown());
         assert_eq!(combine(unknown(), None), unknown());
-        assert_eq!(combine(dead(), Some(PaneState::Running)), dead());
+        assert!(matches!(combine(dead(), Some(PaneState::Running)), Liveness::Unknown { .. }));
+        assert_eq!(combine(dead(), Some(PaneState::Ended)), dead());
         assert_eq!(combine(Liveness::Alive, None), Liveness::Alive);
     }
 }

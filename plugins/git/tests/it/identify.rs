@@ -4,22 +4,34 @@ use ao_plugin_sdk::prelude::*;
 
 use crate::support::Scratch;
 
-#[tokio::test]
-async fn an_identity_is_written_replaced_and_removed() {
-    let scratch = Scratch::new().await;
+async fn change(scratch: &Scratch, change: IdentityChange) -> Result<Identified> {
     let session: SessionId = "app-1".parse().expect("session id");
-    let change = async |change| {
-        let request = IdentifySession::new(scratch.project.clone(), session.clone(), change);
-        scratch.plugin.identify(request).await.expect("identify");
-    };
+    scratch.plugin.identify(IdentifySession::new(scratch.project.clone(), session, change)).await
+}
+
+fn write(blob: &str) -> IdentityChange {
+    IdentityChange::Write { blob: blob.into() }
+}
+
+fn remove(blob: &str) -> IdentityChange {
+    IdentityChange::Remove { blob: blob.into() }
+}
+
+#[tokio::test]
+async fn an_identity_is_written_once_and_removed_by_who_wrote_it() {
+    let scratch = Scratch::new().await;
     let before = scratch.world().await;
-    for blob in ["{\"id\":\"app-1\"}", "{\"id\":\"app-1\",\"n\":\"\\u0000 ü\"}\n"] {
-        change(IdentityChange::Write { blob: blob.into() }).await;
-        let stored = scratch.git(&["cat-file", "blob", "refs/ao/sessions/app-1"]).await;
-        assert_eq!(stored, blob.trim_end());
-    }
+    let (ours, theirs) = ("{\"id\":\"app-1\",\"n\":\"\\u0000 ü\"}\n", "{\"id\":\"app-1\",\"owner\":\"other\"}");
     for _ in 0..2 {
-        change(IdentityChange::Remove).await;
+        change(&scratch, write(ours)).await.expect("written, or written already");
+        assert_eq!(scratch.git(&["cat-file", "blob", "refs/ao/sessions/app-1"]).await, ours.trim_end());
+    }
+    let refused = change(&scratch, write(theirs)).await.expect_err("another session's");
+    assert_eq!(refused.code, Code::CONFLICT);
+    change(&scratch, remove(theirs)).await.expect("nothing of theirs is there");
+    assert_eq!(scratch.git(&["cat-file", "blob", "refs/ao/sessions/app-1"]).await, ours.trim_end());
+    for _ in 0..2 {
+        change(&scratch, remove(ours)).await.expect("removed, or removed already");
         assert_eq!(scratch.world().await, before);
     }
 }
