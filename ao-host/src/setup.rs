@@ -60,13 +60,17 @@ impl ConfigFiles {
     #[must_use]
     pub fn discover(start: &Utf8Path, environment: &Environment, places: &Places) -> Self {
         let named = environment.variable("AO_CONFIG_PATH").map(Utf8PathBuf::from);
-        let named = named.map(|path| environment.current_directory.join(path)).filter(|path| path.is_file());
+        // One that is named and not there is an error when it is read: another file is not what was meant.
+        let named = named.map(|path| environment.current_directory.join(path));
         let upwards = || {
             let candidates = start.ancestors().flat_map(|above| CONFIG_NAMES.map(|name| above.join(name)));
             candidates.into_iter().find(|path| path.is_file())
         };
-        let global = environment.variable("AO_GLOBAL_CONFIG").map_or_else(|| places.global_config(), Utf8PathBuf::from);
-        Self { global: Some(global).filter(|path| path.is_file()), local: named.or_else(upwards) }
+        let global = match environment.variable("AO_GLOBAL_CONFIG") {
+            Some(path) => Some(environment.current_directory.join(path)),
+            None => Some(places.global_config()).filter(|path| path.is_file()),
+        };
+        Self { global, local: named.or_else(upwards) }
     }
 
     /// The files that there are, the repository's last.
@@ -212,12 +216,8 @@ impl Setup {
         };
         let lookup = Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) };
         let expanded = wanted.expand(&lookup, &entry.component.config_schema)?;
-        let instance = self.registry.instance(slot, &wanted.plugin, &expanded.settings.to_json());
-        instance.map(|instance| (wanted.plugin.clone(), instance)).map_err(|mut error| {
-            // A plugin may quote its configuration.
-            error.message = expanded.secrets.mask(&error.message);
-            error.chain = error.chain.iter().map(|cause| expanded.secrets.mask(cause)).collect();
-            error.into()
-        })
+        let config = expanded.settings.to_json();
+        let instance = self.registry.instance(slot, &wanted.plugin, &config, &expanded.secrets)?;
+        Ok((wanted.plugin.clone(), instance))
     }
 }

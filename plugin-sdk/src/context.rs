@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use ao_core::plugin::{current, enter, panicked};
 use ao_core::{Code, Error, Result};
 
+use crate::logging;
+
 /// How much time is left for the current call; `None` when it has no limit.
 ///
 /// The host stops waiting then. Work that takes longer should be cut short by the plugin, so that its error can say
@@ -17,8 +19,9 @@ pub fn deadline() -> Option<Duration> {
 
 /// Runs work that blocks its thread, such as reading a large file, beside the calls of this library.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let context = current();
-    match tokio::task::spawn_blocking(move || enter(context, work)).await {
+    let (context, receiver) = (current(), logging::receiver());
+    let work = move || enter(context, || logging::with_receiver(receiver, work));
+    match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => Err(panicked("blocking work", &*error.into_panic())),
         Err(_) => Err(Error::new(Code::CANCELLED, "blocking work was cancelled")),

@@ -34,13 +34,18 @@ pub(crate) fn install(host: &Arc<dyn Host>) {
 
 /// Runs `work` with this host as the receiver of its lines.
 pub(crate) fn with_host<T>(host: &Arc<dyn Host>, work: impl FnOnce() -> T) -> T {
+    with_receiver(Some(Arc::clone(host)), work)
+}
+
+/// Runs `work` with this receiver of its lines, or with none of its own.
+pub(crate) fn with_receiver<T>(receiver: Option<Arc<dyn Host>>, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Arc<dyn Host>>);
     impl Drop for Restore {
         fn drop(&mut self) {
             HOST.set(self.0.take());
         }
     }
-    let _restore = Restore(HOST.replace(Some(Arc::clone(host))));
+    let _restore = Restore(HOST.replace(receiver));
     work()
 }
 
@@ -50,7 +55,8 @@ pub(crate) async fn scoped<F: Future>(host: Arc<dyn Host>, future: F) -> F::Outp
     poll_fn(|cx| with_host(&host, || future.as_mut().poll(cx))).await
 }
 
-fn receiver() -> Option<Arc<dyn Host>> {
+/// Who gets the lines of this thread.
+pub(crate) fn receiver() -> Option<Arc<dyn Host>> {
     let here = HOST.with_borrow(Clone::clone);
     here.or_else(|| NEWEST.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }

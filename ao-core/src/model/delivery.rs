@@ -24,6 +24,9 @@ pub enum DeliveryLevel {
     Unconfirmed,
     /// It did not arrive.
     Failed,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 impl fmt::Display for DeliveryLevel {
@@ -36,6 +39,7 @@ impl fmt::Display for DeliveryLevel {
             Self::Acked => "acked",
             Self::Unconfirmed => "unconfirmed",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
         })
     }
 }

@@ -269,6 +269,9 @@ pub enum OperationKind {
     Send,
     /// Its processes are being ended.
     Kill,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Why nothing is decided about a session.
@@ -280,6 +283,9 @@ pub enum HoldReason {
     Paused,
     /// It was found again after the state was lost, and nothing is verified yet.
     Rebuild,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What an agent's exit with code 0 means.
@@ -292,6 +298,9 @@ pub enum ExitMeaning {
     Death,
     /// It did what it was told.
     Completion,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a session ended.
@@ -305,4 +314,7 @@ pub enum EndKind {
     Merged,
     /// It did what it was told.
     Done,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

@@ -159,6 +159,9 @@ pub enum HoldStdio {
         /// Appended to.
         output: Utf8PathBuf,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The name of [`HoldSpec`]'s file in a session's runtime directory.

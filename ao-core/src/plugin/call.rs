@@ -31,8 +31,8 @@ pub trait CallPolicy: Send + Sync {
     /// Ends when the call's time is over. Not asked for a call without a deadline.
     fn timer(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Learns how an admitted call ended.
-    fn record(&self, method: &Method, context: CallContext, failure: Option<&Error>);
+    /// Learns how an admitted call ended, and may take out of its error what nobody is to read.
+    fn record(&self, method: &Method, context: CallContext, failure: Option<&mut Error>);
 }
 
 thread_local! {
@@ -78,7 +78,7 @@ pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Futur
     let context = policy.admit(method)?;
     let mut call = pin!(capture(method.name, scope(context, call)));
     let mut timer = context.deadline.map(|deadline| policy.timer(deadline));
-    let result = poll_fn(|cx| {
+    let mut result = poll_fn(|cx| {
         if let Poll::Ready(result) = call.as_mut().poll(cx) {
             return Poll::Ready(result);
         }
@@ -90,7 +90,7 @@ pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Futur
         }
     })
     .await;
-    policy.record(method, context, result.as_ref().err());
+    policy.record(method, context, result.as_mut().err());
     result
 }
 
@@ -134,7 +134,7 @@ mod tests {
             Box::pin(std::future::ready(()))
         }
 
-        fn record(&self, _: &Method, context: CallContext, failure: Option<&Error>) {
+        fn record(&self, _: &Method, context: CallContext, failure: Option<&mut Error>) {
             assert_eq!(context.id, 7);
             self.learned.lock().unwrap().push(failure.map(|error| error.code.clone()));
         }

@@ -1,6 +1,7 @@
 //! What a library says of itself, readable without making an instance of anything.
 
 use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use crate::model::PluginName;
@@ -20,7 +21,8 @@ record! {
             wire: String,
             /// The library itself.
             library: LibraryManifest,
-            /// The plugins in it, sorted by slot and name.
+            /// The plugins in it, sorted by slot and name. Those of a slot that this version does not know are left out.
+            #[serde(deserialize_with = "known_components")]
             components: Vec<ComponentManifest>,
         }
     }
@@ -58,10 +60,40 @@ record! {
     }
 }
 
+/// Reads the components that this version knows; a library may have more.
+fn known_components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ComponentManifest>, D::Error> {
+    let all = Vec::<Value>::deserialize(deserializer)?;
+    let of_a_known_slot = |component: &Value| serde_json::from_value::<Slot>(component["slot"].clone()).is_ok();
+    all.into_iter()
+        .filter(of_a_known_slot)
+        .map(|component| serde_json::from_value(component).map_err(de::Error::custom))
+        .collect()
+}
+
 impl Manifest {
     /// The plugin of this slot and name.
     #[must_use]
     pub fn component(&self, slot: Slot, name: &str) -> Option<&ComponentManifest> {
         self.components.iter().find(|component| component.slot == slot && component.name.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_of_a_slot_of_the_future_does_not_hide_the_others() {
+        let json = serde_json::json!({
+            "wire": "1.7",
+            "library": {"name": "acme", "version": "3.0.0", "sdk": "1.7.0", "signed": true},
+            "components": [
+                {"slot": "oracle", "name": "acme", "methods": [], "config_schema": {}},
+                {"slot": "tracker", "name": "acme", "methods": ["get"], "config_schema": {}, "colour": "blue"},
+            ],
+        });
+        let manifest: Manifest = serde_json::from_value(json).unwrap();
+        assert_eq!(manifest.components.len(), 1);
+        assert!(manifest.component(Slot::Tracker, "acme").is_some());
     }
 }

@@ -316,6 +316,9 @@ pub enum LaunchMode {
         /// The agent's own id for it.
         agent_session: String,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a session is for.
@@ -330,6 +333,9 @@ pub enum Role {
     Orchestrator,
     /// Reviews another session's work.
     Reviewer,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What an agent may do without asking.
@@ -346,6 +352,9 @@ pub enum PermissionMode {
     AutoEdit,
     /// Nothing.
     Suggest,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How the prompt reaches an agent.
@@ -357,6 +366,9 @@ pub enum PromptDelivery {
     AtLaunch,
     /// The host sends it as a message once the agent is ready.
     WhenReady,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What an agent is doing.
@@ -382,13 +394,16 @@ pub enum ActivityState {
 }
 
 /// How far an observation can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strength {
     /// From a screen, or from silence.
     Weak,
     /// From a protocol, a hook, a transcript or an exit status.
     Strong,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What an agent's composer holds.
@@ -426,4 +441,7 @@ pub enum DeliverPlan {
         /// How far it got.
         level: DeliveryLevel,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

@@ -61,4 +61,7 @@ pub enum Priority {
     Action,
     /// A decision is wanted now.
     Urgent,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

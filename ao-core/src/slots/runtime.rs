@@ -271,6 +271,21 @@ pub enum Liveness {
         /// Why.
         why: String,
     },
+    /// A kind of answer that this version does not know: as good as none.
+    #[serde(other)]
+    Unrecognised,
+}
+
+impl Liveness {
+    /// Why it is not clear whether the agent lives; empty where it is.
+    #[must_use]
+    pub fn doubt(&self) -> &str {
+        match self {
+            Self::Unknown { why } => why,
+            Self::Unrecognised => "the answer is of a newer version",
+            Self::Alive | Self::Dead { .. } => "",
+        }
+    }
 }
 
 /// How a human gets into a session.
@@ -290,4 +305,7 @@ pub enum AttachPlan {
         /// Why, and what to do instead.
         why: String,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

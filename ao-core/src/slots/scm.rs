@@ -292,6 +292,9 @@ pub enum PullFound {
         /// Why.
         why: String,
     },
+    /// A kind of answer that this version does not know: as good as none.
+    #[serde(other)]
+    Unrecognised,
 }
 
 /// Whether a pull request is open.
@@ -358,6 +361,9 @@ pub enum MergeMethod {
     Squash,
     /// As the same commits on the base.
     Rebase,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a merge ended.
@@ -425,4 +431,7 @@ pub enum WebhookVerdict {
         /// Why.
         why: String,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

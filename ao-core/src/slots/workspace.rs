@@ -221,6 +221,9 @@ pub enum ExistingBranch {
     Refuse,
     /// Continue on it, unless it is checked out elsewhere.
     Continue,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Where the base comes from.
@@ -233,6 +236,9 @@ pub enum Freshness {
     Local,
     /// Fetched from the remote first.
     Fetched,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How taking back ended.
@@ -247,6 +253,9 @@ pub enum Discarded {
         /// What, and why.
         why: String,
     },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Whether a copy is there.
@@ -263,6 +272,9 @@ pub enum Presence {
         /// Why.
         why: String,
     },
+    /// A kind of answer that this version does not know: as good as none.
+    #[serde(other)]
+    Unrecognised,
 }
 
 /// What happens to a session's identity in the repository.

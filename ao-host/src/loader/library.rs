@@ -10,6 +10,7 @@ use ao_core::plugin::{ComponentManifest, Manifest};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
+use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
 
 use super::transport::{ComponentTransport, HostObject, HostServices};
@@ -86,10 +87,12 @@ impl Library {
 fn map(stored: &Stored) -> Result<RootRef, LoadError> {
     let path = &stored.path;
     let refused = |why: String| LoadError::System { path: path.clone(), why };
+    // Every symbol is bound now: one that is missing is an error here, not the end of the process in the middle of a call.
+    let flags = RTLD_NOW | RTLD_LOCAL;
     // SAFETY: mapping runs the library's constructors. The file is our own copy, which nobody else can write, of bytes
     // that were checked for completeness and that the user has trusted.
-    let library =
-        unsafe { libloading::Library::new(path.as_std_path()) }.map_err(|error| refused(error.to_string()))?;
+    let library = unsafe { unix::Library::open(Some(path.as_std_path()), flags) };
+    let library = library.map_err(|error| refused(error.to_string()))?;
     // SAFETY: a symbol of this name is what `export_plugin!` exports: a `LibHeader`, which begins with the header that
     // `AbiHeaderRef` points to. Everything beyond is read only after that header was found valid.
     let header = unsafe { library.get::<AbiHeaderRef>(stored.inspected.symbol.as_bytes()) };
@@ -102,5 +105,10 @@ fn map(stored: &Stored) -> Result<RootRef, LoadError> {
         let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         LoadError::Layout { path: path.clone(), why: first.to_owned() }
     };
-    header.upgrade().map_err(layout)?.init_root_module::<RootRef>().map_err(layout)
+    let header = header.upgrade().map_err(layout)?;
+    if header.layout().is_none() {
+        let why = "its header switches the layout check off".to_owned();
+        return Err(LoadError::Layout { path: path.clone(), why });
+    }
+    header.init_root_module::<RootRef>().map_err(layout)
 }

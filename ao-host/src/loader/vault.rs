@@ -1,7 +1,7 @@
 //! Our own copies of plugin libraries, named by what is in them. Only these are ever mapped.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use ao_core::plugin::Manifest;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -89,6 +89,7 @@ impl Vault {
 
     fn verify(&self, path: &Utf8Path, expected: &str) -> Result<Vec<u8>, LoadError> {
         debug_assert!(path.starts_with(&self.root), "only copies of ours are verified");
+        check_exposure(path)?;
         let bytes = read(path)?;
         if sha256(&bytes) != expected {
             return Err(LoadError::Changed { path: path.to_owned() });
@@ -135,11 +136,7 @@ fn check_exposure(path: &Utf8Path) -> Result<(), LoadError> {
 
 fn write_copy(root: &Utf8Path, copy: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
     let directory = copy.parent().unwrap_or(root);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let temporary = directory.join(format!(".{}.tmp", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o500).open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, copy)?;
-    std::fs::File::open(directory)?.sync_all()
+    files::private_directory(root)?;
+    files::private_directory(directory)?;
+    files::write_atomic(copy, bytes, 0o500)
 }

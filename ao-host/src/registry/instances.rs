@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ao_core::config::Secrets;
 use ao_core::model::PluginName;
 use ao_core::plugin::Registration;
 use ao_core::slots::{Agent, Instance, Notifier, Runtime, Scm, Slot, Terminal, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
 use serde_json::Value;
 
-use super::policy::{InstancePolicy, Lines};
+use super::policy::{InstancePolicy, Lines, mask};
 use super::{Entry, LibraryProblem, Offers, Origin, Search, Source, linked_in, put_library};
 use crate::loader::{CreateRequest, Library, Vault};
 
@@ -66,7 +67,8 @@ impl Registry {
     }
 
     /// The instance of a plugin with this configuration, which was checked against the plugin's schema and expanded.
-    pub fn instance(&self, slot: Slot, name: &PluginName, config: &Value) -> Result<Instance> {
+    /// The secrets that its references stood for are kept out of its errors and lines.
+    pub fn instance(&self, slot: Slot, name: &PluginName, config: &Value, secrets: &Secrets) -> Result<Instance> {
         let entry = self.entry(slot, name)?;
         // A JSON map of `serde_json` is sorted, so equal configurations have one text.
         let key = (slot, name.clone(), entry.origin.clone(), config.to_string());
@@ -74,13 +76,16 @@ impl Registry {
         if let Some(instance) = instances.get(&key) {
             return Ok(instance.clone());
         }
-        let made = make(entry, &self.vault, config)
-            .map_err(|error| error.context(format!("cannot make the {slot} plugin `{name}`")))?;
+        let made = make(entry, &self.vault, config, secrets).map_err(|mut error| {
+            mask(&mut error, secrets);
+            error.context(format!("cannot make the {slot} plugin `{name}`"))
+        })?;
         let policy = InstancePolicy {
             slot,
             name: name.to_string(),
             deadlines: entry.deadlines.clone(),
             calls: Arc::clone(&self.calls),
+            secrets: secrets.clone(),
         };
         let guarded = made.guarded(Arc::new(policy));
         instances.insert(key, guarded.clone());
@@ -88,7 +93,7 @@ impl Registry {
     }
 }
 
-fn make(entry: &Entry, vault: &Vault, config: &Value) -> Result<Instance> {
+fn make(entry: &Entry, vault: &Vault, config: &Value, secrets: &Secrets) -> Result<Instance> {
     let made = match &entry.source {
         Source::LinkedIn(registration) => {
             let create = std::panic::AssertUnwindSafe(|| (registration.create)(config.clone()));
@@ -97,7 +102,7 @@ fn make(entry: &Entry, vault: &Vault, config: &Value) -> Result<Instance> {
         }
         Source::Library { path, sha256 } => {
             let stored = vault.open(sha256, path)?;
-            let services = Arc::new(Lines { name: entry.component.name.to_string() });
+            let services = Arc::new(Lines { name: entry.component.name.to_string(), secrets: secrets.clone() });
             let name = entry.component.name.as_str();
             Library::load(&stored)?.create(&CreateRequest { slot: entry.component.slot, name, config, services })?
         }
@@ -115,7 +120,7 @@ macro_rules! typed {
             $(
                 #[doc = concat!("The ", stringify!($method), " plugin of this name with this configuration.")]
                 pub fn $method(&self, name: &PluginName, config: &Value) -> Result<Arc<dyn $Slot>> {
-                    let instance = self.instance(Slot::$Slot, name, config)?;
+                    let instance = self.instance(Slot::$Slot, name, config, &Secrets::default())?;
                     instance.$method().ok_or_else(|| Error::other("an instance of another slot"))
                 }
             )*

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ao_core::config::Secrets;
 use ao_core::plugin::{CallContext, CallPolicy, Method};
 use ao_core::slots::Slot;
 use ao_core::{Error, Result};
@@ -35,6 +36,15 @@ pub(super) struct InstancePolicy {
     pub(super) name: String,
     pub(super) deadlines: Deadlines,
     pub(super) calls: Arc<AtomicU64>,
+    pub(super) secrets: Secrets,
+}
+
+/// A plugin may quote its configuration, with what its references stood for.
+pub(super) fn mask(error: &mut Error, secrets: &Secrets) {
+    error.message = secrets.mask(&error.message);
+    for cause in &mut error.chain {
+        *cause = secrets.mask(cause);
+    }
 }
 
 impl CallPolicy for InstancePolicy {
@@ -48,8 +58,9 @@ impl CallPolicy for InstancePolicy {
         Box::pin(tokio::time::sleep_until(deadline.into()))
     }
 
-    fn record(&self, method: &Method, context: CallContext, failure: Option<&Error>) {
+    fn record(&self, method: &Method, context: CallContext, failure: Option<&mut Error>) {
         if let Some(error) = failure {
+            mask(error, &self.secrets);
             let (slot, name) = (self.slot, &self.name);
             tracing::debug!(call = context.id, "{slot} `{name}`, {}: {}: {error}", method.name, error.code);
         }
@@ -59,6 +70,7 @@ impl CallPolicy for InstancePolicy {
 /// Puts the lines of a library into the host's log.
 pub(super) struct Lines {
     pub(super) name: String,
+    pub(super) secrets: Secrets,
 }
 
 macro_rules! at_level {
@@ -80,6 +92,8 @@ impl HostServices for Lines {
 
     fn log(&self, call: u64, level: u8, target: &str, message: &str) {
         let plugin = &self.name;
+        // A line is one line, and no terminal acts on it.
+        let message = self.secrets.mask(message).escape_debug().to_string();
         at_level!(level, event plugin, module = target, call, "{message}");
     }
 }

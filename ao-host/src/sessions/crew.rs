@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ao_core::config::{Choice, Project, SlotConfig};
+use ao_core::config::{Choice, Project, Secrets, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
 use ao_core::slots::{Agent, Instance, Runtime, Slot, Workspace};
@@ -95,7 +95,7 @@ fn as_recorded(
     }
     let plugin = recorded.ok_or_else(|| Error::not_found(format!("the session has no {slot} yet")))?;
     let defaults = serde_json::Value::Object(serde_json::Map::new());
-    let made = setup.registry.instance(slot, plugin, &defaults);
+    let made = setup.registry.instance(slot, plugin, &defaults, &Secrets::default());
     match (made, setup.require_trust()) {
         (Ok(instance), _) => Ok((plugin.clone(), instance)),
         // Its settings stand in a file that is not trusted any more, and it cannot do without them.

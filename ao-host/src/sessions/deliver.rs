@@ -176,7 +176,7 @@ impl Sessions {
             if first && !error.outcome_unknown() { Stopped::Refused(error) } else { Stopped::Unclear(error) }
         })?;
         // A runtime without a screen says at once that the text is in.
-        if let Some(draft) = draft.filter(|_| taken.level < DeliveryLevel::Drafted) {
+        if let Some(draft) = draft.filter(|_| taken.level != DeliveryLevel::Drafted) {
             self.wait_for_draft(&session, crew, &draft, before).await.map_err(Stopped::Unclear)?;
         }
         self.failpoints.pass(&format!("{}.after", step.label())).map_err(Stopped::Unclear)?;

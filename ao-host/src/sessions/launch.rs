@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ao_core::config::PostCreateCommand;
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{PromptFacts, RuntimeFacts};
+use ao_core::model::process::MARKER_VARIABLE;
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::{LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
 use ao_core::slots::runtime::CreateRuntime;
@@ -58,7 +59,9 @@ impl Sessions {
             return Ok(());
         }
         let log = self.session_directory(id)?.join(POST_CREATE_LOG);
-        let environment = session_environment(id, request);
+        let mut environment = session_environment(id, request);
+        // So that what a step leaves running is found with the session.
+        environment.insert(MARKER_VARIABLE.to_owned(), format!("{}/{id}", self.places.owner().id));
         for (number, step) in request.project.post_create.iter().enumerate() {
             let (argv, shown) = match &step.command {
                 PostCreateCommand::Run(argv) => (argv.clone(), argv.join(" ")),

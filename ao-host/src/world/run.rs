@@ -84,13 +84,17 @@ pub async fn run(what: &Run<'_>) -> Result<Ended> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &error))?;
-    let group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw));
+    let mut group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw));
     let status = match tokio::time::timeout(what.limit, child.wait()).await {
         Ok(ended) => {
             Some(ended.map_err(|error| Error::wrap(Code::OTHER, format!("cannot wait for `{program}`"), &error))?)
         }
         Err(_) => None,
     };
+    if status.is_some() {
+        // It has been waited for: its number may be another's from here on.
+        group.0 = None;
+    }
     drop(group);
     Ok(Ended { status, limit: what.limit, tail: tail(log, begin) })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ao_core::config::{Choice, SlotConfig};
+use ao_core::config::{Choice, Secrets, SlotConfig};
 use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
 use ao_core::slots::common::{Doctor, Finding, Owner};
 use ao_core::slots::{Instance, Slot};
@@ -103,7 +103,7 @@ fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin> 
     });
     let instances = entries.map(|entry| {
         let (slot, name) = (entry.component.slot, &entry.component.name);
-        let instance = setup.registry.instance(slot, name, &json!({})).map_err(Failure::from);
+        let instance = setup.registry.instance(slot, name, &json!({}), &Secrets::default()).map_err(Failure::from);
         Plugin { by: format!("{slot}/{name}"), need: Need::Spare, instance }
     });
     instances.collect()

@@ -117,7 +117,7 @@ fn ended(facts: &Session) -> Option<Status> {
     let name = match end.kind {
         EndKind::Killed => StatusName::Killed,
         EndKind::Merged => StatusName::Merged,
-        EndKind::Done => StatusName::Done,
+        EndKind::Done | EndKind::Unknown => StatusName::Done,
     };
     Some(at(name, end.reason.as_str(), end.at, "end"))
 }
@@ -203,11 +203,11 @@ fn signals(runtime: &RuntimeFacts) -> Signals {
         }
         // A live process outweighs a runtime that could not look.
         (Some(Liveness::Alive), _) | (None, Some(Liveness::Alive) | None) => Signals::Alive,
-        (Some(Liveness::Unknown { why }), _) => {
-            open(why.clone(), process.map_or(runtime.launched_at, |probe| probe.at), "process")
+        (Some(unclear), _) => {
+            open(unclear.doubt().to_owned(), process.map_or(runtime.launched_at, |probe| probe.at), "process")
         }
-        (None, Some(Liveness::Unknown { why })) => {
-            open(why.clone(), plugin.map_or(runtime.launched_at, |probe| probe.at), "runtime")
+        (None, Some(unclear)) => {
+            open(unclear.doubt().to_owned(), plugin.map_or(runtime.launched_at, |probe| probe.at), "runtime")
         }
     }
 }
