@@ -1,8 +1,10 @@
 //! What a user sees: the real `ao`, with real git, in a scratch home.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod concurrency;
 mod config;
 mod crash;
+mod demo;
 mod doctor;
 mod help;
 mod hostile;
@@ -14,4 +16,5 @@ mod reference;
 mod sessions;
 mod studio;
 mod support;
+mod tmux_attach;
 mod trust;
