@@ -1,14 +1,20 @@
 //! What a user sees: the real `ao`, with real git, in a scratch home.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod concurrency;
 mod config;
 mod crash;
+mod demo;
 mod doctor;
 mod help;
+mod hostile;
 mod init;
+mod libraries;
+mod messages;
 mod plugin;
 mod reference;
 mod sessions;
 mod studio;
 mod support;
+mod tmux_attach;
 mod trust;

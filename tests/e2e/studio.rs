@@ -136,8 +136,8 @@ impl Studio {
 
     /// The configuration's text, with more keys of the project.
     pub(crate) fn config(&self, project: &str) -> String {
-        // A JSON text is a YAML text, whatever the path holds.
-        let script = |name: &str| Value::from(self.world.path(name).as_str());
+        // A JSON text is a YAML text, whatever the path holds; in `argv` a brace is written twice.
+        let script = |name: &str| Value::from(self.world.path(name).as_str().replace('{', "{{").replace('}', "}}"));
         let (worker, listener) = (script("worker.sh"), script("listener.sh"));
         format!(
             "version: 1\nagents:\n  \

@@ -115,7 +115,7 @@ impl World {
 
     /// A copy of the fixture library, changed by the test.
     pub(crate) fn library(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Utf8PathBuf {
-        let mut bytes = fs_err::read(fixture_library()).unwrap();
+        let mut bytes = fs_err::read(built_library("fixture")).unwrap();
         change(&mut bytes);
         self.file(name, bytes)
     }
@@ -240,10 +240,10 @@ pub(crate) fn machine_path() -> String {
     std::env::var("PATH").unwrap()
 }
 
-/// The fixture library, which cargo builds as a dependency of this binary.
-fn fixture_library() -> Utf8PathBuf {
+/// The library of a plugin, which cargo builds as a dependency of this binary.
+pub(crate) fn built_library(plugin: &str) -> Utf8PathBuf {
     let here = Utf8PathBuf::from_path_buf(std::env::current_exe().unwrap()).unwrap();
-    let name = format!("{}ao_plugin_fixture{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let name = format!("{}ao_plugin_{plugin}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let library = here.parent().unwrap().join(name);
     assert!(library.exists(), "cargo did not build `{library}`");
     library

@@ -6,7 +6,7 @@ use ao_core::config::{Choice, Project, Secrets, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
 use ao_core::slots::{Agent, Instance, Runtime, Slot, Workspace};
-use ao_core::{Error, Result};
+use ao_core::{Code, Error, Result};
 
 use crate::setup::{Setup, SetupError};
 
@@ -95,12 +95,28 @@ fn as_recorded(
     }
     let plugin = recorded.ok_or_else(|| Error::not_found(format!("the session has no {slot} yet")))?;
     let defaults = serde_json::Value::Object(serde_json::Map::new());
-    let made = setup.registry.instance(slot, plugin, &defaults, &Secrets::default());
-    match (made, setup.require_trust()) {
-        (Ok(instance), _) => Ok((plugin.clone(), instance)),
-        // Its settings stand in a file that is not trusted any more, and it cannot do without them.
-        (Err(_), Err(untrusted)) => Err(untrusted.into()),
-        (Err(error), Ok(())) => Err(error.into()),
+    let made = setup
+        .registry
+        .instance(slot, plugin, &defaults, &Secrets::default())
+        .map_err(|error| without_settings(setup, slot, &error))?;
+    Ok((plugin.clone(), made))
+}
+
+/// A plugin that cannot do without its settings: says where they went.
+fn without_settings(setup: &Setup, slot: Slot, error: &Error) -> Error {
+    match setup.loaded.untrusted.first() {
+        Some(file) => {
+            let message = format!(
+                "the settings of the session's {slot} are in `{file}`, which is not trusted any more; read it, then `ao trust {file}`"
+            );
+            Error::wrap(Code::UNTRUSTED, message, error)
+        }
+        None => {
+            let message = format!(
+                "the configuration does not name the session's {slot} any more, whose settings are needed for this"
+            );
+            Error::wrap(Code::NOT_FOUND, message, error)
+        }
     }
 }
 

@@ -28,12 +28,15 @@ impl Sessions {
         if session.runtime.is_none() && session.op.is_none() {
             return Err(not_launched(id));
         }
-        if let Some(end) = &session.end {
-            return Err(Error::conflict(format!("the session `{id}` has ended already: {}", end.reason)));
-        }
+        not_ended(&session)?;
         let operation = self.operation(OperationKind::Kill, Step::SignalTree.name())?;
         let claim = self.store.claim(id, &operation, &*self.world.proc)?;
         let session = self.refuse_interrupted(claim, OperationKind::Kill)?;
+        // Between the look and the claim another kill may have ended it.
+        if let Err(error) = not_ended(&session) {
+            self.release(id, OperationKind::Kill)?;
+            return Err(error);
+        }
         match self.end_processes(&session, runtime).await {
             Ok(()) => self.record_end(id, reason),
             Err(error) => {
@@ -68,6 +71,13 @@ impl Sessions {
             events
         })?;
         Ok(Killed { session })
+    }
+}
+
+fn not_ended(session: &Session) -> Result<()> {
+    match &session.end {
+        None => Ok(()),
+        Some(end) => Err(Error::conflict(format!("the session `{}` has ended already: {}", session.id, end.reason))),
     }
 }
 
