@@ -104,20 +104,21 @@ fn as_recorded(
 
 /// A plugin that cannot do without its settings: says where they went.
 fn without_settings(setup: &Setup, slot: Slot, error: &Error) -> Error {
-    match setup.loaded.untrusted.first() {
-        Some(file) => {
-            let message = format!(
+    let (code, message) = match setup.loaded.untrusted.first() {
+        Some(file) => (
+            Code::UNTRUSTED,
+            format!(
                 "the settings of the session's {slot} are in `{file}`, which is not trusted any more; read it, then `ao trust {file}`"
-            );
-            Error::wrap(Code::UNTRUSTED, message, error)
-        }
-        None => {
-            let message = format!(
+            ),
+        ),
+        None => (
+            Code::NOT_FOUND,
+            format!(
                 "the configuration does not name the session's {slot} any more, whose settings are needed for this"
-            );
-            Error::wrap(Code::NOT_FOUND, message, error)
-        }
-    }
+            ),
+        ),
+    };
+    Error::wrap(code, message, error)
 }
 
 /// The runtime that nobody chose is `process` where there is no tmux.
