@@ -1,7 +1,8 @@
 //! The one place where plugins are found: linked in or in libraries, by slot and name.
 //!
-//! A [`Registry`] is assembled from registrations and candidate files without running any library's code; an instance
-//! is made, and its library loaded, when it is first asked for. Everything that it hands out is guarded.
+//! A [`Registry`] is assembled from registrations and candidate files without running any library's code (but for one
+//! that is trusted by its hash alone and was never seen before); an instance is made, and its library loaded, when it is
+//! first asked for. Everything that it hands out is guarded.
 
 mod admit;
 mod candidates;

@@ -1,6 +1,6 @@
 //! The session manager: what is done to sessions, in steps that survive a crash between any two of them.
 //!
-//! Every command that changes a session claims its `op` first. A spawn is a saga: what it did before the agent is
+//! Every command that changes a session claims its `op` first, and ends only its own. A spawn is a saga: what it did before the agent is
 //! launched is undone when it fails; from the launch on it goes forward.
 
 mod crew;

@@ -47,7 +47,7 @@ pub trait Reader: Send + Sync {
 /// What can be read and written. Every write is one transaction: all of it happened, or nothing.
 ///
 /// Functions that a store is handed run inside the transaction, while all other writers wait: they decide about the
-/// data, do no I/O, and never call the store.
+/// data, wait for nothing (a look at `/proc` or at a small file is as far as they go), and never call the store.
 pub trait Store: Reader {
     /// Gives out the prefix's next number, at least `at_least`, and stores what `make` makes of the id: the session's
     /// first facts and its first events. No id is ever given out twice.
