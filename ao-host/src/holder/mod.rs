@@ -62,7 +62,11 @@ pub enum HoldError {
 /// Runs the program that `spec_file` names, until it and what it left behind have ended, and returns its exit code.
 ///
 /// A program that cannot be started is not an error of this function: the exit record says so, and the code is the
-/// shell's (127 not found, 126 not executable). `now` is the wall clock of the records.
+/// shell's (127 not found, 126 not executable). `now` is the wall clock of the records. The file goes once it is read:
+/// it holds the program's environment, which nobody needs any more.
 pub fn hold(spec_file: &Utf8Path, now: &dyn Fn() -> Timestamp) -> Result<ExitCode, HoldError> {
-    run::hold(&records::read_spec(spec_file)?, now)
+    let spec = records::read_spec(spec_file)?;
+    // It is private all the same; one that cannot be removed stays.
+    let _ = std::fs::remove_file(spec_file);
+    run::hold(&spec, now)
 }

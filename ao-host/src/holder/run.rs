@@ -63,16 +63,22 @@ fn launch(spec: &HoldSpec) -> io::Result<Launched> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&spec.env).current_dir(&spec.cwd);
     let mut held = None;
-    if let HoldStdio::Files { input, output } = &spec.stdio {
-        // Open for both: the program holds a writer of its own input, and outlives even the holder's death.
-        let input = File::options().read(true).write(true).open(input)?;
-        let output = File::options().append(true).create(true).open(output)?;
-        command.stdin(input.try_clone()?).stdout(output.try_clone()?).stderr(output);
-        // Of its own group, so that a program that signals its whole group does not hit the holder.
-        command.process_group(0);
-        held = Some(input);
-    } else {
-        command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    match &spec.stdio {
+        HoldStdio::Files { input, output } => {
+            // Open for both: the program holds a writer of its own input, and outlives even the holder's death.
+            let input = File::options().read(true).write(true).open(input)?;
+            let output = File::options().append(true).create(true).open(output)?;
+            command.stdin(input.try_clone()?).stdout(output.try_clone()?).stderr(output);
+            // Of its own group, so that a program that signals its whole group does not hit the holder.
+            command.process_group(0);
+            held = Some(input);
+        }
+        HoldStdio::Inherit => {
+            command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+        }
+        HoldStdio::Unknown => {
+            return Err(io::Error::other("its standard streams are of a kind that a newer `ao` knows"));
+        }
     }
     let child = command.spawn()?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("pid 0"))?;
