@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_both_engines};
 
 #[test]
 fn fifty_spawns_from_ten_processes() {
@@ -70,9 +70,9 @@ in_both_engines! {
         for send in sends {
             send.finish().succeeds();
         }
-        studio.wait("all is heard", || studio.heard(&worktree).len() >= 4 * 9_001);
-        let heard = String::from_utf8(studio.heard(&worktree)).unwrap();
-        let mut messages: Vec<_> = heard.split_terminator(['\r', '\n']).collect();
+        studio.wait("all is heard", || heard(&worktree).len() >= 4 * 9_001);
+        let read = String::from_utf8(heard(&worktree)).unwrap();
+        let mut messages: Vec<_> = read.split_terminator(['\r', '\n']).collect();
         messages.sort_unstable();
         assert_eq!(messages, texts);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_both_engines};
 
 /// The number of the signal that ends the program at a failpoint.
 const KILLED: i32 = 9;
@@ -79,9 +79,9 @@ in_both_engines! {
             let worktree = studio.worktree(&id);
             // It is not lost: the user can send it, and it arrives once.
             studio.world.ao(&["send", &id, "the end"]).succeeds();
-            studio.wait("it is heard", || studio.heard(&worktree).ends_with(b"the end\n") || studio.heard(&worktree).ends_with(b"the end\r"));
-            let heard = String::from_utf8(studio.heard(&worktree)).unwrap();
-            assert_eq!(heard.matches("do it").count(), usize::from(wanted == "unconfirmed"), "after {label}: {heard}");
+            studio.wait("it is heard", || heard(&worktree).ends_with(b"the end\n") || heard(&worktree).ends_with(b"the end\r"));
+            let read = String::from_utf8(heard(&worktree)).unwrap();
+            assert_eq!(read.matches("do it").count(), usize::from(wanted == "unconfirmed"), "after {label}: {read}");
             studio.world.ao(&["session", "kill", &id]).succeeds();
             assert_eq!(studio.status(&id), "killed");
         }
@@ -122,12 +122,12 @@ in_both_engines! {
             assert_eq!(levels(&studio, &id), ended, "after {label}");
         }
         studio.world.ao(&["send", &id, "the end"]).succeeds();
-        studio.wait("the last one is heard", || String::from_utf8(studio.heard(&worktree)).unwrap().contains("the end"));
-        let heard = String::from_utf8(studio.heard(&worktree)).unwrap();
+        studio.wait("the last one is heard", || String::from_utf8(heard(&worktree)).unwrap().contains("the end"));
+        let read = String::from_utf8(heard(&worktree)).unwrap();
         for label in labels(&steps) {
-            let count = heard.matches(&format!("[{label}]")).count();
+            let count = read.matches(&format!("[{label}]")).count();
             let wanted = usize::from(!label.starts_with("send.intent_write") && label != "send.paste.before");
-            assert_eq!(count, wanted, "{label}: {heard}");
+            assert_eq!(count, wanted, "{label}: {read}");
         }
     }
 
@@ -146,5 +146,31 @@ in_both_engines! {
             assert!(studio.processes().is_empty(), "after {label}");
             assert_eq!(studio.world.ao(&["session", "logs", &id]).code(), 0, "after {label}");
         }
+    }
+
+    /// Without its configuration an agent that was launched is still found; a spawn that was not waits for it.
+    fn a_configuration_that_is_not_trusted_any_more_loses_nothing(engine: Engine) {
+        let studio = Studio::new(engine);
+        let config = studio.config("");
+        die_at(&studio, "spawn.runtime_create.after", &["spawn", "--agent", "listener", "--prompt", "do it"]);
+        studio.world.file("app/agent-orchestrator.yaml", format!("{config}# changed\n"));
+        let next = studio.world.ao(&["status", "--refresh"]).succeeds();
+        assert!(next.stderr().contains("it goes on") && next.stderr().contains("ao send --file"), "{next}");
+        studio.world.ao(&["session", "kill", "app-1"]).succeeds();
+
+        let before = studio.traces();
+        studio.write_config(&config);
+        die_at(&studio, "spawn.write_launch_files.after", &["spawn", "--agent", "listener"]);
+        studio.world.file("app/agent-orchestrator.yaml", format!("{config}# changed\n"));
+        for arguments in [&["status", "--refresh"][..], &["session", "kill", "app-2"]] {
+            let run = studio.world.ao(arguments);
+            assert!(run.stderr().contains("`app-2` was left half done"), "{run}");
+            assert!(run.stderr().contains("`ao trust [ROOT]/app/agent-orchestrator.yaml`"), "{run}");
+        }
+        assert_ne!(studio.traces(), before);
+        studio.write_config(&config);
+        studio.world.ao(&["status", "--refresh"]).succeeds();
+        assert_eq!(studio.traces(), before);
+        assert_eq!(studio.status("app-2"), "errored");
     }
 }

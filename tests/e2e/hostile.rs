@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_both_engines};
 use crate::support::{World, exists};
 
 const LONG: &str = concat!(
@@ -131,7 +131,7 @@ in_both_engines! {
         assert_eq!(fs_err::read_to_string(studio.worktree(&id).join("a b")).unwrap(), "linked\n");
         studio.world.ao(&["send", &id, "hello"]).succeeds();
         let worktree = studio.worktree(&id);
-        studio.wait("it is heard", || studio.heard(&worktree).starts_with(b"hello"));
+        studio.wait("it is heard", || heard(&worktree).starts_with(b"hello"));
         studio.world.ao(&["session", "kill", &id]).succeeds();
         studio.wait("no process is left", || studio.processes().is_empty());
     }

@@ -3,6 +3,7 @@
 
 mod concurrency;
 mod config;
+mod config_keys;
 mod crash;
 mod demo;
 mod doctor;

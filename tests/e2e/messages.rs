@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_both_engines};
 use crate::support::Run;
 
 /// What ends a message where an agent reads.
@@ -15,14 +15,14 @@ fn submit(engine: Engine) -> &'static [u8] {
 
 /// Waits until an agent has read exactly this, and nothing after it.
 fn hears(studio: &Studio, worktree: &Utf8Path, expected: &[u8]) {
-    studio.wait("all is heard", || studio.heard(worktree).len() >= expected.len());
-    let heard = studio.heard(worktree);
-    let different = heard.iter().zip(expected).position(|(heard, expected)| heard != expected);
+    studio.wait("all is heard", || heard(worktree).len() >= expected.len());
+    let read = heard(worktree);
+    let different = read.iter().zip(expected).position(|(heard, expected)| heard != expected);
     let shown = |bytes: &[u8]| {
         let start = different.unwrap_or(expected.len()).saturating_sub(20);
         String::from_utf8_lossy(&bytes[start.min(bytes.len())..bytes.len().min(start + 60)]).escape_debug().to_string()
     };
-    assert!(heard == expected, "from {different:?}: heard {}, expected {}", shown(&heard), shown(expected));
+    assert!(read == expected, "from {different:?}: heard {}, expected {}", shown(&read), shown(expected));
 }
 
 /// 16 KiB of text in many lines, with letters of one to four bytes.

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_both_engines};
 
 in_both_engines! {
     /// From a clone to five sessions at once, as the README has it.
@@ -73,7 +73,7 @@ in_both_engines! {
         --- stderr
         submitted; the agent keeps no record in which its arrival could be seen
         ");
-        studio.wait("it is heard", || studio.heard(&worktree).starts_with(b"hello you"));
+        studio.wait("it is heard", || heard(&worktree).starts_with(b"hello you"));
         assert_snapshot!(studio.world.ao(&["session", "kill", &id]), @r"
         $ ao session kill app-1
         --- stderr

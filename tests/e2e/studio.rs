@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::World;
 
 /// How long anything may take. Two cores are shared by many tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where agents live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,11 +192,6 @@ impl Studio {
         self.show(id)["session"]["workspace"]["path"].as_str().expect("a worktree").into()
     }
 
-    /// What a listener has read.
-    pub(crate) fn heard(&self, worktree: &Utf8Path) -> Vec<u8> {
-        fs_err::read(worktree.join("heard")).unwrap_or_default()
-    }
-
     /// Where everything of this installation stands.
     pub(crate) fn places(&self) -> &Places {
         &self.places
@@ -256,4 +251,9 @@ pub(crate) fn marked(marker: &str) -> Vec<u32> {
         environment.windows(marker.len()).any(|window| window == marker.as_bytes())
     };
     pids.filter(is_marked).collect()
+}
+
+/// What the listener in a worktree has read.
+pub(crate) fn heard(worktree: &Utf8Path) -> Vec<u8> {
+    fs_err::read(worktree.join("heard")).unwrap_or_default()
 }

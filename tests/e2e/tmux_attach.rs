@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use camino::Utf8PathBuf;
 
-use crate::studio::{Engine, Studio};
+use crate::studio::{Engine, Studio, heard};
 
 /// A human's terminal.
 struct Terminal<'a> {
@@ -33,7 +33,11 @@ impl<'a> Terminal<'a> {
     }
 
     fn wait_for(&self, text: &str) {
-        self.studio.wait(&format!("the terminal shows `{text}`"), || self.tmux(&["capture-pane", "-p"]).contains(text));
+        self.studio.wait(&format!("the terminal shows `{text}`"), || self.shows(text));
+    }
+
+    fn shows(&self, text: &str) -> bool {
+        self.tmux(&["capture-pane", "-p"]).contains(text)
     }
 
     fn press(&self, keys: &[&str]) {
@@ -66,12 +70,14 @@ fn the_agents_screen_is_shown_and_left_again() {
     // A human types to it.
     let worktree = studio.worktree(&id);
     terminal.press(&["typed by hand"]);
-    studio.wait("it is heard", || String::from_utf8(studio.heard(&worktree)).unwrap().ends_with("typed by hand"));
+    studio.wait("it is heard", || String::from_utf8(heard(&worktree)).unwrap().ends_with("typed by hand"));
 
-    // Apart, for keys that come at once are taken for a paste.
-    terminal.press(&["C-b"]);
-    terminal.press(&["d"]);
-    terminal.wait_for("[ended with 0]");
+    // Keys that come as fast as a machine types are taken for a paste, and then reach the agent.
+    studio.wait("the terminal is left", || {
+        terminal.press(&["C-b"]);
+        terminal.press(&["d"]);
+        terminal.shows("[ended with 0]")
+    });
     assert!(["working", "ready"].contains(&studio.status(&id).as_str()), "it goes on");
     studio.world.ao(&["session", "kill", &id]).succeeds();
 }

@@ -45,8 +45,8 @@ impl Rig {
         if Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_ok() {
             return Some(Self::with(Arc::new(TmuxRuntime::new(from(json!({"historyLimit": 500}))).expect("runtime"))));
         }
-        let line = format!("SKIPPED {test}: tmux is not installed");
-        println!("{line}");
+        let line = format!("tmux\t{test}\ttmux is not installed");
+        println!("SKIPPED {line}");
         if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
             use std::io::Write;
             let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("skips");
