@@ -69,7 +69,7 @@ in_both_engines! {
         assert_eq!(studio.status(&id), "working");
         assert_snapshot!(studio.world.ao(&["send", &id, "hello", "you"]), @r"
         $ ao send app-1 hello you
-        unconfirmed
+        sent, unconfirmed
         --- stderr
         submitted; the agent keeps no record in which its arrival could be seen
         ");

@@ -18,6 +18,7 @@ impl<'a> Terminal<'a> {
         let terminal = Self { studio, socket: studio.world.path("human.sock") };
         // What it ends with is shown, and the terminal stays.
         let line = "\"$@\"; echo \"[ended with $?]\"; read -r line";
+        // tidy: shell because a terminal needs somebody to say how the command ended
         let shell = ["new-session", "-d", "-x", "100", "-y", "30", "--", "sh", "-c", line, "sh"];
         let command = [&shell[..], &[env!("CARGO_BIN_EXE_ao")], arguments];
         terminal.tmux(&command.concat());

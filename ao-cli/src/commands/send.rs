@@ -76,6 +76,10 @@ impl SentView {
 
 impl View for SentView {
     fn write(&self, page: &mut Page) {
-        page.line(self.level);
+        match self.level {
+            // For most agents that is all that can be known, and no failure.
+            DeliveryLevel::Unconfirmed => page.line("sent, unconfirmed"),
+            level => page.line(level),
+        }
     }
 }

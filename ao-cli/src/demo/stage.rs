@@ -70,6 +70,11 @@ impl Stage {
         Trust::add_config(&places.trust_file(), &config, bytes.as_bytes()).map_err(Error::from)?;
         let files = ConfigFiles { global: None, local: Some(config) };
         let setup = Loaded::read(files, &environment, &places)?.compose(&environment, &places, registrations())?;
+        let needed = ["sh", "awk", "cat", "dirname"];
+        if let Some(missing) = needed.into_iter().find(|program| !setup.has_program(program)) {
+            let message = format!("the demo's little project needs `{missing}`, which is not on your PATH");
+            return Err(Error::unavailable(message).into());
+        }
         places.ensure().map_err(Error::from)?;
         let sessions = Sessions {
             store: Arc::new(SqliteStore::open(&places.state_db()).map_err(Error::from)?),

@@ -223,7 +223,8 @@ fn excerpt(out: &mut String, place: &Place, what: &str) {
     let shown: String = whole.chars().skip(skip).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let marked = place.text().split('\n').next().unwrap_or_default().trim_end().chars().count();
     let carets = "^".repeat(marked.clamp(1, WIDTH.saturating_sub(before - skip).max(1)));
-    let _ = writeln!(out, "{gutter} |\n{line} | {shown}\n{gutter} | {}{carets}", " ".repeat(before - skip));
+    let _ =
+        writeln!(out, "{gutter} |\n{line} | {}\n{gutter} | {}{carets}", shown.trim_end(), " ".repeat(before - skip));
 }
 
 /// `file:line:column`.

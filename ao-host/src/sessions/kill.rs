@@ -1,5 +1,6 @@
 //! Ending a session: its processes, never its work.
 
+use ao_core::lifecycle::{Policy, StatusName, status};
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{End, EndKind, OperationKind, Session};
 use ao_core::model::{ProcessId, SessionId};
@@ -29,6 +30,10 @@ impl Sessions {
             return Err(not_launched(id));
         }
         not_ended(&session)?;
+        // What had done its task before stays done.
+        let now = overlay(&session, &self.world);
+        let name = status(&now, self.world.now(), &Policy::default()).name;
+        let kind = if name == StatusName::Done { EndKind::Done } else { EndKind::Killed };
         let operation = self.operation(OperationKind::Kill, Step::SignalTree.name())?;
         let claim = self.store.claim(id, &operation, &*self.world.proc)?;
         let session = self.refuse_interrupted(claim, OperationKind::Kill)?;
@@ -38,7 +43,7 @@ impl Sessions {
             return Err(error);
         }
         match self.end_processes(&session, runtime).await {
-            Ok(()) => self.record_end(id, reason),
+            Ok(()) => self.record_end(id, kind, reason),
             Err(error) => {
                 self.release(id, OperationKind::Kill)?;
                 Err(error)
@@ -55,7 +60,7 @@ impl Sessions {
         self.step(id, Step::VerifyGone, async { verify(id, &destroyed) }).await
     }
 
-    fn record_end(&self, id: &SessionId, reason: &str) -> Result<Killed> {
+    fn record_end(&self, id: &SessionId, kind: EndKind, reason: &str) -> Result<Killed> {
         let now = self.world.now();
         let event = self.event(EventKind::SessionKilled, id, json!({"reason": reason}));
         let session = self.change_telling(id, |session| {
@@ -63,7 +68,7 @@ impl Sessions {
             let before = session.clone();
             *session = overlay(session, &self.world);
             let mut events = self.changes(&before, session);
-            let mut end = End::new(EndKind::Killed, now);
+            let mut end = End::new(kind, now);
             reason.clone_into(&mut end.reason);
             session.end = Some(end);
             session.op = None;

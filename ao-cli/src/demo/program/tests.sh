@@ -7,12 +7,13 @@ failed=0
 for command in "$here"/cases/*.cmd; do
     case=${command%.cmd}
     wanted=$(cat "$case.out")
-    found=$(sh "$here/textstat.sh" "$(head -n 1 "$command")" <"$case.in" 2>&1)
+    read -r argument <"$command"
+    found=$(sh "$here/textstat.sh" "$argument" <"$case.in" 2>&1)
     if [ "$found" = "$wanted" ]; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        echo "FAILED $(basename "$case"): wanted '$wanted', found '$found'"
+        echo "FAILED ${case##*/}: wanted '$wanted', found '$found'"
     fi
 done
 echo "$passed passed, $failed failed"

@@ -56,7 +56,7 @@ fn bytes_that_are_not_utf8_are_shown_where_they_begin() {
     error: the file is not UTF-8 from here on
      --> /r/agent-orchestrator.yaml:2:11
       |
-    2 | projects: 
+    2 | projects:
       |           ^
       = help: save it as UTF-8
     "#);
