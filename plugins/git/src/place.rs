@@ -44,8 +44,20 @@ const FRESH: &[&str] =
     &["HEAD", "ORIG_HEAD", "commondir", "config.worktree", "gitdir", "index", "info", "logs", "refs", "reftable"];
 
 /// What it holds besides when git was stopped while it made the worktree, or `discard` while it took it back.
-const CUT_SHORT: &[&str] =
-    &["HEAD.lock", "ORIG_HEAD.lock", INDEX, "ao-index.lock", "config.worktree.lock", "index.lock", "locked"];
+const CUT_SHORT: &[&str] = &[
+    "HEAD.lock",
+    "ORIG_HEAD.lock",
+    INDEX,
+    "ao-index.lock",
+    "config.worktree.lock",
+    "index.lock",
+    "locked",
+    // The check-out ends by removing what a merge or the like would have left, each under its lock.
+    "AUTO_MERGE.lock",
+    "CHERRY_PICK_HEAD.lock",
+    "MERGE_HEAD.lock",
+    "REVERT_HEAD.lock",
+];
 
 /// An index of our own for a half-made worktree, in its private directory.
 pub(crate) const INDEX: &str = "ao-index";
