@@ -224,12 +224,10 @@ impl Home {
         let target = self.directory.path().join(format!("by-hand/{number}"));
         let start = Instant::now();
         let branch = format!("by-hand-{number}");
-        time(
-            self.command("git", &self.repository())
-                .args(["worktree", "add", "-q", "-b", &branch])
-                .arg(&target)
-                .arg("main"),
-        );
+        // Several at once stumble over each other's locks; `ao` tries again, and so must who does it by hand.
+        while !self.worktree_add(&branch, &target) {
+            let _ = self.command("git", &self.repository()).args(["branch", "-q", "-D", &branch]).output();
+        }
         time(self.command("tmux", &target).arg("-S").arg(self.directory.path().join("tmux")).args([
             "-f",
             "/dev/null",
@@ -241,6 +239,12 @@ impl Home {
             "1000",
         ]));
         start.elapsed()
+    }
+
+    fn worktree_add(&self, branch: &str, target: &Path) -> bool {
+        let mut add = self.command("git", &self.repository());
+        add.args(["worktree", "add", "-q", "-b", branch]).arg(target).arg("main");
+        add.output().unwrap().status.success()
     }
 
     fn clear(&self) {
