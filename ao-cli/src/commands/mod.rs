@@ -1,6 +1,31 @@
 //! The commands, a file each. A new one is a module and a line in the table below; its `Arguments` say what it accepts,
 //! their first line of documentation is its help, and their `run` does the work.
 
+/// Commands below a command: its `Arguments`, which hand on to those of the one that is asked for.
+macro_rules! subcommands {
+    ($(#[$about:meta])* { $($Variant:ident($module:ident),)* }) => {
+        $(#[$about])*
+        #[derive(clap::Args)]
+        pub(crate) struct Arguments {
+            #[command(subcommand)]
+            command: Command,
+        }
+
+        #[derive(clap::Subcommand)]
+        enum Command {
+            $($Variant($module::Arguments),)*
+        }
+
+        impl Arguments {
+            pub(crate) fn run(self, edge: &crate::edge::Edge) -> crate::failure::Outcome {
+                match self.command {
+                    $(Command::$Variant(arguments) => arguments.run(edge),)*
+                }
+            }
+        }
+    };
+}
+
 mod config;
 mod demo;
 mod demo_agent;
