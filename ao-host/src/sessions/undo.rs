@@ -3,6 +3,7 @@
 use ao_core::model::SessionId;
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{Failure, OperationKind, Session};
+use ao_core::model::process::HOLD_SPEC_FILE;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
 use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange};
 use ao_core::slots::{Runtime, Workspace};
@@ -78,6 +79,14 @@ impl Sessions {
     }
 
     async fn end_half_launched(&self, id: &SessionId, runtime: &Bound<dyn Runtime>) -> Result<()> {
+        // A holder that was started and has not come to it yet finds nothing to run any more.
+        let spec = self.places.session_dir(id).join(HOLD_SPEC_FILE);
+        match std::fs::remove_file(&spec) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::wrap(Code::UNAVAILABLE, format!("cannot remove `{spec}`"), &error));
+            }
+            _ => {}
+        }
         let key = launch_key(id, 1);
         let launched = runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
         for handle in launched.into_iter().filter(|handle| handle.session == *id && handle.key == key) {
