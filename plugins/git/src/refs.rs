@@ -114,8 +114,15 @@ pub(crate) async fn take_back(
     // The branch first, for the same reason.
     let call = transaction(git, project).input(format!("delete {head}\0{created_at}\0delete {created}\0\0"));
     let output = call.output().await?;
-    let moved = || kept(format!("the branch `{branch}`: {}", complaint(&output)));
-    Ok(if output.status.success() { Discarded::Gone } else { moved() })
+    if output.status.success() {
+        return Ok(Discarded::Gone);
+    }
+    let said = complaint(&output);
+    if said.contains(".lock'") {
+        // Another git, or one that was killed: nothing is decided about the branch, and a later try may find it free.
+        return Err(Error::unavailable(format!("cannot remove the branch `{branch}` now: {said}")));
+    }
+    Ok(kept(format!("the branch `{branch}`: {said}")))
 }
 
 fn kept(why: String) -> Discarded {
