@@ -71,6 +71,10 @@ codes! {
     PANIC = "panic", exit 1;
     /// The call was dropped before it ended. Its outcome is unknown.
     CANCELLED = "cancelled", exit 1;
+    /// What the plugin ran in ended during the call. The call's outcome is unknown.
+    LOST = "lost", exit 75, retry;
+    /// The plugin broke the contract: its answer cannot be read, is too large, or is of another type.
+    PROTOCOL = "protocol", exit 1;
     /// A file has not been trusted, or changed since it was.
     UNTRUSTED = "untrusted", exit 78;
     /// Something was made by a newer version than this.
@@ -184,7 +188,7 @@ impl Error {
     /// After such an error a `once` call is looked up in the world before it is repeated.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        [Code::TIMEOUT, Code::PANIC, Code::CANCELLED].contains(&self.code)
+        [Code::TIMEOUT, Code::PANIC, Code::CANCELLED, Code::LOST, Code::PROTOCOL].contains(&self.code)
     }
 }
 
@@ -216,7 +220,7 @@ mod tests {
     #[test]
     fn exit_codes_follow_the_table() {
         let exits: Vec<_> = Code::ALL.iter().map(|code| (code.as_str(), code.exit_code())).collect();
-        assert_eq!(exits.iter().filter(|(_, exit)| *exit == 75).count(), 3);
+        assert_eq!(exits.iter().filter(|(_, exit)| *exit == 75).count(), 4);
         assert_eq!(Code::UNTRUSTED.exit_code(), 78);
         assert_eq!(Code::INVALID_INPUT.exit_code(), 2);
         assert!(Code::TIMEOUT.is_retryable() && !Code::CONFLICT.is_retryable());

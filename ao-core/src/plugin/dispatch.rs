@@ -69,7 +69,7 @@ pub async fn remote_call<Q: Serialize, R: DeserializeOwned>(
     let payload = encode(method, request)?;
     let reply = transport.call(current(), method, payload).await?;
     serde_json::from_slice(&reply)
-        .map_err(|error| Error::wrap(Code::OTHER, format!("`{method}` answered something unreadable"), &error))
+        .map_err(|error| Error::wrap(Code::PROTOCOL, format!("`{method}` answered something unreadable"), &error))
 }
 
 /// Opens a stream through a transport, in the context of the current call.

@@ -11,14 +11,15 @@ use crate::{Error, Result};
 
 /// What an instance may ask of its host.
 #[async_trait]
-pub trait Host: Send + Sync {
+pub trait Host: Send + Sync + 'static {
     /// Whether a log line of this level (1 error to 5 trace) would be kept.
     fn log_enabled(&self, level: u8, target: &str) -> bool;
 
     /// Hands over a log line that belongs to a call (0: to none). Never blocks.
     fn log(&self, call: u64, level: u8, target: &str, message: &str);
 
-    /// Calls a method of the host with JSON.
+    /// Calls a method of the host with JSON. Polled on whichever thread asks, also a library's: what it does needs no
+    /// runtime of its own.
     async fn call(&self, method: &str, payload: Vec<u8>) -> Result<Vec<u8>>;
 }
 

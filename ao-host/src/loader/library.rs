@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ao_abi::{AbiHeaderRef, HostBox, RErr, ROk, RootRef};
-use ao_core::plugin::{ComponentManifest, Manifest};
+use ao_core::plugin::{ComponentManifest, Host, Manifest, Transport};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
 
-use super::transport::{ComponentTransport, HostObject, HostServices};
+use super::transport::{ComponentTransport, HostObject};
 use super::{LoadError, Stored};
 
 /// A library that is mapped for good: unloading native code that may have started threads is not safe.
@@ -33,7 +33,7 @@ pub struct CreateRequest<'a> {
     /// Its configuration, checked and expanded.
     pub config: &'a Value,
     /// What it may ask of the host.
-    pub services: Arc<dyn HostServices>,
+    pub host: Arc<dyn Host>,
 }
 
 /// The libraries of this process, by hash: the same bytes are mapped once.
@@ -67,18 +67,20 @@ impl Library {
 
     /// Makes an instance. The library's constructor does no I/O.
     pub fn create(&self, request: &CreateRequest<'_>) -> Result<Instance> {
+        Ok(Instance::remote(request.slot, self.connect(request)?))
+    }
+
+    /// Makes an instance, as the transport to it.
+    pub fn connect(&self, request: &CreateRequest<'_>) -> Result<Arc<dyn Transport>> {
         let component: &ComponentManifest = self.manifest.component(request.slot, request.name).ok_or_else(|| {
             Error::not_found(format!("`{}` has no {} plugin `{}`", self.path, request.slot, request.name))
         })?;
         let config = serde_json::to_vec(request.config)
             .map_err(|error| Error::wrap(Code::INVALID_INPUT, "cannot write the configuration", &error))?;
-        let host = HostObject(Arc::clone(&request.services));
+        let host = HostObject(Arc::clone(&request.host));
         let host = HostBox::from_value(host, ao_abi::abi_stable::sabi_trait::TD_Opaque);
         match (self.root.create())(request.slot.as_str().into(), request.name.into(), config.into(), host) {
-            ROk(made) => {
-                let transport = ComponentTransport::new(made, component.methods.iter().cloned().collect());
-                Ok(Instance::remote(request.slot, Arc::new(transport)))
-            }
+            ROk(made) => Ok(Arc::new(ComponentTransport::new(made, component.methods.iter().cloned().collect()))),
             RErr(error) => Err(super::transport::error_in(&error)),
         }
     }

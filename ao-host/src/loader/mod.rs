@@ -16,5 +16,4 @@ mod vault;
 pub use error::LoadError;
 pub use inspect::{Inspected, inspect};
 pub use library::{CreateRequest, Library};
-pub use transport::HostServices;
 pub use vault::{Stored, Vault};

@@ -5,21 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ao_abi::{Bytes, ComponentBox, FfiFuture, FutureExt, Meta, RErr, RNone, ROk, RSome, RStr, Reply, StreamBox};
-use ao_core::plugin::{BoxStream, CallContext, Frame, Stream, Transport};
+use ao_core::plugin::{BoxStream, CallContext, Frame, Host, Stream, Transport, capture};
 use ao_core::{Code, Error, Result};
 use async_trait::async_trait;
 
 /// The largest request or reply, in bytes.
 const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
-
-/// What the host does for an instance of a library.
-pub trait HostServices: Send + Sync + 'static {
-    /// Whether a line of this level (1 error to 5 trace) would be kept.
-    fn log_enabled(&self, level: u8, target: &str) -> bool;
-
-    /// Takes a line that belongs to a call (0: to none). Must not block.
-    fn log(&self, call: u64, level: u8, target: &str, message: &str);
-}
 
 /// An instance of a library, as the proxy's transport.
 pub(super) struct ComponentTransport {
@@ -52,7 +43,7 @@ fn bounded(method: &str, length: usize) -> Result<()> {
 /// The error that a library answered.
 pub(super) fn error_in(bytes: &[u8]) -> Error {
     serde_json::from_slice(bytes)
-        .unwrap_or_else(|error| Error::wrap(Code::OTHER, "the plugin failed with an unreadable error", &error))
+        .unwrap_or_else(|error| Error::wrap(Code::PROTOCOL, "the plugin failed with an unreadable error", &error))
 }
 
 #[async_trait]
@@ -120,7 +111,7 @@ impl Stream for OpenStream {
 }
 
 /// The host, as an instance of a library sees it.
-pub(super) struct HostObject(pub(super) Arc<dyn HostServices>);
+pub(super) struct HostObject(pub(super) Arc<dyn Host>);
 
 impl ao_abi::Host for HostObject {
     fn log_enabled(&self, level: u8, target: RStr<'_>) -> bool {
@@ -131,9 +122,18 @@ impl ao_abi::Host for HostObject {
         self.0.log(call, level, target.as_str(), message.as_str());
     }
 
-    fn call(&self, method: RStr<'_>, _payload: Bytes) -> FfiFuture<Reply> {
-        let error = Error::unsupported(format!("this host answers no `{method}`"));
-        let reply = serde_json::to_vec(&error).unwrap_or_default();
-        std::future::ready(RErr(reply.into())).into_ffi()
+    fn call(&self, method: RStr<'_>, payload: Bytes) -> FfiFuture<Reply> {
+        let (host, method) = (Arc::clone(&self.0), method.as_str().to_owned());
+        async move {
+            let answer = async {
+                bounded(&method, payload.len())?;
+                host.call(&method, payload.into_vec()).await
+            };
+            match capture(&method, answer).await {
+                Ok(reply) => ROk(reply.into()),
+                Err(error) => RErr(serde_json::to_vec(&error).unwrap_or_default().into()),
+            }
+        }
+        .into_ffi()
     }
 }

@@ -102,9 +102,9 @@ fn make(entry: &Entry, vault: &Vault, config: &Value, secrets: &Secrets) -> Resu
         }
         Source::Library { path, sha256 } => {
             let stored = vault.open(sha256, path)?;
-            let services = Arc::new(Lines { name: entry.component.name.to_string(), secrets: secrets.clone() });
+            let host = Arc::new(Lines { name: entry.component.name.to_string(), secrets: secrets.clone() });
             let name = entry.component.name.as_str();
-            Library::load(&stored)?.create(&CreateRequest { slot: entry.component.slot, name, config, services })?
+            Library::load(&stored)?.create(&CreateRequest { slot: entry.component.slot, name, config, host })?
         }
     };
     if made.slot() == entry.component.slot {

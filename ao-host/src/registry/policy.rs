@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ao_core::config::Secrets;
-use ao_core::plugin::{CallContext, CallPolicy, Method};
+use ao_core::plugin::{CallContext, CallPolicy, Host, Method};
 use ao_core::slots::Slot;
 use ao_core::{Error, Result};
-
-use crate::loader::HostServices;
+use async_trait::async_trait;
 
 /// Time limits of single methods in place of the contract's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +84,8 @@ macro_rules! at_level {
     };
 }
 
-impl HostServices for Lines {
+#[async_trait]
+impl Host for Lines {
     fn log_enabled(&self, level: u8, _target: &str) -> bool {
         at_level!(level, enabled)
     }
@@ -95,5 +95,9 @@ impl HostServices for Lines {
         // A line is one line, and no terminal acts on it.
         let message = self.secrets.mask(message).escape_debug().to_string();
         at_level!(level, event plugin, module = target, call, "{message}");
+    }
+
+    async fn call(&self, method: &str, _payload: Vec<u8>) -> Result<Vec<u8>> {
+        Err(Error::unsupported(format!("this host answers no `{method}`")))
     }
 }

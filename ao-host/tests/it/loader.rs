@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ao_core::model::SessionId;
-use ao_core::plugin::{CallContext, Frame, scope};
+use ao_core::plugin::{CallContext, Frame, Host, NoHost, scope};
 use ao_core::slots::runtime::{Attach, AttachPlan, CreateRuntime, Input, ListRuntimes, OpenTerminal, ReadOutput};
 use ao_core::slots::runtime::{RuntimeHandle, SendInput, Size};
 use ao_core::slots::tracker::{DescribeIssue, GetIssue, ListIssues};
 use ao_core::slots::{Instance, Slot, Tracker, common::Owner};
 use ao_core::{Code, Result};
-use ao_host::loader::{CreateRequest, HostServices, Library, LoadError, Vault};
+use ao_host::loader::{CreateRequest, Library, LoadError, Vault};
+use async_trait::async_trait;
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
@@ -21,13 +22,18 @@ use crate::support::{Scratch, fixture_library};
 #[derive(Default)]
 struct Lines(Mutex<Vec<(u64, String)>>);
 
-impl HostServices for Lines {
+#[async_trait]
+impl Host for Lines {
     fn log_enabled(&self, level: u8, _target: &str) -> bool {
         level <= 3
     }
 
     fn log(&self, call: u64, _level: u8, _target: &str, message: &str) {
         self.0.lock().expect("lines").push((call, message.to_owned()));
+    }
+
+    async fn call(&self, method: &str, payload: Vec<u8>) -> Result<Vec<u8>> {
+        NoHost.call(method, payload).await
     }
 }
 
@@ -39,7 +45,7 @@ fn load(scratch: &Scratch) -> Library {
 fn create(slot: Slot, config: &Value) -> (Result<Instance>, Arc<Lines>) {
     let scratch = Scratch::new();
     let lines = Arc::new(Lines::default());
-    let made = load(&scratch).create(&CreateRequest { slot, name: "fixture", config, services: lines.clone() });
+    let made = load(&scratch).create(&CreateRequest { slot, name: "fixture", config, host: lines.clone() });
     (made, lines)
 }
 
