@@ -46,3 +46,12 @@ pub(crate) fn optional_engines() -> Vec<String> {
     let names = std::env::var("AO_OPTIONAL_ENGINES").unwrap_or_default();
     names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
+
+/// Names compilers to test the plugin boundary with, besides this workspace's own.
+pub(crate) const SECOND_COMPILERS: &str = "AO_SECOND_RUSTC";
+
+/// Returns the compilers that the user names: paths of `rustc`, separated by `:`.
+pub(crate) fn second_compilers() -> Vec<PathBuf> {
+    let paths = std::env::var_os(SECOND_COMPILERS).unwrap_or_default();
+    std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect()
+}

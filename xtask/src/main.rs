@@ -1,11 +1,13 @@
 //! `cargo xtask`: the development tasks of this workspace.
 
 mod bench;
+mod compilers;
 mod dist;
 mod engines;
 mod environment;
 mod files;
 mod generate;
+mod golden;
 mod lint;
 mod packages;
 mod process;
@@ -34,7 +36,7 @@ struct Arguments {
     task: Task,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum Task {
     /// Builds everything and runs every test; installs a missing git or tmux where it can
     Test,
@@ -52,6 +54,14 @@ enum Task {
     Docs(Generated),
     /// Measures commands and plugin calls against their floors
     Bench,
+    /// Runs the boundary's tests across the compilers of this machine, libraries and host from different ones
+    Compilers,
+    /// Builds libraries with every earlier SDK and loads them
+    Golden {
+        /// Instead, keep the SDK of the last commit as an earlier one, under this name
+        #[arg(long, value_name = "NAME")]
+        keep: Option<String>,
+    },
 }
 
 #[derive(Clone, Copy, clap::Args)]
@@ -84,6 +94,9 @@ fn main() -> ExitCode {
         }
         Task::Docs(generated) => generate::run(&mut report, generate::DOCS, generated.mode()),
         Task::Bench => bench::run(&mut report),
+        Task::Compilers => compilers::run(&mut report),
+        Task::Golden { keep: None } => golden::run(&mut report),
+        Task::Golden { keep: Some(name) } => golden::keep(&mut report, &name),
     }
     anstream::println!("{}", report.summary());
     if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
