@@ -9,6 +9,7 @@ mod files;
 mod generate;
 mod golden;
 mod lint;
+mod memory;
 mod packages;
 mod process;
 mod report;
@@ -53,7 +54,10 @@ enum Task {
     /// Writes the reference of the command line into `docs/reference/`
     Docs(Generated),
     /// Measures commands and plugin calls against their floors
-    Bench,
+    Bench {
+        /// Only this one
+        what: Option<bench::Bench>,
+    },
     /// Runs the boundary's tests across the compilers of this machine, libraries and host from different ones
     Compilers,
     /// Builds libraries with every earlier SDK and loads them
@@ -93,7 +97,8 @@ fn main() -> ExitCode {
             generate::run_folder(&mut report, &generate::RESULTS, generated.mode());
         }
         Task::Docs(generated) => generate::run(&mut report, generate::DOCS, generated.mode()),
-        Task::Bench => bench::run(&mut report),
+        Task::Bench { what: None } => bench::run(&mut report),
+        Task::Bench { what: Some(what) } => bench::one(&mut report, what),
         Task::Compilers => compilers::run(&mut report),
         Task::Golden { keep: None } => golden::run(&mut report),
         Task::Golden { keep: Some(name) } => golden::keep(&mut report, &name),
