@@ -37,7 +37,7 @@ fn main() {
 fn calls(scratch: &Utf8Path) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let name = "fixture".parse().unwrap();
-    let config = json!({"label": "bench"});
+    let config = json!({"issues": {"1": "title"}});
     let native: Arc<dyn Tracker> =
         Arc::new(FixtureTracker::new(serde_json::from_value(config.clone()).unwrap()).unwrap());
     let linked = registry(scratch, Vec::new()).tracker(&name, &config).unwrap();
