@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, clippy::disallowed_methods, reason = "the island's header; the library's own runtime and clock")]
 
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ extern "C" fn create<L: Library>(
         // Constructors of HTTP clients and the like want to find a runtime.
         let _inside = runtime::<L>()?.enter();
         let instance = logging::with_host(&host, || (registration.create)(config))?;
-        let dispatch: Arc<dyn Dispatch> = Arc::from(instance.dispatcher());
+        let dispatch = Arc::new(Contained::new(instance.dispatcher()));
         Ok(Component { dispatch, host, runtime: runtime::<L>()? })
     }));
     match made.unwrap_or_else(|panic| Err(panicked("constructor", &*panic))) {
@@ -103,9 +104,36 @@ fn error_bytes(error: &Error) -> Bytes {
     serde_json::to_vec(error).unwrap_or_default().into()
 }
 
+/// What an author made. A panic while it is dropped ends here: the island's own drop would end the process with it.
+struct Contained<T>(ManuallyDrop<T>);
+
+impl<T> Contained<T> {
+    fn new(made: T) -> Self {
+        Self(ManuallyDrop::new(made))
+    }
+}
+
+impl<T> std::ops::Deref for Contained<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        // The panic hook has told the host of it.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: dropped here, and nothing reaches the field after its owner's `drop`.
+            unsafe { ManuallyDrop::drop(&mut self.0) }
+        }));
+    }
+}
+
 /// One instance, as the island's component.
 struct Component {
-    dispatch: Arc<dyn Dispatch>,
+    dispatch: Arc<Contained<Box<dyn Dispatch>>>,
     host: Arc<dyn Host>,
     runtime: &'static Runtime,
 }
@@ -165,7 +193,7 @@ impl ao_abi::Component for Component {
         let (dispatch, name) = (Arc::clone(&self.dispatch), method.as_str().to_owned());
         let (host, runtime) = (Arc::clone(&self.host), self.runtime);
         self.run(meta, method.as_str(), async move {
-            let stream = Arc::new(dispatch.open(&name, &payload).await?);
+            let stream = Arc::new(Contained::new(dispatch.open(&name, &payload).await?));
             Ok(StreamBox::from_value(OpenStream { stream, host, runtime }, ao_abi::abi_stable::sabi_trait::TD_Opaque))
         })
     }
@@ -173,7 +201,7 @@ impl ao_abi::Component for Component {
 
 /// An open stream, as the island's.
 struct OpenStream {
-    stream: Arc<BoxStream>,
+    stream: Arc<Contained<BoxStream>>,
     host: Arc<dyn Host>,
     runtime: &'static Runtime,
 }

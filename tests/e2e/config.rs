@@ -241,25 +241,25 @@ fn with_tracker(settings: &str) -> World {
 
 #[test]
 fn a_typo_in_a_plugins_own_block_is_found_by_its_schema() {
-    let world = with_tracker("{ plugin: fixture, lable: blue, level: 11 }");
+    let world = with_tracker("{ plugin: fixture, lable: blue, pageSize: 101 }");
     assert_snapshot!(world.ao(&["config", "check"]), @r"
     $ ao config check
     --- stderr
     error: unknown key `lable`
        ,-[[ROOT]/app/agent-orchestrator.yaml:7:33]
      6 |     path: .
-     7 |     tracker: { plugin: fixture, lable: blue, level: 11 }
+     7 |     tracker: { plugin: fixture, lable: blue, pageSize: 101 }
        :                                 ^^|^^
        :                                   `-- projects.app.tracker.lable
        `----
       help: did you mean `label`?
 
-    error: `level` is refused: the value is greater than the maximum of 10
-       ,-[[ROOT]/app/agent-orchestrator.yaml:7:53]
+    error: `pageSize` is refused: the value is greater than the maximum of 100
+       ,-[[ROOT]/app/agent-orchestrator.yaml:7:56]
      6 |     path: .
-     7 |     tracker: { plugin: fixture, lable: blue, level: 11 }
-       :                                                     ^|
-       :                                                      `-- projects.app.tracker.level
+     7 |     tracker: { plugin: fixture, lable: blue, pageSize: 101 }
+       :                                                        ^|^
+       :                                                         `-- projects.app.tracker.pageSize
        `----
     --- exit 78
     ");
@@ -269,7 +269,7 @@ fn a_typo_in_a_plugins_own_block_is_found_by_its_schema() {
 
 #[test]
 fn a_plugins_settings_that_are_right_pass() {
-    let world = with_tracker("{ plugin: fixture, label: blue, level: 10, token: \"${NOT_SET_YET}\" }");
+    let world = with_tracker("{ plugin: fixture, pageSize: 100, label: \"${NOT_SET_YET}\" }");
     assert_eq!(world.ao(&["config", "check"]).code(), 0);
 }
 

@@ -198,22 +198,22 @@ fn a_tracker_an_scm_and_a_workspace_of_a_library() {
         ));
     };
     configure(
-        "    tracker: { plugin: fixture, label: refuse }\n    scm: { plugin: fixture, label: x }\n    workspace: worktree\n",
+        "    tracker: { plugin: fixture, label: ' x' }\n    scm: { plugin: fixture, checks: [x] }\n    workspace: worktree\n",
     );
     let doctor = studio.world.ao(&["doctor"]);
-    assert!(doctor.stdout().contains("this label is refused") && doctor.code() == 1, "{doctor}");
+    assert!(doctor.stdout().contains("a label has no white space") && doctor.code() == 1, "{doctor}");
     // What exists in names only cannot be worked in.
     configure("    workspace: { plugin: fixture }\n");
     let run = studio.world.ao(&["spawn", "--agent", "sleeper"]);
     assert!(run.code() != 0 && run.stderr().contains("runtime_create"), "{run}");
     assert_eq!(studio.show("app-1")["session"]["workspace"]["plugin"], "fixture");
     // A setting that its schema does not allow.
-    let text = studio.config("    scm: { plugin: fixture, level: 99 }\n");
+    let text = studio.config("    tracker: { plugin: fixture, pageSize: 199 }\n");
     let text = text.replacen("version: 1\n", &format!("version: 1\nplugins: [{{ path: {library} }}]\n"), 1);
     studio.world.file("app/agent-orchestrator.yaml", &text);
     let trusted = ao_host::hash::sha256(text.as_bytes());
     let check = studio.world.ao_with(&["config", "check"], &[("AO_TRUST_CONFIG", &trusted)]);
-    assert!(check.code() == 78 && check.stderr().contains("99"), "{check}");
+    assert!(check.code() == 78 && check.stderr().contains("pageSize"), "{check}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn configured_plugins_are_asked_with_their_settings() {
     world.ao(&["plugin", "trust", library.as_str()]);
     let config = format!(
         "version: 1\nplugins: [{{ path: {library} }}]\nagents:\n  echo: {{ plugin: fixture }}\n\
-         projects:\n  app: {{ path: ., tracker: {{ plugin: fixture, token: \"${{NOT_SET}}\" }} }}\n"
+         projects:\n  app: {{ path: ., tracker: {{ plugin: fixture, label: \"${{NOT_SET}}\" }} }}\n"
     );
     world.file("app/agent-orchestrator.yaml", config);
     world.ao(&["trust"]);

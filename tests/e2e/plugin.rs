@@ -117,8 +117,8 @@ fn a_good_library_is_trusted_listed_and_inspected() {
       runtime/fixture: Sessions that live in memory.
       agent/fixture: An agent that repeats what it is told.
       workspace/fixture: Workspaces that are names only.
-      tracker/fixture: Issues made from their ids, and a few that misbehave.
-      scm/fixture: Pull requests that are always green.
+      tracker/fixture: Issues that live in memory.
+      scm/fixture: Pull requests that live in memory and are always green.
       notifier/fixture: Notifications that are logged.
       terminal/fixture: A place for each session.
     ");
@@ -130,7 +130,7 @@ fn a_good_library_is_trusted_listed_and_inspected() {
 
     let shown = world.ao(&["plugin", "inspect", "scm/fixture"]).stdout();
     assert_snapshot!(shown, @r#"
-    scm/fixture: Pull requests that are always green.
+    scm/fixture: Pull requests that live in memory and are always green.
     library: ao_plugin_fixture 0.1.0, built with SDK 0.1.0
     origin:  ./libao_plugin_fixture.so
     sha256:  [SHA256]
@@ -151,26 +151,15 @@ fn a_good_library_is_trusted_listed_and_inspected() {
       "additionalProperties": false,
       "description": "What stands under the plugin's block.",
       "properties": {
-        "label": {
-          "default": "",
-          "description": "Shown in the plugin's answers.",
-          "type": "string"
-        },
-        "level": {
-          "default": 0,
-          "description": "A number that must be small.",
-          "format": "uint8",
-          "maximum": 10,
-          "minimum": 0,
-          "type": "integer"
-        },
-        "token": {
-          "default": null,
-          "description": "A secret; shown by its length only.",
-          "type": [
-            "string",
-            "null"
-          ]
+        "checks": {
+          "default": [
+            "build"
+          ],
+          "description": "The checks that every pull request has.",
+          "items": {
+            "type": "string"
+          },
+          "type": "array"
         }
       },
       "title": "Config",

@@ -240,10 +240,17 @@ pub(crate) fn machine_path() -> String {
     std::env::var("PATH").unwrap()
 }
 
-/// The library of a plugin, which cargo builds as a dependency of this binary.
+/// The library of a plugin: from the directory `AO_TEST_LIBRARIES` if it is there, else what cargo built as a dependency
+/// of this binary.
 pub(crate) fn built_library(plugin: &str) -> Utf8PathBuf {
-    let here = Utf8PathBuf::from_path_buf(std::env::current_exe().unwrap()).unwrap();
     let name = format!("{}ao_plugin_{plugin}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    if let Some(elsewhere) = std::env::var("AO_TEST_LIBRARIES").ok().filter(|directory| !directory.is_empty()) {
+        let library = Utf8PathBuf::from(elsewhere).join(&name);
+        if library.exists() {
+            return library;
+        }
+    }
+    let here = Utf8PathBuf::from_path_buf(std::env::current_exe().unwrap()).unwrap();
     let library = here.parent().unwrap().join(name);
     assert!(library.exists(), "cargo did not build `{library}`");
     library

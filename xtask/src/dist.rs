@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::{environment, files};
 
 /// Plugins that exist for the tests: a user who got one would find it among the real ones.
-const NOT_SHIPPED: &[&str] = &["ao-plugin-fixture"];
+const NOT_SHIPPED: &[&str] = &["ao-faulty", "ao-faulty-abi", "ao-plugin-fixture"];
 
 /// A file of the distribution: what it is copied from and where it goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,6 +103,8 @@ mod tests {
         let packages = vec![
             package("ao-cli", None),
             package("ao-plugin-fixture", Some("ao_plugin_fixture")),
+            package("ao-faulty", Some("ao_faulty")),
+            package("ao-faulty-abi", Some("ao_faulty_abi")),
             package("ao-plugin-git", Some("ao_plugin_git")),
         ];
         let workspace = Workspace { packages, target: "/target".into() };

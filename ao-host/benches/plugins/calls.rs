@@ -26,7 +26,7 @@ const LIBRARY: u128 = 15_000;
 pub(crate) fn run(scratch: &Utf8Path) {
     let runtime = two_workers();
     let name = "fixture".parse().unwrap();
-    let config = json!({"label": "bench"});
+    let config = json!({"issues": {"1": "title"}});
     let native: Arc<dyn Tracker> =
         Arc::new(FixtureTracker::new(serde_json::from_value(config.clone()).unwrap()).unwrap());
     let linked = registry(scratch, Vec::new()).tracker(&name, &config).unwrap();

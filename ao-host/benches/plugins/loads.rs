@@ -46,7 +46,7 @@ pub(crate) fn run(scratch: &Utf8Path) {
 }
 
 fn instance(library: &Library) -> Arc<dyn Tracker> {
-    let config = json!({});
+    let config = json!({"issues": {"1": "title"}});
     let request = CreateRequest { slot: Slot::Tracker, name: "fixture", config: &config, host: Arc::new(NoHost) };
     library.create(&request).unwrap().tracker().unwrap()
 }

@@ -57,7 +57,8 @@ impl Transport for ComponentTransport {
         let call = ao_abi::Component::call(&self.component, meta(context), method.into(), payload.into());
         match call.await {
             ROk(reply) => {
-                bounded(method, reply.len())?;
+                // Of a reply it is the plugin that is wrong, and the call may have had its effect.
+                bounded(method, reply.len()).map_err(|error| Error { code: Code::PROTOCOL, ..error })?;
                 Ok(reply.into_vec())
             }
             RErr(error) => Err(error_in(&error)),

@@ -1,7 +1,7 @@
 //! Integration tests of the host, against the real things.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-mod loader;
+mod boundary;
 mod proc;
 mod registry;
 mod runtimes;

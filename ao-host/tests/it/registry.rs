@@ -7,16 +7,17 @@ use ao_core::model::PluginName;
 use ao_core::plugin::registrations;
 use ao_core::slots::Slot;
 use ao_core::slots::tracker::GetIssue;
+use ao_faulty as _;
 use ao_host::loader::{Library, Vault};
 use ao_host::registry::{Candidate, Deadlines, Origin, Registry, Search, SearchOrder, admit};
 use ao_host::trust::{Trust, TrustedByHash};
 use ao_plugin_fixture as _;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
-use crate::support::{Scratch, fixture_library};
+use crate::support::{Scratch, fixture_library, library};
 
-/// A home with a copy of the fixture library in it.
+/// A home with a copy of a library in it.
 struct Home {
     scratch: Scratch,
     library: Utf8PathBuf,
@@ -26,9 +27,18 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
+        Self::with(&fixture_library())
+    }
+
+    /// With the library whose tracker misbehaves.
+    fn faulty() -> Self {
+        Self::with(&library("ao_faulty"))
+    }
+
+    fn with(built: &Utf8Path) -> Self {
         let scratch = Scratch::new();
-        let library = scratch.path().join("libao_plugin_fixture.so");
-        fs_err::copy(fixture_library(), &library).unwrap();
+        let library = scratch.path().join(built.file_name().unwrap());
+        fs_err::copy(built, &library).unwrap();
         let vault = Vault::new(scratch.path().join("by-hash"));
         let trust_file = scratch.path().join("trust/trust.toml");
         Self { scratch, library, vault, trust_file }
@@ -74,15 +84,26 @@ fn a_library_replaces_what_is_linked_in_and_differs_in_origin_only() {
 fn both_doors_lead_to_the_same_answers() {
     let home = Home::new();
     home.trust();
-    let config = json!({"label": "blue", "token": "12345"});
+    let config = json!({"issues": {"7": "Fix the door"}});
     for registry in [home.registry_of(Vec::new()), home.registry()] {
         let tracker = registry.tracker(&fixture(), &config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let issue = tracker.get(GetIssue::new("7")).await.unwrap();
-            assert_eq!(issue.body, "label=blue level=0 token=5 characters");
+            assert_eq!(tracker.get(GetIssue::new("7")).await.unwrap().title, "Fix the door");
+            assert_eq!(tracker.get(GetIssue::new("8")).await.unwrap_err().code, Code::NOT_FOUND);
+        });
+    }
+}
+
+#[test]
+fn both_doors_have_the_same_guard() {
+    let home = Home::faulty();
+    home.trust();
+    for registry in [home.registry_of(Vec::new()), home.registry()] {
+        let tracker = registry.tracker(&"faulty".parse().unwrap(), &json!({})).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
             assert_eq!(tracker.get(GetIssue::new("panic")).await.unwrap_err().code, Code::PANIC);
-            assert_eq!(tracker.get(GetIssue::new("missing")).await.unwrap_err().code, Code::NOT_FOUND);
             let left = tracker.get(GetIssue::new("deadline")).await.unwrap().body;
             assert!(left == "Some(29)" || left == "Some(30)", "the contract's 30 s, not {left}");
         });
@@ -91,13 +112,13 @@ fn both_doors_lead_to_the_same_answers() {
 
 #[test]
 fn a_deadline_of_the_users_ends_a_call() {
-    let home = Home::new();
+    let home = Home::faulty();
     home.trust();
     let deadlines = Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_millis(30))]);
     let registry = home.registry_of(vec![Candidate { deadlines, ..Candidate::plain(home.library.clone()) }]);
-    let tracker = registry.tracker(&fixture(), &json!({})).unwrap();
+    let tracker = registry.tracker(&"faulty".parse().unwrap(), &json!({})).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(tracker.get(GetIssue::new("slow"))).unwrap_err();
+    let error = runtime.block_on(tracker.get(GetIssue::new("never"))).unwrap_err();
     assert_eq!(error.code, Code::TIMEOUT);
 }
 
@@ -105,10 +126,10 @@ fn a_deadline_of_the_users_ends_a_call() {
 fn equal_configurations_share_an_instance() {
     let home = Home::new();
     let registry = home.registry_of(Vec::new());
-    let instance = |config| registry.runtime(&fixture(), &config).unwrap();
-    let first = instance(json!({"label": "a", "level": 1}));
-    assert!(std::sync::Arc::ptr_eq(&first, &instance(json!({"level": 1, "label": "a"}))));
-    assert!(!std::sync::Arc::ptr_eq(&first, &instance(json!({"label": "b"}))));
+    let instance = |config| registry.runtime(&"faulty".parse().unwrap(), &config).unwrap();
+    let first = instance(json!({"at": "stream", "number": 1}));
+    assert!(std::sync::Arc::ptr_eq(&first, &instance(json!({"number": 1, "at": "stream"}))));
+    assert!(!std::sync::Arc::ptr_eq(&first, &instance(json!({"number": 2}))));
 }
 
 #[test]
@@ -162,5 +183,5 @@ fn two_libraries_of_one_name_need_an_override() {
 fn what_nobody_has_is_told_with_what_there_is() {
     let registry = Home::new().registry_of(Vec::new());
     let error = registry.entry(Slot::Tracker, &"linear".parse().unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "no tracker plugin is named `linear`; there are fixture");
+    assert_eq!(error.to_string(), "no tracker plugin is named `linear`; there are faulty, fixture");
 }

@@ -1,8 +1,11 @@
 //! What this crate's tests start: the holder, and agents of every temper.
 //!
-//! Not part of the product. `__hold <spec file>` is the holder as `ao` has it; every other first argument is an agent.
+//! Not part of the product. `__hold <spec file>` is the holder as `ao` has it, `plugin-fault <json>` a host with plugins
+//! that misbehave; every other first argument is an agent.
 
 #![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
+
+mod plugin_fault;
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
 fn act(words: &[&str]) -> io::Result<ExitCode> {
     match words {
         ["__hold", spec] => ao_host::holder::hold(Utf8Path::new(spec), &now).map_err(io::Error::other),
+        ["plugin-fault", script] => plugin_fault::play(script).map(|()| ExitCode::SUCCESS),
         ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),
         ["die"] => {
             kill_process(getpid(), Signal::KILL)?;

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use ao_core::model::SessionId;
 use ao_core::plugin::{CallContext, Frame, Host, NoHost, scope};
+use ao_core::slots::common::{FindEffect, Owner, Proof};
 use ao_core::slots::runtime::{Attach, AttachPlan, CreateRuntime, Input, ListRuntimes, OpenTerminal, ReadOutput};
 use ao_core::slots::runtime::{RuntimeHandle, SendInput, Size};
-use ao_core::slots::tracker::{DescribeIssue, GetIssue, ListIssues};
-use ao_core::slots::{Instance, Slot, Tracker, common::Owner};
+use ao_core::slots::tracker::{CreateIssue, DescribeIssue, GetIssue, ListIssues};
+use ao_core::slots::{Instance, Slot, Tracker};
 use ao_core::{Code, Result};
 use ao_host::loader::{CreateRequest, Library, LoadError, Vault};
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
-use crate::support::{Scratch, fixture_library};
+use crate::support::{Scratch, fixture_library, library};
 
 /// Keeps the lines that a library logs.
 #[derive(Default)]
@@ -37,21 +38,31 @@ impl Host for Lines {
     }
 }
 
-fn load(scratch: &Scratch) -> Library {
+fn load(scratch: &Scratch, name: &str) -> Library {
     let vault = Vault::new(scratch.path().join("by-hash"));
-    Library::load(&vault.store(&fixture_library()).expect("stored")).expect("loaded")
+    Library::load(&vault.store(&library(name)).expect("stored")).expect("loaded")
 }
 
 fn create(slot: Slot, config: &Value) -> (Result<Instance>, Arc<Lines>) {
+    create_from("ao_plugin_fixture", slot, "fixture", config)
+}
+
+fn create_from(library: &str, slot: Slot, name: &str, config: &Value) -> (Result<Instance>, Arc<Lines>) {
     let scratch = Scratch::new();
     let lines = Arc::new(Lines::default());
-    let made = load(&scratch).create(&CreateRequest { slot, name: "fixture", config, host: lines.clone() });
+    let made = load(&scratch, library).create(&CreateRequest { slot, name, config, host: lines.clone() });
     (made, lines)
 }
 
 fn tracker() -> (Arc<dyn Tracker>, Arc<Lines>) {
-    let (made, lines) = create(Slot::Tracker, &json!({"label": "blue"}));
+    let (made, lines) = create(Slot::Tracker, &json!({"issues": {"12": "Fix the door"}}));
     (made.expect("made").tracker().expect("a tracker"), lines)
+}
+
+/// One whose ids misbehave, as `Fault` of that library names them.
+fn faulty_tracker() -> Arc<dyn Tracker> {
+    let (made, _) = create_from("ao_faulty", Slot::Tracker, "faulty", &json!({}));
+    made.expect("made").tracker().expect("a tracker")
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -60,11 +71,11 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn the_manifest_names_all_seven_slots() {
-    let library = load(&Scratch::new());
+    let library = load(&Scratch::new(), "ao_plugin_fixture");
     let slots: Vec<_> = library.manifest().components.iter().map(|component| component.slot).collect();
     assert_eq!(slots, Slot::ALL);
     let tracker = library.manifest().component(Slot::Tracker, "fixture").expect("a tracker");
-    assert_eq!(tracker.summary, "Issues made from their ids, and a few that misbehave.");
+    assert_eq!(tracker.summary, "Issues that live in memory.");
     assert_eq!(tracker.config_schema["additionalProperties"], json!(false));
 }
 
@@ -73,7 +84,7 @@ fn a_call_goes_through_the_boundary_and_back() {
     let (tracker, lines) = tracker();
     let context = CallContext { id: 42, deadline: None };
     let issue = run(scope(context, tracker.get(GetIssue::new("12")))).expect("an issue");
-    assert_eq!(issue.body, "label=blue level=0 token=0 characters");
+    assert_eq!(issue.title, "Fix the door");
     let lines = lines.0.lock().expect("lines");
     assert_eq!(lines.as_slice(), [(42, "fetching issue=12".to_owned())], "the line carries the call's id");
 }
@@ -84,46 +95,59 @@ fn a_default_is_answered_and_a_refusal_is_not_a_default() {
     let issue = run(tracker.get(GetIssue::new("12"))).expect("an issue");
     let text = run(tracker.describe(DescribeIssue::new(issue))).expect("pure, answered inline");
     assert_eq!(text.label, "12");
-    let error = run(tracker.list(ListIssues::new())).expect_err("not supported");
+    let error = run(faulty_tracker().list(ListIssues::new())).expect_err("not supported");
     assert_eq!(error.code, Code::UNSUPPORTED);
 }
 
 #[test]
-fn errors_and_panics_come_back_as_values() {
+fn an_effect_is_found_by_its_key() {
     let (tracker, _) = tracker();
+    let made = run(tracker.create(CreateIssue::new("key-1", "Oil it"))).expect("made");
+    assert_eq!(run(tracker.create(CreateIssue::new("key-1", "Oil it"))), Ok(made.clone()), "one key, one issue");
+    let proof = run(tracker.find_effect(FindEffect::new("key-1", "")));
+    assert_eq!(proof, Ok(Proof::Found { reference: made.id }));
+    assert_eq!(run(tracker.find_effect(FindEffect::new("key-2", ""))), Ok(Proof::Absent));
+    assert_eq!(run(tracker.list(ListIssues::new())).expect("a page").issues.len(), 2);
+}
+
+#[test]
+fn errors_and_panics_come_back_as_values() {
+    let tracker = faulty_tracker();
     let missing = run(tracker.get(GetIssue::new("missing"))).expect_err("missing");
     assert_eq!((missing.code, missing.message.as_str()), (Code::NOT_FOUND, "no issue `missing`"));
     let panic = run(tracker.get(GetIssue::new("panic"))).expect_err("panic");
     assert_eq!(panic.code, Code::PANIC);
-    assert!(panic.message.contains("an issue that panics"), "{panic}");
+    assert!(panic.message.contains("on purpose"), "{panic}");
     run(tracker.get(GetIssue::new("1"))).expect("the library goes on");
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a deadline is a point on the monotonic clock")]
 fn deadlines_and_blocking_work_reach_the_library() {
-    let (tracker, _) = tracker();
+    let tracker = faulty_tracker();
     let soon = CallContext { id: 1, deadline: Some(Instant::now() + Duration::from_secs(50)) };
     let issue = run(scope(soon, tracker.get(GetIssue::new("deadline")))).expect("an issue");
     assert!(issue.body == "Some(49)" || issue.body == "Some(50)", "{}", issue.body);
-    let issue = run(tracker.get(GetIssue::new("blocking"))).expect("an issue");
-    assert_eq!(issue.body, "ao_plugin_fixture", "blocking work runs on the library's own threads");
+    let issue = run(tracker.get(GetIssue::new("thread"))).expect("an issue");
+    assert_eq!(issue.body, "ao_faulty", "blocking work runs on the library's own threads");
 }
 
 #[test]
 fn a_dropped_call_is_cancelled() {
-    let (tracker, _) = tracker();
-    let late = run(async { tokio::time::timeout(Duration::from_millis(20), tracker.get(GetIssue::new("slow"))).await });
+    let tracker = faulty_tracker();
+    let late =
+        run(async { tokio::time::timeout(Duration::from_millis(20), tracker.get(GetIssue::new("never"))).await });
     assert!(late.is_err(), "the call does not end by itself");
     run(tracker.get(GetIssue::new("1"))).expect("the library goes on");
 }
 
 #[test]
 fn constructors_that_fail_say_why() {
-    let (refused, _) = create(Slot::Tracker, &json!({"label": "refuse"}));
+    let (refused, _) = create(Slot::Tracker, &json!({"label": " blue"}));
     let refused = refused.expect_err("refused");
     assert_eq!(refused.field.as_deref(), Some("label"));
-    let (panicked, _) = create(Slot::Tracker, &json!({"label": "panic"}));
+    let panic = json!({"fault": "panic", "at": "constructor"});
+    let (panicked, _) = create_from("ao_faulty", Slot::Tracker, "faulty", &panic);
     assert_eq!(panicked.expect_err("panicked").code, Code::PANIC);
     let (unknown, _) = create(Slot::Tracker, &json!({"lable": "typo"}));
     assert!(unknown.expect_err("a typo").to_string().contains("lable"));

@@ -1,0 +1,211 @@
+//! Faults of a library's code that its host survives: one row a fault.
+
+use serde_json::{Value, json};
+
+use super::rig::{DEADLINE, Others, Played, Rig};
+
+/// What a call sees that meets a fault.
+enum Sees {
+    /// An error with this code, soon.
+    Error(&'static str),
+    /// An error with this code once the deadline is over, and not much later.
+    TimeOut,
+    /// An answer, as nothing is wrong with the call itself.
+    Answer,
+}
+
+/// Where the fault happens.
+#[derive(Clone, Copy)]
+enum At {
+    Constructor,
+    Call,
+    Stream,
+}
+
+/// One fault, and what a host sees of it whose plugins are in its own process.
+///
+/// A host that keeps the library in another process has its own column: what it sees differs where the process ends,
+/// and nowhere else.
+struct Row {
+    fault: &'static str,
+    at: At,
+    in_process: Sees,
+    others: Others,
+}
+
+const fn row(fault: &'static str, at: At, in_process: Sees) -> Row {
+    Row { fault, at, in_process, others: Others::OfTheSameLibraryToo }
+}
+
+fn check(row: &Row) -> Played {
+    let mut rig = Rig::with("ao_faulty");
+    match row.at {
+        At::Constructor => rig.get("faulty", json!({"fault": row.fault, "at": "constructor"}), "1"),
+        At::Call => rig.get("faulty", json!({"fault": row.fault}), "1"),
+        At::Stream => rig.step(json!({
+            "do": "stream", "plugin": "faulty", "config": {"fault": row.fault, "at": "stream"}, "frames": 2,
+        })),
+    };
+    let played = rig.play_and_others_answer(row.others);
+    let last = played.last().clone();
+    let seen: &Value = if let At::Stream = row.at { &last["read"][1] } else { &last };
+    let ms = last["ms"].as_u64().unwrap();
+    match row.in_process {
+        Sees::Error(code) => assert_eq!(seen["error"]["code"], code, "{}: {last}", row.fault),
+        Sees::TimeOut => {
+            assert_eq!(seen["error"]["code"], "timeout", "{}: {last}", row.fault);
+            assert!((DEADLINE..DEADLINE + 3000).contains(&ms), "{}: the deadline ends the call: {last}", row.fault);
+        }
+        Sees::Answer => assert!(seen["error"].is_null(), "{}: {last}", row.fault),
+    }
+    played
+}
+
+#[test]
+fn a_constructor_refuses() {
+    let played = check(&row("refuse", At::Constructor, Sees::Error("invalid_input")));
+    assert_eq!(played.last()["error"]["field"], "fault");
+}
+
+#[test]
+fn a_constructor_panics() {
+    check(&row("panic", At::Constructor, Sees::Error("panic")));
+}
+
+#[test]
+fn a_call_panics() {
+    let played = check(&row("panic", At::Call, Sees::Error("panic")));
+    assert_eq!(played.last()["error"]["message"], "`get` panicked: on purpose");
+}
+
+#[test]
+fn a_stream_panics() {
+    check(&row("panic", At::Stream, Sees::Error("panic")));
+}
+
+#[test]
+fn a_thread_of_its_own_panics() {
+    check(&row("thread_panic", At::Call, Sees::Answer));
+    check(&row("thread_panic", At::Constructor, Sees::Answer));
+}
+
+#[test]
+fn an_instance_panics_when_it_is_dropped() {
+    let mut rig = Rig::with("ao_faulty");
+    rig.get("faulty", json!({"fault": "panic", "at": "drop"}), "1").step(json!({"do": "forget"})).assemble_again();
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert!(played.seen[3]["ok"].is_string(), "{:?}", played.seen);
+    assert!(played.seen[4]["error"].is_null(), "{:?}", played.seen);
+}
+
+#[test]
+fn a_stream_panics_when_it_is_dropped() {
+    let mut rig = Rig::with("ao_faulty");
+    let config = json!({"fault": "panic", "at": "drop"});
+    rig.step(json!({"do": "stream", "plugin": "faulty", "config": config, "frames": 1}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert_eq!(played.last()["read"], json!([{"bytes": 5}]));
+}
+
+#[test]
+fn a_call_never_returns() {
+    check(&row("never", At::Call, Sees::TimeOut));
+}
+
+#[test]
+fn a_stream_never_yields() {
+    let mut rig = Rig::with("ao_faulty");
+    let config = json!({"fault": "never", "at": "stream"});
+    rig.step(json!({"do": "stream", "plugin": "faulty", "config": config, "frames": 2}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert_eq!(played.last()["read"][1], json!({"silent": true}), "no deadline is on a stream, whoever reads has one");
+}
+
+#[test]
+fn a_call_is_slow_but_in_time() {
+    check(&row("slow", At::Call, Sees::Answer));
+}
+
+#[test]
+fn a_call_computes_for_ever() {
+    check(&row("busy", At::Call, Sees::TimeOut));
+}
+
+#[test]
+fn a_call_blocks_its_worker() {
+    check(&row("sleep", At::Call, Sees::TimeOut));
+    check(&row("lock", At::Call, Sees::TimeOut));
+}
+
+/// A library has two workers: with both of them gone, nothing that waits in it is answered any more. The host and all
+/// other libraries do not notice.
+#[test]
+fn all_workers_of_a_library_are_blocked() {
+    let mut rig = Rig::with("ao_faulty");
+    let ids = ["busy", "sleep", "lock"];
+    rig.step(json!({"do": "calls", "plugin": "faulty", "config": {}, "ids": ids}));
+    rig.get("faulty", json!({"number": 1}), "fine");
+    let played = rig.play_and_others_answer(Others::OfOtherLibraries);
+    for answer in played.seen[3]["answers"].as_array().unwrap() {
+        assert_eq!(answer["error"]["code"], "timeout", "{answer}");
+    }
+    assert!(["timeout", "unavailable"].contains(&played.code()), "the library is wedged: {}", played.last());
+}
+
+#[test]
+fn a_call_answers_more_than_the_host_takes() {
+    let mut rig = Rig::with("ao_faulty");
+    rig.get("faulty", json!({"fault": "huge"}), "1").step(json!({"do": "measure"}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    let refused = &played.seen[3]["error"];
+    // Writing down 100 MiB may take a debug build longer than the deadline.
+    assert!(["protocol", "timeout"].contains(&refused["code"].as_str().unwrap()), "{refused}");
+    bounded(played.last());
+}
+
+/// A host that met 100 MiB has kept none of it, and has copied none of it.
+pub(super) fn bounded(measured: &Value) {
+    let peak = measured["peak_kib"].as_u64().unwrap();
+    assert!(peak < 512 * 1024, "the host had {peak} KiB");
+}
+
+#[test]
+fn a_stream_sends_a_frame_of_100_mib() {
+    let mut rig = Rig::with("ao_faulty");
+    let config = json!({"fault": "huge", "at": "stream"});
+    rig.step(json!({"do": "stream", "plugin": "faulty", "config": config, "frames": 2})).step(json!({"do": "measure"}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert_eq!(played.seen[3]["read"][0], json!({"bytes": 5}));
+    bounded(played.last());
+}
+
+#[test]
+fn a_call_floods_the_log() {
+    let mut rig = Rig::with("ao_faulty");
+    rig.get("faulty", json!({"fault": "noise"}), "1").step(json!({"do": "measure"}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    let lines = played.last()["lines"].as_u64().unwrap();
+    assert!((1..=100_010).contains(&lines), "{lines} lines were kept");
+}
+
+#[test]
+fn a_call_leaks_threads() {
+    let mut rig = Rig::with("ao_faulty");
+    rig.get("faulty", json!({"fault": "threads"}), "1").step(json!({"do": "measure"}));
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert!(played.seen[3]["error"].is_null(), "{:?}", played.seen);
+    assert!(played.last()["threads"].as_u64().unwrap() > 50, "they are there: {}", played.last());
+}
+
+#[test]
+fn many_failures_in_a_row_are_the_failing_instances_alone() {
+    let mut rig = Rig::with("ao_faulty");
+    for _ in 0..20 {
+        rig.get("faulty", json!({"fault": "panic"}), "1");
+    }
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert_eq!(played.seen[3]["error"]["code"], "panic");
+    for seen in &played.seen[3..] {
+        assert!(seen["error"].is_object(), "{seen}");
+    }
+}
