@@ -40,6 +40,8 @@
 //! thread delays only other calls of the same library; put such work into [`blocking`].
 
 mod command;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod export;
 pub mod files;
