@@ -58,7 +58,7 @@ impl Transport for ComponentTransport {
         match call.await {
             ROk(reply) => {
                 // Of a reply it is the plugin that is wrong, and the call may have had its effect.
-                bounded(method, reply.len()).map_err(|error| Error { code: Code::PROTOCOL, ..error })?;
+                bounded(method, reply.len()).map_err(|error| Error::new(Code::PROTOCOL, error.message))?;
                 Ok(reply.into_vec())
             }
             RErr(error) => Err(error_in(&error)),
