@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::paths::{at, members, objects, places, replaced, without};
+use super::paths::{Place, at, members, objects, places, replaced, without};
 use super::subject::{Wire, now, subjects};
 
 /// Any JSON, small.
@@ -52,19 +52,19 @@ fn changed(value: &Value, change: &Change) -> Value {
     match change {
         Change::Remove(index) => {
             let members = members(value);
-            if members.is_empty() { value.clone() } else { without(value, index.get(&members)) }
+            if members.is_empty() { value.clone() } else { without(value, index.get::<Place>(&members)) }
         }
         Change::Add(index, key, added) => {
             let objects = objects(value);
             if objects.is_empty() {
                 return value.clone();
             }
-            let place = index.get(&objects);
+            let place = index.get::<Place>(&objects);
             let mut object = at(value, place).cloned().unwrap_or_default();
             object[key.as_str()] = added.clone();
             replaced(value, place, object)
         }
-        Change::Replace(index, by) => replaced(value, index.get(&places(value)), by.clone()),
+        Change::Replace(index, by) => replaced(value, index.get::<Place>(&places(value)), by.clone()),
     }
 }
 

@@ -32,8 +32,11 @@ pub(super) type File = BTreeMap<String, BTreeMap<String, Samples>>;
 pub(super) struct Subject {
     pub(super) name: String,
     pub(super) samples: Samples,
-    pub(super) again: Box<dyn Fn(&Value) -> Result<Value>>,
+    pub(super) again: Again,
 }
+
+/// Reads a value and writes it again.
+pub(super) type Again = Box<dyn Fn(&Value) -> Result<Value>>;
 
 /// The text of a fixture file.
 pub(super) fn text(name: &str) -> String {
@@ -109,7 +112,7 @@ fn open(slot: Slot, method: &'static str, request: &Value) -> Result<Value> {
 pub(super) struct Wire {
     /// The methods that the library has; all of them without a list.
     pub(super) methods: Option<BTreeSet<String>>,
-    reply: Result<Vec<u8>>,
+    pub(super) reply: Result<Vec<u8>>,
     pub(super) asked: Mutex<Vec<Vec<u8>>>,
 }
 
