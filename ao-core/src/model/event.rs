@@ -82,6 +82,6 @@ pub enum EventKind {
     #[serde(rename = "message.failed")]
     MessageFailed,
     /// A kind that this version does not know.
-    #[serde(other)]
+    #[serde(other, rename = "unknown")]
     Unknown,
 }
