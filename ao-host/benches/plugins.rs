@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use ao_core::plugin::registrations;
 use ao_core::slots::Tracker;
 use ao_core::slots::tracker::{DescribeIssue, GetIssue, Issue, IssueState};
+use ao_host::isolation::Hosting;
 use ao_host::loader::{Library, Vault};
 use ao_host::registry::{Candidate, Registry, Search, SearchOrder, admit};
 use ao_host::trust::{Trust, TrustedByHash};
@@ -35,6 +36,8 @@ fn main() {
 }
 
 fn calls(scratch: &Utf8Path) {
+    let program = Utf8PathBuf::from(env!("CARGO_BIN_EXE_ao-host-test-program"));
+    let hosting = Hosting::Process { program };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let name = "fixture".parse().unwrap();
     let config = json!({"label": "bench"});
@@ -42,6 +45,8 @@ fn calls(scratch: &Utf8Path) {
         Arc::new(FixtureTracker::new(serde_json::from_value(config.clone()).unwrap()).unwrap());
     let linked = registry(scratch, Vec::new()).tracker(&name, &config).unwrap();
     let loaded = registry(scratch, vec![Candidate::plain(library())]).tracker(&name, &config).unwrap();
+    let isolated = registry(scratch, vec![Candidate { hosting, ..Candidate::plain(library()) }]);
+    let isolated = isolated.tracker(&name, &config).unwrap();
     println!("{:<44} {:>12} {:>10}", "a call", "ns", "overhead");
     let mut issue = Issue::new("1", "title", IssueState::Open);
     issue.body = "x".repeat(110);
@@ -61,6 +66,8 @@ fn calls(scratch: &Utf8Path) {
     );
     other.shutdown_background();
     row("through a library, on its own runtime", runtime.block_on(get(&loaded)), Some(floor), Some(15_000));
+    row("out of process, pure", runtime.block_on(pure(&isolated, &issue)), Some(floor), None);
+    row("out of process, async", runtime.block_on(get(&isolated)), Some(floor), None);
 }
 
 /// One line: the time of a call, and what it is above the floor against its bound.

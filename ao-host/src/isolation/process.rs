@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -218,6 +218,7 @@ impl Process {
         // A key that interrupts this program in its terminal is this program's to handle.
         command.process_group(0);
         let child = command.spawn()?;
+        tracing::debug!(pid = child.id(), "`{}` is hosted by a process of its own", self.copy);
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         self.life().pid = pid;
         if self.life().killed {
@@ -294,6 +295,10 @@ impl Process {
                     }
                 }
                 Ok(None) => return self.kill(None),
+                // It ended in the middle of a message, or with one of ours unread.
+                Err(error) if [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind()) => {
+                    return self.kill(None);
+                }
                 Err(error) => return self.kill(Some(&format!("it broke the protocol: {error}"))),
             }
         }

@@ -145,7 +145,8 @@ pub(super) fn decode<M: Message>(bytes: &[u8]) -> Result<M, WireError> {
     if reader.rest.is_empty() { Ok(message) } else { Err(WireError::Long) }
 }
 
-/// Reads the next message; `None` when the other end has closed.
+/// Reads the next message; `None` when the other end has closed. One that ends within a message is an
+/// [`io::ErrorKind::UnexpectedEof`].
 pub(super) fn read<M: Message>(from: &mut impl Read) -> io::Result<Option<M>> {
     let mut prefix = [0; 4];
     if !fill(from, &mut prefix)? {
@@ -159,7 +160,7 @@ pub(super) fn read<M: Message>(from: &mut impl Read) -> io::Result<Option<M>> {
     let mut bytes = Vec::with_capacity(length.min(128 * 1024));
     from.take(length as u64).read_to_end(&mut bytes)?;
     if bytes.len() < length {
-        return Err(io::Error::other(WireError::Short));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, WireError::Short));
     }
     decode(&bytes).map(Some).map_err(io::Error::other)
 }
@@ -170,7 +171,7 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     while filled < buffer.len() {
         match from.read(&mut buffer[filled..]) {
             Ok(0) if filled == 0 => return Ok(false),
-            Ok(0) => return Err(io::Error::other(WireError::Short)),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, WireError::Short)),
             Ok(length) => filled += length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
