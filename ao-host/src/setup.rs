@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig};
+use ao_core::config::{Config, Diagnostics, Document, Isolation, Lookup, PluginLibrary, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::plugin::Registration;
 use ao_core::slots::{Instance, Slot};
@@ -10,6 +10,7 @@ use ao_core::{Code, Error};
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
+use crate::isolation::Hosting;
 use crate::loader::Vault;
 use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder};
 use crate::trust::{Trust, TrustedByHash};
@@ -134,7 +135,8 @@ impl Loaded {
         places: &Places,
         linked: impl Iterator<Item = &'static Registration>,
     ) -> Result<Setup, Error> {
-        let listed = if self.untrusted.is_empty() { candidates(self.config.plugins()) } else { Vec::new() };
+        let listed =
+            if self.untrusted.is_empty() { candidates(self.config.plugins(), environment) } else { Vec::new() };
         let vault = Vault::new(places.plugins_by_hash());
         let candidates = SearchOrder { listed, directories: plugin_directories(environment, places) };
         let registry = Registry::assemble(linked, &Search { candidates, trust: &self.trust, vault: &vault })?;
@@ -153,7 +155,7 @@ pub fn read_config(path: &Utf8Path) -> Result<(Utf8PathBuf, Vec<u8>), Error> {
     Ok((canonical, bytes))
 }
 
-fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
+fn candidates(libraries: &[PluginLibrary], environment: &Environment) -> Vec<Candidate> {
     let mut listed: Vec<Candidate> = Vec::new();
     for library in libraries.iter().filter(|library| library.enabled) {
         // The user's own file and the repository's may both list it; the repository's entry is read later and counts.
@@ -165,6 +167,10 @@ fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
             pinned: library.sha256.as_ref().map(|hash| hash.as_str().to_owned()),
             overrides: library.overrides,
             deadlines: Deadlines::new(deadlines),
+            hosting: match library.isolation {
+                Isolation::Process => Hosting::Process { program: environment.program.clone() },
+                _ => Hosting::InProcess,
+            },
             mention: Mention::Listed,
         });
     }

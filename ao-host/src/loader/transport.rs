@@ -26,13 +26,14 @@ impl ComponentTransport {
 
 /// The context as it crosses: the time that is left, as the two sides share no clock.
 #[expect(clippy::disallowed_methods, reason = "the deadline is a point on this process's own monotonic clock")]
-fn meta(context: CallContext) -> Meta {
+pub(crate) fn meta(context: CallContext) -> Meta {
     let left = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_millis());
     // 0 means without limit, so an expired deadline is one millisecond.
     Meta { id: context.id, deadline_ms: left.map_or(0, |left| u64::try_from(left).unwrap_or(u64::MAX).max(1)) }
 }
 
-fn bounded(method: &str, length: usize) -> Result<()> {
+/// Refuses a payload that is too large.
+pub(crate) fn bounded(method: &str, length: usize) -> Result<()> {
     if length > MAX_PAYLOAD {
         let limit = MAX_PAYLOAD / 1024 / 1024;
         return Err(Error::invalid_input(format!("`{method}`: {length} bytes are more than {limit} MiB")));
@@ -41,7 +42,7 @@ fn bounded(method: &str, length: usize) -> Result<()> {
 }
 
 /// The error that a library answered.
-pub(super) fn error_in(bytes: &[u8]) -> Error {
+pub(crate) fn error_in(bytes: &[u8]) -> Error {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|error| Error::wrap(Code::PROTOCOL, "the plugin failed with an unreadable error", &error))
 }

@@ -72,6 +72,17 @@ impl Vault {
         Ok(Stored { path: copy, sha256: hash.to_owned(), inspected })
     }
 
+    /// The copy at this path, checked again by the hash that it is named by. Refuses whatever is no copy of ours.
+    pub fn reopen(&self, copy: &Utf8Path) -> Result<Stored, LoadError> {
+        let hash = copy.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_hash || copy != self.root.join(hash).join(copy.file_name().unwrap_or_default()) {
+            return Err(LoadError::NotACopy { path: copy.to_owned() });
+        }
+        let inspected = inspect(copy, &self.verify(copy, hash)?)?;
+        Ok(Stored { path: copy.to_owned(), sha256: hash.to_owned(), inspected })
+    }
+
     /// The manifest of the library with this hash, if it was read before.
     #[must_use]
     pub fn manifest(&self, hash: &str) -> Option<Manifest> {

@@ -100,11 +100,16 @@ fn make(entry: &Entry, vault: &Vault, config: &Value, secrets: &Secrets) -> Resu
             std::panic::catch_unwind(create)
                 .unwrap_or_else(|panic| Err(ao_core::plugin::panicked("constructor", &*panic)))?
         }
-        Source::Library { path, sha256 } => {
+        Source::Library { path, sha256, process } => {
             let stored = vault.open(sha256, path)?;
             let host = Arc::new(Lines { name: entry.component.name.to_string(), secrets: secrets.clone() });
             let name = entry.component.name.as_str();
-            Library::load(&stored)?.create(&CreateRequest { slot: entry.component.slot, name, config, host })?
+            let slot = entry.component.slot;
+            let request = CreateRequest { slot, name, config, host };
+            match process {
+                None => Library::load(&stored)?.create(&request)?,
+                Some(process) => Instance::remote(slot, process.connect(&stored, &entry.component, &request)?),
+            }
         }
     };
     if made.slot() == entry.component.slot {

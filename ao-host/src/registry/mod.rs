@@ -10,8 +10,10 @@ mod instances;
 mod policy;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::config::Isolation;
 use ao_core::model::PluginName;
 use ao_core::plugin::{ComponentManifest, LibraryManifest, Manifest, Registration, WIRE_VERSION};
 use ao_core::slots::Slot;
@@ -19,6 +21,8 @@ use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::isolation::{Hosting, IsolatedLibrary};
 
 pub use admit::{Admitted, admit};
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
@@ -36,6 +40,8 @@ pub struct Entry {
     pub origin: Origin,
     /// What it takes the place of.
     pub replaces: Option<Origin>,
+    /// Where its code runs.
+    pub isolation: Isolation,
     /// Time limits in place of the contract's, by method.
     deadlines: Deadlines,
     source: Source,
@@ -74,6 +80,8 @@ enum Source {
     Library {
         path: Utf8PathBuf,
         sha256: String,
+        /// The process that hosts it, for all of its plugins; none in this process.
+        process: Option<Arc<IsolatedLibrary>>,
     },
 }
 
@@ -98,7 +106,8 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
         let key = (component.slot, component.name.clone());
         let library = LibraryManifest::new(registration.crate_name, registration.crate_version, WIRE_VERSION);
         let (origin, source) = (Origin::LinkedIn, Source::LinkedIn(registration));
-        let entry = Entry { component, library, origin, replaces: None, deadlines: Deadlines::default(), source };
+        let (isolation, deadlines) = Default::default();
+        let entry = Entry { component, library, origin, replaces: None, isolation, deadlines, source };
         if offers.insert(key, entry).is_some() {
             let (slot, name) = (registration.slot, registration.name);
             return Err(Error::conflict(format!("two {slot} plugins named `{name}` are linked into this program")));
@@ -112,6 +121,11 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
 fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem> {
     let (path, sha256) = (found.candidate.path.clone(), found.sha256.clone());
     let origin = Origin::Library { path: path.clone(), sha256: sha256.clone() };
+    let hosting = &found.candidate.hosting;
+    let process = match hosting {
+        Hosting::InProcess => None,
+        Hosting::Process { program } => Some(Arc::new(IsolatedLibrary::new(program))),
+    };
     let manifest: &Manifest = &found.manifest;
     for component in &manifest.components {
         let key = (component.slot, component.name.clone());
@@ -134,8 +148,9 @@ fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem>
             library: manifest.library.clone(),
             origin: origin.clone(),
             replaces,
+            isolation: hosting.isolation(),
             deadlines: found.candidate.deadlines.clone(),
-            source: Source::Library { path: path.clone(), sha256: sha256.clone() },
+            source: Source::Library { path: path.clone(), sha256: sha256.clone(), process: process.clone() },
         };
         offers.insert(key, entry);
     }

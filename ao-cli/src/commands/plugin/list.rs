@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ao_core::config::Isolation;
 use ao_core::slots::Slot;
 use ao_host::registry::{Entry, LibraryProblem, Origin};
 use ao_host::setup::Setup;
@@ -46,6 +47,8 @@ struct Row {
     version: String,
     /// Where it comes from.
     origin: Origin,
+    /// Where its code runs.
+    isolation: Isolation,
     /// What it takes the place of.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<Origin>,
@@ -97,6 +100,7 @@ impl Row {
             library: entry.library.name.clone(),
             version: entry.library.version.clone(),
             origin: entry.origin.clone(),
+            isolation: entry.isolation,
             replaces: entry.replaces.clone(),
         }
     }
@@ -117,7 +121,9 @@ impl View for PluginList {
         let row = |row: &Row| {
             let replaces = row.replaces.as_ref().map(|replaced| format!(" (replaces {replaced})")).unwrap_or_default();
             let library = format!("{} {}", row.library, row.version);
-            [row.slot.to_string(), row.name.clone(), library, format!("{}{replaces}", row.origin), row.summary.clone()]
+            let isolated = if row.isolation == Isolation::Process { ", isolated" } else { "" };
+            let origin = format!("{}{isolated}{replaces}", row.origin);
+            [row.slot.to_string(), row.name.clone(), library, origin, row.summary.clone()]
         };
         let rows: Vec<_> = self.plugins.iter().map(row).collect();
         page.table(["SLOT", "NAME", "LIBRARY", "ORIGIN", "SUMMARY"], &rows);
