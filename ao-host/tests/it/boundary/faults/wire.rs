@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::calls::bounded;
 use super::rig::{Others, Played, Rig};
+use crate::support::fixture_library;
 
 /// What a tracker sees that answers this.
 fn get(reply: &str) -> Played {
@@ -95,7 +96,7 @@ fn manifests_that_cannot_be_used_are_refused() {
         (b'6', "cannot be read"),
     ] {
         let mut rig = Rig::empty();
-        let (library, fixture) = (with_mode(&rig, mode), rig.fixture());
+        let (library, fixture) = (with_mode(&rig, mode), fixture_library());
         rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
         let played = rig.play_and_others_answer(Others::OfOtherLibraries);
         let said = played.seen[0]["error"]["message"].as_str().unwrap_or_else(|| panic!("{:?}", played.seen));
@@ -108,7 +109,7 @@ fn manifests_that_cannot_be_used_are_refused() {
 #[test]
 fn a_slot_of_the_future_is_left_out() {
     let mut rig = Rig::empty();
-    let (library, fixture) = (with_mode(&rig, b'7'), rig.fixture());
+    let (library, fixture) = (with_mode(&rig, b'7'), fixture_library());
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]).get("faulty-abi", json!({}), "1");
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     assert_eq!((&played.seen[0]["plugins"], &played.last()["ok"]), (&json!(2), &json!("Honest")));
@@ -117,7 +118,7 @@ fn a_slot_of_the_future_is_left_out() {
 #[test]
 fn a_plugin_that_is_promised_and_cannot_be_made_is_an_error() {
     let mut rig = Rig::empty();
-    let (library, fixture) = (with_mode(&rig, b'8'), rig.fixture());
+    let (library, fixture) = (with_mode(&rig, b'8'), fixture_library());
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]).get("promised", json!({}), "1");
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     assert_eq!(played.code(), "protocol", "its error is no error: {}", played.last());
@@ -131,7 +132,7 @@ fn a_header_that_switches_the_layout_check_off_is_refused() {
         let [checked, unchecked] = ["__ao_plugin_v1_", "__xo_plugin_v1_"].map(|prefix| value_of(bytes, prefix));
         swap(bytes, checked, unchecked);
     });
-    let fixture = rig.fixture();
+    let fixture = fixture_library();
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     let said = played.seen[0]["error"]["message"].as_str().unwrap();
