@@ -143,7 +143,7 @@ impl Process {
             }
             pending.waiting.insert(number, sender);
         }
-        let request = Request { process: Arc::clone(self), number, receiver, _room: room };
+        let request = Request { process: Arc::clone(self), number, receiver, answered: false, _room: room };
         match self.outbox.send(&message(number)).await {
             // How the process ended is told to all who wait.
             Ok(()) | Err(SendError::Closed) => Ok(request),
@@ -328,6 +328,7 @@ pub(super) struct Request {
     /// Its number; that of the stream, too, that it opened.
     pub(super) number: u64,
     receiver: oneshot::Receiver<Result<Answer>>,
+    answered: bool,
     _room: OwnedSemaphorePermit,
 }
 
@@ -335,13 +336,16 @@ impl Request {
     /// Waits for the answer. May be dropped and called again.
     pub(super) async fn answer(&mut self) -> Result<Answer> {
         let answer = (&mut self.receiver).await;
+        self.answered = true;
         answer.unwrap_or_else(|_| Err(Error::new(Code::LOST, "the plugin's process is gone")))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if self.process.pending().waiting.remove(&self.number).is_some() {
+        // Also where the answer has come and nobody looked at it: it may have opened a stream.
+        if !self.answered {
+            self.process.pending().waiting.remove(&self.number);
             self.process.tell(&ToChild::Cancel { request: self.number });
         }
     }
