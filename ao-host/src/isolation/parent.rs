@@ -39,7 +39,7 @@ struct State {
 }
 
 impl IsolatedLibrary {
-    /// A library that `program` will host, as `program __plugin <copy>`. Nothing is started yet.
+    /// A library that `program` will host, as `program __library <copy>`. Nothing is started yet.
     #[must_use]
     pub fn new(program: &Utf8Path) -> Self {
         Self { program: program.to_owned(), state: Mutex::default() }

@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::host_calls::HostCalls;
 use super::outbox::{Outbox, SendError};
 use super::wire::{self, Answer, ToChild, ToHost};
-use super::{PLUGIN_COMMAND, convert, lines};
+use super::{LIBRARY_COMMAND, convert, lines};
 
 /// Requests in flight at once; more wait.
 const MAX_REQUESTS: usize = 1024;
@@ -212,7 +212,7 @@ impl Process {
 
     fn launch(&self, program: &Utf8Path, theirs: UnixStream) -> std::io::Result<Child> {
         let mut command = Command::new(program);
-        command.arg(PLUGIN_COMMAND).arg(&self.copy);
+        command.arg(LIBRARY_COMMAND).arg(&self.copy);
         // The rest of the environment is ours: a plugin in a process of its own finds what it would find in this one.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
         // A key that interrupts this program in its terminal is this program's to handle.

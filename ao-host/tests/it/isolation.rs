@@ -18,7 +18,7 @@ use ao_core::slots::runtime::{CreateRuntime, OpenTerminal, Size};
 use ao_core::slots::tracker::{DescribeIssue, GetIssue, ListIssues};
 use ao_core::slots::{Instance, Runtime, Slot, Tracker};
 use ao_core::{Code, Error, Result};
-use ao_host::isolation::{Hosting, IsolatedLibrary, PLUGIN_COMMAND};
+use ao_host::isolation::{Hosting, IsolatedLibrary, LIBRARY_COMMAND};
 use ao_host::loader::{CreateRequest, Library, Stored, Vault};
 use ao_host::registry::{Candidate, Deadlines, Registry, Search, SearchOrder};
 use ao_host::trust::{Trust, TrustedByHash};
@@ -135,7 +135,7 @@ impl Rig {
 
 /// Who hosts this copy, with start times; not who has ended.
 fn hosting(copy: &Utf8Path) -> Vec<(u32, u64)> {
-    let wanted = format!("\0{PLUGIN_COMMAND}\0{copy}\0");
+    let wanted = format!("\0{LIBRARY_COMMAND}\0{copy}\0");
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let hosts = processes.filter_map(|name| {
         let pid: u32 = name.parse().ok()?;
@@ -417,7 +417,7 @@ fn how_it_ended_is_told() {
 fn hosted_by_hand(copy: &Utf8Path) -> (std::process::Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let mut command = Command::new(program());
-    command.arg(PLUGIN_COMMAND).arg(copy).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.arg(LIBRARY_COMMAND).arg(copy).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
     (command.spawn().unwrap(), ours)
 }
 
