@@ -1,4 +1,4 @@
-//! The fixture library in a process of its own: it answers as it does in this one, and its end costs what was in flight.
+//! The fixture library in a process of its own: it answers as in this one, and its end costs what was in flight.
 #![expect(clippy::disallowed_methods, reason = "starts, stops and kills processes, and polls them against a deadline")]
 
 use std::collections::BTreeMap;
