@@ -71,7 +71,7 @@ fn the_walk_through_libraries_in_processes_of_their_own() {
     assert!(rows.iter().all(|row| row["isolation"] == "process"), "{rows:?}");
     let list = studio.world.ao(&["plugin", "list"]).stdout();
     assert_eq!(list.matches(", isolated").count(), rows.len(), "{list}");
-    let shown = studio.world.ao(&["plugin", "inspect", "workspace/git"]).stdout();
+    let shown = studio.world.ao(&["plugin", "inspect", "workspace/worktree"]).stdout();
     assert!(shown.contains("isolation: process"), "{shown}");
 
     let id = studio.spawn(&["--prompt", "a task\n"]);

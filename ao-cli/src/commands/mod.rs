@@ -32,7 +32,7 @@ mod demo_agent;
 mod docs;
 mod doctor;
 mod hold;
-mod host_plugin;
+mod host_library;
 mod init;
 mod manifest;
 mod plugin;
@@ -90,8 +90,8 @@ commands! {
         Hold(hold),
         #[command(name = "__demo_agent", hide = true)]
         DemoAgent(demo_agent),
-        #[command(name = "__plugin", hide = true)]
-        HostPlugin(host_plugin),
+        #[command(name = "__library", hide = true)]
+        HostLibrary(host_library),
         #[command(name = "__manifest", hide = true)]
         Manifest(manifest),
         #[command(name = "__docs", hide = true)]

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao_core::plugin::{BoxStream, CallContext, Host, Transport, capture};
+use ao_core::plugin::{BoxStream, CallContext, Host, Transport, capture, encode};
 use ao_core::slots::Slot;
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -130,10 +130,13 @@ impl Server {
         match message {
             ToChild::Create { request, make } => {
                 let server = Arc::clone(self);
-                // Mapping a library and its constructor may block.
-                let made = self.runtime.spawn_blocking(move || server.create(&make));
-                self.run(request, None, async move {
-                    made.await.unwrap_or_else(|error| Err(Error::new(Code::PANIC, error.to_string())))
+                self.run_blocking(request, move || server.create(&make));
+            }
+            ToChild::Manifest { request } => {
+                let server = Arc::clone(self);
+                self.run_blocking(request, move || {
+                    let manifest = encode("manifest", server.library()?.manifest())?;
+                    Ok(Outcome::Answered(Answer::Done(manifest)))
                 });
             }
             ToChild::Call { request, invoke } => {
@@ -173,6 +176,14 @@ impl Server {
             }
             ToChild::HostReply { request, answer } => self.upward.answered(request, answer),
         }
+    }
+
+    /// Runs a request that maps the library or calls its constructor, which may block.
+    fn run_blocking(self: &Arc<Self>, request: u64, work: impl FnOnce() -> Result<Outcome> + Send + 'static) {
+        let done = self.runtime.spawn_blocking(work);
+        self.run(request, None, async move {
+            done.await.unwrap_or_else(|error| Err(Error::new(Code::PANIC, error.to_string())))
+        });
     }
 
     /// Runs a request as a task, and answers it unless it is cancelled before.
@@ -241,9 +252,14 @@ impl Server {
         }
     }
 
-    fn create(&self, make: &Make) -> Result<Outcome> {
+    /// The library, mapped when it is first needed.
+    fn library(&self) -> Result<&Library> {
         let load = || Ok(Library::load(&self.vault.reopen(&self.copy)?)?);
-        let library = self.library.get_or_init(load).as_ref().map_err(Clone::clone)?;
+        self.library.get_or_init(load).as_ref().map_err(Clone::clone)
+    }
+
+    fn create(&self, make: &Make) -> Result<Outcome> {
+        let library = self.library()?;
         let slot: Slot = make.slot.parse()?;
         let config = serde_json::from_slice(&make.config)
             .map_err(|error| Error::wrap(Code::PROTOCOL, "the configuration is not JSON", &error))?;

@@ -27,7 +27,7 @@ pub use child::serve;
 pub use parent::IsolatedLibrary;
 
 /// The hidden command of the program that hosts a library; our copy of the library follows it.
-pub const PLUGIN_COMMAND: &str = "__plugin";
+pub const LIBRARY_COMMAND: &str = "__library";
 
 /// Where the code of a library runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Hosting {
     InProcess,
     /// In a process of its own.
     Process {
-        /// The program that hosts it: this one, as a rule. It answers to [`PLUGIN_COMMAND`].
+        /// The program that hosts it: this one, as a rule. It answers to [`LIBRARY_COMMAND`].
         program: Utf8PathBuf,
     },
 }

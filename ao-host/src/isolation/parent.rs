@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ao_core::plugin::{BoxStream, CallContext, ComponentManifest, Host, Transport};
+use ao_core::plugin::{BoxStream, CallContext, ComponentManifest, Host, Manifest, Transport, decode};
 use ao_core::slots::Slot;
 use ao_core::{Code, Error, Result};
 use async_trait::async_trait;
@@ -20,6 +20,9 @@ use super::process::Process;
 use super::stream::IsolatedStream;
 use super::wire::{Answer, Invoke, Make, ToChild};
 use crate::loader::{CreateRequest, Stored, bounded, error_in, meta};
+
+/// How long a library may take to say what is in it.
+const MANIFEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// A library and the process that hosts it, if there is one now.
 pub struct IsolatedLibrary {
@@ -36,7 +39,7 @@ struct State {
 }
 
 impl IsolatedLibrary {
-    /// A library that `program` will host, as `program __plugin <copy>`. Nothing is started yet.
+    /// A library that `program` will host, as `program __library <copy>`. Nothing is started yet.
     #[must_use]
     pub fn new(program: &Utf8Path) -> Self {
         Self { program: program.to_owned(), state: Mutex::default() }
@@ -63,6 +66,30 @@ impl IsolatedLibrary {
             methods: component.methods.iter().cloned().collect(),
             instance: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// What the library says of itself, read by the process. Blocks, for at most ten seconds.
+    pub fn manifest(&self, stored: &Stored) -> Result<Manifest> {
+        let process = self.process(&stored.path)?;
+        let ask = async {
+            let answer = process.ask(|request| ToChild::Manifest { request }).await?.answer().await?;
+            decode("manifest", &done(answer)?)
+        };
+        let library = stored.path.file_name().unwrap_or_default();
+        let wait = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(|error| Error::wrap(Code::UNAVAILABLE, "cannot wait for the plugin's process", &error))?;
+            let answer = runtime.block_on(async { tokio::time::timeout(MANIFEST_LIMIT, ask).await });
+            answer.unwrap_or_else(|_| {
+                let message = format!("the library `{library}` did not say in time what is in it");
+                Err(Error::new(Code::TIMEOUT, message))
+            })
+        };
+        // On a thread of its own: the caller's may be busy with a runtime already.
+        let panicked = |_| Err(Error::other("the thread that waited for the plugin's process panicked"));
+        std::thread::scope(|scope| scope.spawn(wait).join().unwrap_or_else(panicked))
     }
 
     /// Ends the process, if there is one: for a library that does not answer any more. The calls in flight are lost, the

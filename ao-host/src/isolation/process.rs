@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::host_calls::HostCalls;
 use super::outbox::{Outbox, SendError};
 use super::wire::{self, Answer, ToChild, ToHost};
-use super::{PLUGIN_COMMAND, convert, lines};
+use super::{LIBRARY_COMMAND, convert, lines};
 
 /// Requests in flight at once; more wait.
 const MAX_REQUESTS: usize = 1024;
@@ -143,7 +143,7 @@ impl Process {
             }
             pending.waiting.insert(number, sender);
         }
-        let request = Request { process: Arc::clone(self), number, receiver, _room: room };
+        let request = Request { process: Arc::clone(self), number, receiver, answered: false, _room: room };
         match self.outbox.send(&message(number)).await {
             // How the process ended is told to all who wait.
             Ok(()) | Err(SendError::Closed) => Ok(request),
@@ -212,7 +212,7 @@ impl Process {
 
     fn launch(&self, program: &Utf8Path, theirs: UnixStream) -> std::io::Result<Child> {
         let mut command = Command::new(program);
-        command.arg(PLUGIN_COMMAND).arg(&self.copy);
+        command.arg(LIBRARY_COMMAND).arg(&self.copy);
         // The rest of the environment is ours: a plugin in a process of its own finds what it would find in this one.
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
         // A key that interrupts this program in its terminal is this program's to handle.
@@ -328,6 +328,7 @@ pub(super) struct Request {
     /// Its number; that of the stream, too, that it opened.
     pub(super) number: u64,
     receiver: oneshot::Receiver<Result<Answer>>,
+    answered: bool,
     _room: OwnedSemaphorePermit,
 }
 
@@ -335,13 +336,16 @@ impl Request {
     /// Waits for the answer. May be dropped and called again.
     pub(super) async fn answer(&mut self) -> Result<Answer> {
         let answer = (&mut self.receiver).await;
+        self.answered = true;
         answer.unwrap_or_else(|_| Err(Error::new(Code::LOST, "the plugin's process is gone")))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if self.process.pending().waiting.remove(&self.number).is_some() {
+        // Also where the answer has come and nobody looked at it: it may have opened a stream.
+        if !self.answered {
+            self.process.pending().waiting.remove(&self.number);
             self.process.tell(&ToChild::Cancel { request: self.number });
         }
     }

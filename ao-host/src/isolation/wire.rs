@@ -64,6 +64,8 @@ pub(super) enum ToChild {
     Drop { instance: u64 },
     /// The answer to a [`ToHost::HostCall`].
     HostReply { request: u64, answer: Answer },
+    /// What does the library say of itself?
+    Manifest { request: u64 },
 }
 
 /// What the process that hosts the library says.
@@ -338,6 +340,7 @@ impl Message for ToChild {
             Self::Cancel { request } => (5, request),
             Self::Drop { instance } => (6, instance),
             Self::HostReply { request, .. } => (7, request),
+            Self::Manifest { request } => (8, request),
         };
         writer.byte(kind);
         writer.number(*number);
@@ -351,7 +354,7 @@ impl Message for ToChild {
                 writer.tail(bytes);
             }
             Self::HostReply { answer, .. } => answer.put(writer),
-            Self::Cancel { .. } | Self::Drop { .. } => {}
+            Self::Cancel { .. } | Self::Drop { .. } | Self::Manifest { .. } => {}
         }
     }
 
@@ -369,6 +372,7 @@ impl Message for ToChild {
             5 => Ok(Self::Cancel { request }),
             6 => Ok(Self::Drop { instance: request }),
             7 => Ok(Self::HostReply { request, answer: Answer::take(reader)? }),
+            8 => Ok(Self::Manifest { request }),
             _ => Err(WireError::Kind),
         }
     }
@@ -465,6 +469,7 @@ mod tests {
             any::<u64>().prop_map(|request| ToChild::Cancel { request }),
             any::<u64>().prop_map(|instance| ToChild::Drop { instance }),
             (any::<u64>(), answer()).prop_map(|(request, answer)| ToChild::HostReply { request, answer }),
+            any::<u64>().prop_map(|request| ToChild::Manifest { request }),
         ]
     }
 
@@ -513,7 +518,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused_without_a_panic(kind in 0_u8..9, mut bytes in vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_read_or_refused_without_a_panic(kind in 0_u8..10, mut bytes in vec(any::<u8>(), 0..300)) {
             let _ = read::<ToChild>(&mut bytes.as_slice());
             let _ = read::<ToHost>(&mut bytes.as_slice());
             bytes.insert(0, kind);

@@ -7,7 +7,7 @@ use ao_core::{Code, Error};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Deadlines;
-use crate::isolation::Hosting;
+use crate::isolation::{Hosting, IsolatedLibrary};
 use crate::loader::{Library, LoadError, Vault};
 use crate::trust::{Stamp, Trust};
 use crate::world::files;
@@ -148,8 +148,11 @@ impl Search<'_> {
         }
         // Trusted by its hash alone, and never used before.
         let stored = self.vault.open(&hash, &candidate.path)?;
-        let manifest = self.vault.keep_manifest(&stored, Library::load(&stored)?.manifest())?;
-        Ok((hash, manifest))
+        let manifest = match &candidate.hosting {
+            Hosting::InProcess => Library::load(&stored)?.manifest().clone(),
+            Hosting::Process { program } => IsolatedLibrary::new(program).manifest(&stored)?,
+        };
+        Ok((hash, self.vault.keep_manifest(&stored, &manifest)?))
     }
 
     /// The file's hash; from the record of trust while the file is as it was then.

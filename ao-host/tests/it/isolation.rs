@@ -16,9 +16,9 @@ use ao_core::slots::runtime::{OpenTerminal, RuntimeHandle, Size};
 use ao_core::slots::tracker::{DescribeIssue, GetIssue, ListIssues};
 use ao_core::slots::{Instance, Runtime, Slot, Tracker};
 use ao_core::{Code, Error, Result};
-use ao_host::isolation::{Hosting, IsolatedLibrary, PLUGIN_COMMAND};
+use ao_host::isolation::{Hosting, IsolatedLibrary, LIBRARY_COMMAND};
 use ao_host::loader::{CreateRequest, Library, Stored, Vault};
-use ao_host::registry::{Candidate, Deadlines, Registry, Search, SearchOrder, admit};
+use ao_host::registry::{Candidate, Deadlines, Registry, Search, SearchOrder};
 use ao_host::trust::{Trust, TrustedByHash};
 use async_trait::async_trait;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -135,7 +135,7 @@ impl Rig {
 
 /// Who hosts this copy, with start times; not who has ended.
 fn hosting(copy: &Utf8Path) -> Vec<(u32, u64)> {
-    let wanted = format!("\0{PLUGIN_COMMAND}\0{copy}\0");
+    let wanted = format!("\0{LIBRARY_COMMAND}\0{copy}\0");
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let hosts = processes.filter_map(|name| {
         let pid: u32 = name.parse().ok()?;
@@ -412,7 +412,7 @@ fn how_it_ended_is_told() {
 fn hosted_by_hand(copy: &Utf8Path) -> (std::process::Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let mut command = Command::new(program());
-    command.arg(PLUGIN_COMMAND).arg(copy).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.arg(LIBRARY_COMMAND).arg(copy).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
     (command.spawn().unwrap(), ours)
 }
 
@@ -489,18 +489,19 @@ fn the_registry_hosts_what_the_configuration_says_and_guards_it() {
     let scratch = Scratch::new();
     let path = scratch.path().join("libao_faulty.so");
     fs_err::copy(library("ao_faulty"), &path).unwrap();
-    let (vault, trust_file) = (Vault::new(scratch.path().join("by-hash")), scratch.path().join("trust/trust.toml"));
-    let read = |stored: &Stored| Ok(Library::load(stored)?.manifest().clone());
-    let admitted = admit(&path, &vault, &trust_file, &read).unwrap();
-    let copy = vault.open(&admitted.sha256, &path).unwrap().path;
+    let vault = Vault::new(scratch.path().join("by-hash"));
+    // Trusted by its hash alone and never seen before: even its manifest is read by a process of its own.
+    let hash = Vault::hash(&path).unwrap();
+    let by_hash = TrustedByHash { configs: None, libraries: Some(hash.clone()) };
+    let trust = Trust::read(&scratch.path().join("trust.toml"), &by_hash).unwrap();
     let candidate = Candidate {
-        deadlines: Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_millis(400))]),
+        deadlines: Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_secs(3))]),
         hosting: Hosting::Process { program: program().to_owned() },
-        ..Candidate::plain(path)
+        ..Candidate::plain(path.clone())
     };
     let candidates = SearchOrder { listed: vec![candidate], directories: Vec::new() };
-    let trust = Trust::read(&trust_file, &TrustedByHash::default()).unwrap();
     let registry = Registry::assemble(registrations(), &Search { candidates, trust: &trust, vault: &vault }).unwrap();
+    assert!(registry.problems().is_empty(), "{:?}", registry.problems());
     let name = "faulty".parse().unwrap();
     assert_eq!(registry.entry(Slot::Tracker, &name).unwrap().isolation.as_str(), "process");
     let tracker = registry.tracker(&name, &json!({})).unwrap();
@@ -508,7 +509,10 @@ fn the_registry_hosts_what_the_configuration_says_and_guards_it() {
     let get = |id: &str| runtime.block_on(tracker.get(GetIssue::new(id)));
     wait_until("a call in time", || get("1").is_ok());
     assert_eq!(get("never").unwrap_err().code, Code::TIMEOUT);
+    let copy = vault.open(&hash, &path).unwrap().path;
     assert_eq!(hosting(&copy).len(), 1, "a deadline is no end of the process");
+    let maps = fs_err::read_to_string("/proc/self/maps").unwrap();
+    assert!(!maps.contains(copy.as_str()), "the library was never in this process");
     drop((tracker, registry));
     wait_until("the child is gone", || hosting(&copy).is_empty());
 }

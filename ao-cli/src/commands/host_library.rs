@@ -1,4 +1,4 @@
-//! `ao __plugin`: hosts one of our copies of a library for the process that started it, which talks to it over its
+//! `ao __library`: hosts one of our copies of a library for the process that started it, which talks to it over its
 //! standard input. Whatever the library does ends this process only.
 
 use camino::Utf8PathBuf;
