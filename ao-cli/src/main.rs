@@ -4,6 +4,7 @@
 //! outside, `output` prints everything that goes out, and `failure` says why a command ended without success.
 
 mod builtin;
+mod certify;
 mod cli;
 mod commands;
 mod demo;

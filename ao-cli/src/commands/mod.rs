@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod certify;
 mod config;
 mod demo;
 mod demo_agent;
@@ -94,6 +95,8 @@ commands! {
         HostLibrary(host_library),
         #[command(name = "__manifest", hide = true)]
         Manifest(manifest),
+        #[command(name = "__certify", hide = true)]
+        Certify(certify),
         #[command(name = "__docs", hide = true)]
         Docs(docs),
         #[command(name = "__schemas", hide = true)]

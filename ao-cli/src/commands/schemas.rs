@@ -29,6 +29,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::Checkup)),
+        ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
         ("plugin-list", schema_for!(plugin::PluginList)),
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
