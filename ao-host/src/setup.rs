@@ -1,6 +1,6 @@
 //! One configuration with its plugins: files found, read, checked for trust, and composed with a registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig};
 use ao_core::model::PluginName;
@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::loader::Vault;
-use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder};
+use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder, libraries_in};
 use crate::trust::{Trust, TrustedByHash};
 use crate::world::{Places, files};
 
@@ -125,6 +125,28 @@ impl Loaded {
         }
         let config = Config::layered(documents, Some(&environment.home))?;
         Ok(Self { config, files, untrusted, trust })
+    }
+
+    /// The plugins that are known without looking into any library: those that are linked in, and those of libraries
+    /// whose manifest was read when they were trusted. No file is hashed, nothing is made, and no code runs.
+    #[must_use]
+    pub fn known_plugins(
+        &self,
+        environment: &Environment,
+        places: &Places,
+        linked: impl Iterator<Item = &'static Registration>,
+    ) -> BTreeSet<(Slot, PluginName)> {
+        let listed = self.config.plugins().iter().filter(|library| library.enabled && self.untrusted.is_empty());
+        let listed = listed.map(|library| library.path.clone());
+        let found = plugin_directories(environment, places).into_iter().flat_map(|directory| libraries_in(&directory));
+        let vault = Vault::new(places.plugins_by_hash());
+        let manifests = listed.chain(found).filter_map(|path| {
+            let trusted = self.trust.library_at(&files::canonical(&path).ok()?)?;
+            vault.manifest(&trusted.sha256)
+        });
+        let components = manifests.flat_map(|manifest| manifest.components);
+        let linked = linked.filter_map(|registration| registration.manifest().ok());
+        components.chain(linked).map(|component| (component.slot, component.name)).collect()
     }
 
     /// Composes it with plugins. An untrusted file contributes no library: nothing that it names may run.

@@ -13,6 +13,7 @@
 
 mod diagnostic;
 mod document;
+mod example;
 mod expand;
 mod key_path;
 mod later;
@@ -35,6 +36,7 @@ mod violation;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;
+pub use example::example_block;
 pub use expand::{Expanded, Lookup};
 pub use key_path::{KeyPath, Segment};
 pub use model::Isolation;
