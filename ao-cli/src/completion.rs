@@ -29,8 +29,9 @@ pub(crate) fn answer(request: CompletionRequest) -> ExitCode {
     let written = Shells::builtins()
         .completer(&request.shell)
         .map(|shell| shell.write_complete(&mut definition, request.words, request.directory.as_deref(), &mut text));
-    match (written, String::from_utf8(text)) {
-        (Some(Ok(())), Ok(text)) if output::text(&text).is_ok() => ExitCode::SUCCESS,
+    match written {
+        // Some shells want their candidates with control characters between them.
+        Some(Ok(())) if output::bytes(&text).is_ok() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

@@ -19,6 +19,12 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
 }
 
+/// Prints data for a program that wants every byte of it, control characters too.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
+}
+
 /// Prints data as JSON that a person can read too.
 pub(crate) fn json(data: &impl Serialize) -> Result<(), Failure> {
     let shown = serde_json::to_string_pretty(data)

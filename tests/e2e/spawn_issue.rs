@@ -121,6 +121,7 @@ fn without_a_tracker_the_key_to_write_is_named() {
     $ ao spawn 12
     --- stderr
     error: no tracker is set for the project `app`, so there is nowhere to get an issue from; write `tracker: <plugin>` under `projects.app` or under `defaults`
+      help: see `projects.app.tracker`
     --- exit 2
     ");
     studio.configure("    tracker: { enabled: false }\n");

@@ -48,6 +48,7 @@ pub use schema::schema;
 pub use secrets::Secrets;
 pub use slot::{Choice, SlotConfig};
 pub use source::{Place, Source};
+pub use suggest::closest;
 pub use tree::MAX_BYTES;
 pub use validate::validate_plugin_block;
 

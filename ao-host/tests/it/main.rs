@@ -1,6 +1,7 @@
 //! Integration tests of the host, against the real things.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod issues;
 mod loader;
 mod proc;
 mod registry;
