@@ -6,6 +6,7 @@
 pub mod failpoint;
 pub mod hash;
 pub mod holder;
+pub mod installed;
 pub mod isolation;
 pub mod loader;
 pub mod registry;
@@ -13,4 +14,5 @@ pub mod sessions;
 pub mod setup;
 pub mod store;
 pub mod trust;
+pub mod verify;
 pub mod world;

@@ -27,6 +27,7 @@ macro_rules! subcommands {
 }
 
 mod certify;
+mod completion;
 mod config;
 mod demo;
 mod demo_agent;
@@ -81,6 +82,7 @@ commands! {
         Init(init),
         Trust(trust),
         Doctor(doctor),
+        Completion(completion),
     }
     "Configuration and plugins" {
         Config(config),

@@ -24,7 +24,8 @@ use serde::Serialize;
 
 use crate::isolation::{Hosting, IsolatedLibrary};
 
-pub use admit::{Admitted, admit};
+pub use admit::{Admitted, admit, take_in};
+pub(crate) use candidates::libraries_in;
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
 pub use instances::Registry;
 pub use policy::Deadlines;

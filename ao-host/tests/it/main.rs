@@ -4,6 +4,7 @@
 mod boundary;
 mod golden;
 mod isolation;
+mod issues;
 mod proc;
 mod registry;
 mod runtimes;
