@@ -1,8 +1,9 @@
 //! One configuration with its plugins: files found, read, checked for trust, and composed with a registry.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig};
+use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, Secrets, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::plugin::Registration;
 use ao_core::slots::{Instance, Slot};
@@ -11,7 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::loader::Vault;
-use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder};
+use crate::registry::text_setting;
+use crate::registry::{Candidate, Configured, Deadlines, Mention, Registry, Search, SearchOrder, Settings};
 use crate::trust::{Trust, TrustedByHash};
 use crate::world::{Places, files};
 
@@ -138,7 +140,7 @@ impl Loaded {
         let vault = Vault::new(places.plugins_by_hash());
         let candidates = SearchOrder { listed, directories: plugin_directories(environment, places) };
         let registry = Registry::assemble(linked, &Search { candidates, trust: &self.trust, vault: &vault })?;
-        Ok(Setup { loaded: self, registry, environment: environment.clone() })
+        Ok(Setup { loaded: self, registry, environment: Arc::new(environment.clone()) })
     }
 }
 
@@ -184,7 +186,7 @@ pub struct Setup {
     pub loaded: Loaded,
     /// The plugins.
     pub registry: Registry,
-    environment: Environment,
+    environment: Arc<Environment>,
 }
 
 impl Setup {
@@ -209,15 +211,41 @@ impl Setup {
     pub fn instance(&self, slot: Slot, wanted: &SlotConfig) -> Result<(PluginName, Instance), SetupError> {
         self.require_trust()?;
         let entry = self.registry.entry(slot, &wanted.plugin)?;
+        let settings = WrittenSettings { wanted: wanted.clone(), environment: Arc::clone(&self.environment) };
+        let expanded = settings.with_lookup(|lookup| wanted.expand(lookup, &entry.component.config_schema))?;
+        let configured = Configured {
+            config: expanded.settings.to_json(),
+            secrets: expanded.secrets,
+            written: wanted.to_json(),
+            settings: Some(Arc::new(settings)),
+        };
+        let instance = self.registry.configured(slot, &wanted.plugin, configured)?;
+        Ok((wanted.plugin.clone(), instance))
+    }
+}
+
+/// A plugin's settings as they were written, to be read again.
+struct WrittenSettings {
+    wanted: SlotConfig,
+    environment: Arc<Environment>,
+}
+
+impl WrittenSettings {
+    fn with_lookup<T>(&self, work: impl FnOnce(&Lookup<'_>) -> T) -> T {
         let variable = |name: &str| self.environment.variables.get(name).cloned();
         let file = |path: &Utf8Path| {
             let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         };
-        let lookup = Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) };
-        let expanded = wanted.expand(&lookup, &entry.component.config_schema)?;
-        let config = expanded.settings.to_json();
-        let instance = self.registry.instance(slot, &wanted.plugin, &config, &expanded.secrets)?;
-        Ok((wanted.plugin.clone(), instance))
+        work(&Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) })
+    }
+}
+
+impl Settings for WrittenSettings {
+    fn read(&self, field: &str) -> Result<(String, Secrets), Error> {
+        let expanded = self.with_lookup(|lookup| self.wanted.expand_field(field, lookup))?;
+        let found = expanded.as_ref().map(|expanded| expanded.settings.to_json());
+        let text = text_setting(field, found)?;
+        Ok((text, expanded.map(|expanded| expanded.secrets).unwrap_or_default()))
     }
 }

@@ -40,12 +40,15 @@
 //! thread delays only other calls of the same library; put such work into [`blocking`].
 
 mod command;
+mod contained;
 mod context;
 mod export;
 pub mod files;
 pub mod holder;
+pub mod host;
 mod library;
 mod logging;
+mod open_stream;
 mod plugin;
 pub mod prelude;
 

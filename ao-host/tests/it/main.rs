@@ -1,9 +1,13 @@
 //! Integration tests of the host, against the real things.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod guard;
 mod loader;
+mod plugin_home;
+mod plugin_host;
 mod proc;
 mod registry;
+mod reload;
 mod runtimes;
 mod scratch;
 mod sessions;
@@ -11,4 +15,5 @@ mod store;
 mod store_facts;
 mod store_file;
 mod store_many;
+mod streams;
 mod support;

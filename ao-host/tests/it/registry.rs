@@ -3,64 +3,21 @@
 use std::time::Duration;
 
 use ao_core::Code;
-use ao_core::model::PluginName;
-use ao_core::plugin::registrations;
 use ao_core::slots::Slot;
 use ao_core::slots::tracker::GetIssue;
-use ao_host::loader::{Library, Vault};
-use ao_host::registry::{Candidate, Deadlines, Origin, Registry, Search, SearchOrder, admit};
-use ao_host::trust::{Trust, TrustedByHash};
-use ao_plugin_fixture as _;
+use ao_host::registry::{Candidate, Deadlines, Origin};
 use camino::Utf8PathBuf;
 use serde_json::json;
 
-use crate::support::{Scratch, fixture_library};
-
-/// A home with a copy of the fixture library in it.
-struct Home {
-    scratch: Scratch,
-    library: Utf8PathBuf,
-    vault: Vault,
-    trust_file: Utf8PathBuf,
-}
-
-impl Home {
-    fn new() -> Self {
-        let scratch = Scratch::new();
-        let library = scratch.path().join("libao_plugin_fixture.so");
-        fs_err::copy(fixture_library(), &library).unwrap();
-        let vault = Vault::new(scratch.path().join("by-hash"));
-        let trust_file = scratch.path().join("trust/trust.toml");
-        Self { scratch, library, vault, trust_file }
-    }
-
-    fn trust(&self) {
-        let read = |stored: &_| Ok(Library::load(stored)?.manifest().clone());
-        admit(&self.library, &self.vault, &self.trust_file, &read).unwrap();
-    }
-
-    fn registry_of(&self, listed: Vec<Candidate>) -> Registry {
-        let trust = Trust::read(&self.trust_file, &TrustedByHash::default()).unwrap();
-        let candidates = SearchOrder { listed, directories: Vec::new() };
-        Registry::assemble(registrations(), &Search { candidates, trust: &trust, vault: &self.vault }).unwrap()
-    }
-
-    fn registry(&self) -> Registry {
-        self.registry_of(vec![Candidate::plain(self.library.clone())])
-    }
-}
-
-fn fixture() -> PluginName {
-    "fixture".parse().unwrap()
-}
+use crate::plugin_home::{Home, fixture};
 
 #[test]
 fn a_library_replaces_what_is_linked_in_and_differs_in_origin_only() {
     let home = Home::new();
     home.trust();
-    let (linked, loaded) = (home.registry_of(Vec::new()), home.registry());
+    let (linked, loaded) = (home.registry_of(Vec::new()), home.loaded());
     assert!(loaded.problems().is_empty(), "{:?}", loaded.problems());
-    let ours = |entry: &&ao_host::registry::Entry| entry.library.name == "ao_plugin_fixture";
+    let ours = |entry: &std::sync::Arc<ao_host::registry::Entry>| entry.library.name == "ao_plugin_fixture";
     for (linked, loaded) in linked.entries().filter(ours).zip(loaded.entries().filter(ours)) {
         assert_eq!(linked.component, loaded.component);
         assert_eq!(linked.origin, Origin::LinkedIn);
@@ -75,7 +32,7 @@ fn both_doors_lead_to_the_same_answers() {
     let home = Home::new();
     home.trust();
     let config = json!({"label": "blue", "token": "12345"});
-    for registry in [home.registry_of(Vec::new()), home.registry()] {
+    for registry in [home.registry_of(Vec::new()), home.loaded()] {
         let tracker = registry.tracker(&fixture(), &config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -114,8 +71,9 @@ fn equal_configurations_share_an_instance() {
 #[test]
 fn an_untrusted_library_is_a_problem_and_everything_else_works() {
     let home = Home::new();
-    let registry = home.registry();
-    let [problem] = registry.problems() else { panic!("one problem, not {:?}", registry.problems()) };
+    let registry = home.registry_of(vec![Candidate::plain(home.library.clone())]);
+    let problems = registry.problems();
+    let [problem] = problems.as_slice() else { panic!("one problem, not {problems:?}") };
     assert_eq!(problem.error.code, Code::UNTRUSTED);
     assert!(problem.to_string().contains("ao plugin trust"), "{problem}");
     assert_eq!(registry.entry(Slot::Tracker, &fixture()).unwrap().origin, Origin::LinkedIn);
@@ -129,7 +87,7 @@ fn a_library_that_changed_since_it_was_trusted_is_not_used() {
     bytes.push(0);
     fs_err::remove_file(&home.library).unwrap();
     ao_host::world::files::write_atomic(&home.library, &bytes, 0o600).unwrap();
-    let registry = home.registry();
+    let registry = home.registry_of(vec![Candidate::plain(home.library.clone())]);
     assert!(registry.problems()[0].to_string().contains("has changed since it was trusted"));
 }
 

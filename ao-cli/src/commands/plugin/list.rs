@@ -81,7 +81,7 @@ impl Arguments {
 impl PluginList {
     fn of(setup: &Setup) -> Self {
         Self {
-            plugins: setup.registry.entries().map(Row::of).collect(),
+            plugins: setup.registry.entries().map(|entry| Row::of(&entry)).collect(),
             problems: setup.registry.problems().iter().map(Problem::of).collect(),
             untrusted: setup.loaded.untrusted.iter().map(ToString::to_string).collect(),
         }
