@@ -12,10 +12,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::loader::Vault;
-use crate::registry::text_setting;
 use crate::registry::{Candidate, Configured, Deadlines, Mention, Registry, Search, SearchOrder, Settings};
+use crate::registry::{ConditionLog, Services, text_setting};
+use crate::store::PluginStore;
 use crate::trust::{Trust, TrustedByHash};
-use crate::world::{Places, files};
+use crate::world::{Places, World, files};
 
 /// The names that a configuration file may have, in the order in which they are looked for.
 pub const CONFIG_NAMES: [&str; 2] = ["agent-orchestrator.yaml", "agent-orchestrator.yml"];
@@ -140,6 +141,10 @@ impl Loaded {
         let vault = Vault::new(places.plugins_by_hash());
         let candidates = SearchOrder { listed, directories: plugin_directories(environment, places) };
         let registry = Registry::assemble(linked, &Search { candidates, trust: &self.trust, vault: &vault })?;
+        let world = World::system();
+        let kept = Arc::new(PluginStore::new(places.state_db(), world.clone()));
+        let conditions = Some(Arc::clone(&kept) as Arc<dyn ConditionLog>);
+        let registry = Arc::new(registry.serving(Services { world, ear: None, state: kept, conditions }));
         Ok(Setup { loaded: self, registry, environment: Arc::new(environment.clone()) })
     }
 }
@@ -185,7 +190,7 @@ pub struct Setup {
     /// The configuration.
     pub loaded: Loaded,
     /// The plugins.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     environment: Arc<Environment>,
 }
 

@@ -5,7 +5,7 @@ use ao_core::slots::Slot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Origin;
+use super::{Entry, Origin};
 
 /// How an instance of a plugin is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,16 +34,42 @@ pub struct Condition {
     pub dropped_lines: u64,
 }
 
+impl Condition {
+    /// Whether it is an instance of this plugin, from where it comes from now.
+    #[must_use]
+    pub fn is_of(&self, entry: &Entry) -> bool {
+        self.slot == entry.component.slot && self.name == entry.component.name && self.origin == entry.origin
+    }
+
+    /// What is wrong, as a sentence about the plugin; `None` where nothing is.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        let who = format!("the {} plugin `{}` ({})", self.slot, self.name, self.origin);
+        let until = self.retry_at.map(|at| format!(" until {at}")).unwrap_or_default();
+        let state = match self.state {
+            ConditionState::Closed => return None,
+            ConditionState::Open => format!("is not called{until}"),
+            ConditionState::HalfOpen => "has failed; its next call decides whether it is used again".to_owned(),
+            ConditionState::Wedged => format!("does not answer and is not called{until}"),
+            ConditionState::Disabled => "is disabled until its library is replaced or `ao` is restarted".to_owned(),
+        };
+        let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
+        Some(format!("{who} {state}{why}"))
+    }
+}
+
 /// Whether calls of a plugin pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+///
+/// In the order of how much is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionState {
     /// They do.
     Closed,
-    /// They are refused for a while: too many have failed.
-    Open,
     /// The next one decides.
     HalfOpen,
+    /// They are refused for a while: too many have failed.
+    Open,
     /// They are refused: its library does not answer at all.
     Wedged,
     /// They are refused until the library is replaced: it panicked too often.

@@ -219,7 +219,9 @@ impl Registry {
 
 fn retire(instances: BTreeMap<InstanceKey, Live>) -> Retired {
     let instances: Vec<_> = instances.into_values().collect();
-    instances.iter().for_each(|live| live.policy.retire());
+    for live in &instances {
+        live.policy.retire();
+    }
     Retired(instances)
 }
 

@@ -258,7 +258,11 @@ fn lines_are_limited_and_what_was_dropped_is_told() {
     let tracker = registry.tracker(&fixture(), &json!({})).unwrap();
     get(&tracker, "chatter").unwrap();
     let lines = std::mem::take(&mut *log.0.lock().unwrap());
-    assert_eq!(lines.iter().filter(|line| line.contains("chatter")).count(), 999, "after the first line, `fetching`");
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("chatter line=")).count(),
+        999,
+        "after the first line, `fetching`"
+    );
     let dropped = registry.states()[0].dropped_lines;
     assert_eq!(dropped, 4001);
     scratch.fake.clock.advance(Duration::from_millis(5));

@@ -149,3 +149,43 @@ fn state_has_limits() {
         }
     }
 }
+
+#[test]
+fn a_secret_in_a_file_is_seen_when_it_is_changed() {
+    use std::collections::BTreeMap;
+
+    use ao_host::setup::{ConfigFiles, Environment, Loaded};
+    use ao_host::world::{Places, files};
+
+    let scratch = scratch::Scratch::new();
+    let root = &scratch.path;
+    let write = |name: &str, text: &str| files::write_atomic(&root.join(name), text.as_bytes(), 0o600).unwrap();
+    fs_err::create_dir(root.join("app")).unwrap();
+    write("token", "first-token\n");
+    write(
+        "agent-orchestrator.yaml",
+        "version: 1\nprojects:\n  app:\n    path: app\n    tracker:\n      plugin: fixture\n      token: file:token\n",
+    );
+    let config = root.join("agent-orchestrator.yaml");
+    let variables =
+        BTreeMap::from([("AO_TRUST_CONFIG".to_owned(), ao_host::hash::sha256(&fs_err::read(&config).unwrap()))]);
+    let program = root.join("bin/ao");
+    let environment = Environment { variables, home: root.clone(), current_directory: root.clone(), program };
+    let home = root.clone().into_std_path_buf();
+    let places = Places::resolve(&|name| (name == "AO_HOME").then(|| home.join("ao").into()), root).unwrap();
+    let files_here = ConfigFiles { global: None, local: Some(config) };
+    let loaded = Loaded::read(files_here, &environment, &places).unwrap();
+    let setup = loaded.compose(&environment, &places, ao_core::plugin::registrations()).unwrap();
+    setup.require_trust().unwrap();
+    let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
+    let (_, instance) = setup.instance(Slot::Tracker, project.tracker.as_ref().unwrap()).unwrap();
+    let tracker = instance.tracker().unwrap();
+    assert_eq!(get(&tracker, "secret:token").unwrap().body, "first-token");
+    write("token", "second-token\n");
+    assert_eq!(get(&tracker, "secret:token").unwrap().body, "second-token");
+    let error = get(&tracker, "tell:second-token").unwrap_err();
+    assert_eq!(error.message, "*** of ***", "the old one stays masked, too");
+    assert_eq!(get(&tracker, "secret:plugin").unwrap_err().code, Code::NOT_FOUND, "no setting of the plugin's");
+    fs_err::remove_file(root.join("token")).unwrap();
+    assert_eq!(get(&tracker, "secret:token").unwrap_err().code, Code::INVALID_INPUT);
+}
