@@ -146,6 +146,11 @@ impl InstancePolicy {
         }
     }
 
+    /// Whether its library is not known to be silent.
+    pub(super) fn answers(&self) -> bool {
+        self.library.as_ref().is_none_or(|library| !matches!(library.answers(), Answers::Not { .. }))
+    }
+
     /// Lets no further call in.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);

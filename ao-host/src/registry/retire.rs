@@ -79,12 +79,16 @@ impl Retired {
 impl Live {
     #[expect(clippy::disallowed_methods, reason = "a deadline is a point on the monotonic clock")]
     async fn end(self) {
+        if !self.policy.answers() {
+            // It would not hear it, and the wait would be in vain.
+            return self.let_go();
+        }
         let deadline = std::time::Instant::now() + SHUTDOWN_LIMIT;
         let context = CallContext { id: 0, deadline: Some(deadline) };
         let linked_in = self.policy.origin == Origin::LinkedIn;
         let host = linked_in.then(|| Arc::clone(&self.policy.host) as Arc<dyn Host>);
         let told = scope(context, scope_host(host, capture(SHUTDOWN, self.life.shutdown())));
-        let name = &self.policy.name;
+        let name = self.policy.name.clone();
         match tokio::time::timeout_at(deadline.into(), told).await {
             Ok(Ok(())) => {}
             Ok(Err(mut error)) => {
@@ -93,6 +97,10 @@ impl Live {
             }
             Err(_) => tracing::warn!("the plugin `{name}` did not shut down within {} s", SHUTDOWN_LIMIT.as_secs()),
         }
+        self.let_go();
+    }
+
+    fn let_go(self) {
         let drop_it = || {
             if let Some(transport) = &self.transport {
                 transport.release();

@@ -7,6 +7,7 @@ use ao_core::config::Secrets;
 use ao_core::slots::tracker::{GetIssue, Issue};
 use ao_core::slots::{Slot, Tracker};
 use ao_core::{Code, Result};
+use ao_host::registry::ConditionState::{Closed, HalfOpen, Open};
 use ao_host::registry::{
     Candidate, Condition, ConditionLog, ConditionState, Configured, Deadlines, Registry, Services,
 };
@@ -78,7 +79,6 @@ fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
         scratch.fake.clock.advance(Duration::from_secs(25));
         get(&tracker, "1").unwrap();
         assert_eq!(state(&registry), ConditionState::Closed);
-        use ConditionState::{Closed, HalfOpen, Open};
         assert_eq!(*told.0.lock().unwrap(), [Open, HalfOpen, Open, HalfOpen, Closed]);
     }
 }
@@ -92,7 +92,7 @@ fn a_plugin_that_panics_again_and_again_is_disabled() {
         let tracker = registry.tracker(&fixture(), &json!({})).unwrap();
         for _ in 0..5 {
             assert_eq!(get(&tracker, "panic").unwrap_err().code, Code::PANIC);
-            scratch.fake.clock.advance(Duration::from_secs(60));
+            scratch.fake.clock.advance(Duration::from_mins(1));
         }
         let refused = get(&tracker, "1").unwrap_err();
         assert!(refused.message.contains("is disabled") && refused.message.contains("before"), "{refused}");
