@@ -42,12 +42,15 @@
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod contained;
 mod context;
 mod export;
 pub mod files;
 pub mod holder;
+pub mod host;
 mod library;
 mod logging;
+mod open_stream;
 mod plugin;
 pub mod prelude;
 

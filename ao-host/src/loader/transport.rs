@@ -41,6 +41,15 @@ pub(crate) fn bounded(method: &str, length: usize) -> Result<()> {
     Ok(())
 }
 
+/// A frame of either kind is bounded: a control message is small.
+fn bounded_frame(code: Code, length: usize) -> Result<()> {
+    if length > Frame::MAX_DATA {
+        let limit = Frame::MAX_DATA;
+        return Err(Error::new(code, format!("a frame has {length} bytes; at most {limit} are allowed")));
+    }
+    Ok(())
+}
+
 /// The error that a library answered.
 pub(crate) fn error_in(bytes: &[u8]) -> Error {
     serde_json::from_slice(bytes)
@@ -88,6 +97,7 @@ impl Stream for OpenStream {
                 ROk(RNone) => return Ok(None),
                 RErr(error) => return Err(error_in(&error)),
             };
+            bounded_frame(Code::PROTOCOL, frame.bytes.len())?;
             match frame.kind {
                 ao_abi::Frame::DATA => return Ok(Some(Frame::Data(frame.bytes.into_vec()))),
                 ao_abi::Frame::CONTROL => {
@@ -105,6 +115,7 @@ impl Stream for OpenStream {
             Frame::Control(value) => (ao_abi::Frame::CONTROL, ao_core::plugin::encode("stream", &value)?),
             _ => return Err(Error::unsupported("a frame of a kind that libraries do not know")),
         };
+        bounded_frame(Code::INVALID_INPUT, bytes.len())?;
         match ao_abi::Stream::send(&self.0, ao_abi::Frame { kind, bytes: bytes.into() }).await {
             ROk(()) => Ok(()),
             RErr(error) => Err(error_in(&error)),

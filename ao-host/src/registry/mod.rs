@@ -5,9 +5,18 @@
 //! first asked for. Everything that it hands out is guarded.
 
 mod admit;
+mod breaker;
 mod candidates;
+mod condition;
+mod host;
 mod instances;
+mod lines;
 mod policy;
+mod release;
+mod retire;
+mod services;
+mod watch;
+mod wedge;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +29,20 @@ use ao_core::slots::Slot;
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::isolation::{Hosting, IsolatedLibrary};
 
 pub use admit::{Admitted, admit, take_in};
 pub(crate) use candidates::libraries_in;
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
-pub use instances::Registry;
+pub use condition::{Condition, ConditionState};
+pub(crate) use instances::text_setting;
+pub use instances::{Configured, Registry};
 pub use policy::Deadlines;
+pub use retire::Retired;
+pub use services::{ConditionLog, Ear, MAX_STATE_KEY, MAX_STATE_KEYS, MAX_STATE_VALUE, PassingState, Services};
+pub use services::{Settings, StateScope, StateStore, too_many_keys};
 
 /// One plugin that can be used.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +63,7 @@ pub struct Entry {
 }
 
 /// Where a plugin comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Origin {
     /// Part of this program.
@@ -97,7 +111,7 @@ impl PartialEq for Source {
 }
 
 /// What several libraries, and this program, offer for one slot and name.
-type Offers = BTreeMap<(Slot, PluginName), Entry>;
+type Offers = BTreeMap<(Slot, PluginName), Arc<Entry>>;
 
 /// The plugins that this program was linked with.
 fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Result<Offers> {
@@ -109,7 +123,7 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
         let (origin, source) = (Origin::LinkedIn, Source::LinkedIn(registration));
         let (isolation, deadlines) = Default::default();
         let entry = Entry { component, library, origin, replaces: None, isolation, deadlines, source };
-        if offers.insert(key, entry).is_some() {
+        if offers.insert(key, Arc::new(entry)).is_some() {
             let (slot, name) = (registration.slot, registration.name);
             return Err(Error::conflict(format!("two {slot} plugins named `{name}` are linked into this program")));
         }
@@ -153,7 +167,7 @@ fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem>
             deadlines: found.candidate.deadlines.clone(),
             source: Source::Library { path: path.clone(), sha256: sha256.clone(), process: process.clone() },
         };
-        offers.insert(key, entry);
+        offers.insert(key, Arc::new(entry));
     }
     Ok(())
 }

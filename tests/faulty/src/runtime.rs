@@ -1,11 +1,10 @@
 //! A runtime whose terminals misbehave, but for an honest one whose handle has the key `echo`. It has no sessions.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ao_plugin_sdk::prelude::*;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::probe::Echo;
 use crate::{Config, Place};
 
 /// The runtime.
@@ -84,36 +83,6 @@ impl Stream for FaultyStream {
 
     async fn send(&self, _frame: Frame) -> Result<()> {
         Ok(())
-    }
-}
-
-/// An honest stream that sends back what it gets, one frame at a time, until a control frame `{"kind":"exit"}`.
-struct Echo {
-    sender: Mutex<Option<Sender<Frame>>>,
-    receiver: tokio::sync::Mutex<Receiver<Frame>>,
-}
-
-impl Echo {
-    fn new() -> Self {
-        let (sender, receiver) = channel(1);
-        Self { sender: Mutex::new(Some(sender)), receiver: tokio::sync::Mutex::new(receiver) }
-    }
-}
-
-#[async_trait]
-impl Stream for Echo {
-    async fn next(&self) -> Result<Option<Frame>> {
-        Ok(self.receiver.lock().await.recv().await)
-    }
-
-    async fn send(&self, frame: Frame) -> Result<()> {
-        let closed = || Error::conflict("the stream has ended");
-        if frame == Frame::Control(json!({"kind": "exit"})) {
-            self.sender.lock().map_err(|_| closed())?.take();
-            return Ok(());
-        }
-        let sender = self.sender.lock().map_err(|_| closed())?.clone().ok_or_else(closed)?;
-        sender.send(frame).await.map_err(|_| closed())
     }
 }
 
