@@ -64,7 +64,7 @@ pub(crate) struct Plugin {
 }
 
 /// Where the code of a plugin library runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Isolation {
@@ -83,6 +83,22 @@ impl Isolation {
             Self::InProcess => "in-process",
             Self::Process => "process",
         }
+    }
+}
+
+impl JsonSchema for Isolation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Isolation".into()
+    }
+
+    // Derived, it would be a `oneOf`, whose errors do not say which words there are.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "enum": [Self::InProcess.as_str(), Self::Process.as_str()],
+            "description": "Where the code of a plugin library runs: in the process of `ao`, on the library's own \
+                            threads, or in a process of its own, whose crash ends the calls in flight and nothing else.",
+        })
     }
 }
 

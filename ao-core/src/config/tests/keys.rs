@@ -223,7 +223,7 @@ fn plugins_are_paths_with_known_keys() {
         ("{}", "the key `path` is missing in item 1 of `plugins`"),
         ("a.so", "item 1 of `plugins` must be a map of keys, not text"),
         ("{ path: a, sha256: abc }", "64 hexadecimal digits"),
-        ("{ path: a, isolation: container }", "`isolation` must be `in-process` or `process`"),
+        ("{ path: a, isolation: container }", "`isolation` must be one of `in-process`, `process`"),
         ("{ path: a, isolation: in_process }", "did you mean `in-process`?"),
         ("{ path: a, deadlines: { get: 1s } }", "the key `get` is not a slot and a method"),
         ("{ path: a, deadlines: { traker.get: 1s } }", "the key `traker.get` names no slot"),
