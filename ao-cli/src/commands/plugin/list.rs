@@ -71,7 +71,12 @@ struct Problem {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let setup = edge.setup_of(edge.config_files_if_any())?;
-        let list = PluginList::of(&setup, &manager::plugin_conditions(edge)?);
+        // The list does not depend on it.
+        let conditions = manager::plugin_conditions(edge).unwrap_or_else(|failure| {
+            output::warning(format_args!("how plugins are doing cannot be read: {}", failure.message()));
+            Vec::new()
+        });
+        let list = PluginList::of(&setup, &conditions);
         if !self.format.is_json() {
             for path in &list.untrusted {
                 output::warning(format_args!("`{path}` is not trusted: the libraries that it lists are not looked at"));
