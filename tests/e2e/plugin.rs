@@ -242,11 +242,10 @@ fn rest_git(world: &World, retry_at: &str) {
     });
     let process = serde_json::json!({"pid": 1, "start": 1, "boot": "another boot"});
     let database = rusqlite::Connection::open(world.path("ao/state/state.db")).unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     database
         .execute(
-            "INSERT OR REPLACE INTO plugin_conditions VALUES ('workspace', 'worktree', '0', ?, ?, ?)",
-            (i64::try_from(now).unwrap(), process.to_string(), condition.to_string()),
+            "INSERT OR REPLACE INTO plugin_conditions VALUES ('workspace', 'worktree', '0', unixepoch() * 1000, ?, ?)",
+            (process.to_string(), condition.to_string()),
         )
         .unwrap();
 }
