@@ -75,7 +75,12 @@ struct Problem {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let setup = edge.setup_of(edge.config_files_if_any())?;
-        let list = PluginList::of(&setup, &manager::plugin_conditions(edge)?);
+        // The list does not depend on it.
+        let conditions = manager::plugin_conditions(edge).unwrap_or_else(|failure| {
+            output::warning(format_args!("how plugins are doing cannot be read: {}", failure.message()));
+            Vec::new()
+        });
+        let list = PluginList::of(&setup, &conditions);
         if !self.format.is_json() {
             // What is wrong with their settings is no reason not to list them.
             failure::diagnostics(&blocks(&setup).into_iter().collect());
