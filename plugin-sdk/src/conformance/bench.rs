@@ -214,6 +214,11 @@ impl CallPolicy for Policy {
     fn record(&self, method: &Method, _context: CallContext, failure: Option<&mut Error>) {
         let Some(error) = failure else { return };
         let name = method.name;
+        let own = error.message.starts_with(&format!("`{name}` panicked"));
+        if error.code == Code::PANIC && !own && error.message.contains(super::fake_host::PANIC) {
+            // The host's panic, handed on as an error.
+            return;
+        }
         if error.code == Code::PANIC || error.code == Code::PROTOCOL {
             self.noticed.note(describe(error));
         } else if error.code == Code::UNKNOWN_METHOD && self.slot.methods().iter().any(|known| known.name == name) {

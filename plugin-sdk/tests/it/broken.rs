@@ -173,6 +173,12 @@ pub(crate) fn run(subject: Subject) -> Report {
     kit.limit(std::time::Duration::from_secs(5)).run()
 }
 
+/// The same for a fault that makes calls hang: each check waits this long.
+pub(crate) fn run_briefly(subject: Subject) -> Report {
+    let kit = TrackerKit::of(subject, json!({})).issue("12").missing("no-such").slow("slow");
+    kit.limit(std::time::Duration::from_millis(600)).run()
+}
+
 /// The ids of the checks that failed, each once.
 pub(crate) fn failed(report: &Report) -> Vec<&str> {
     let mut failed: Vec<_> = report.failed().map(|record| record.check.as_str()).collect();

@@ -163,6 +163,9 @@ fn every_check_of_an_scm_can_fail() {
 #[async_trait]
 impl Workspace for Wrong {
     async fn create(&self, request: CreateWorkspace) -> Result<WorkspaceInfo> {
+        if request.branch.as_str().contains('$') {
+            return Err(Error::invalid_input("only plain names"));
+        }
         // In the place of whatever is there.
         let _ = std::fs::create_dir(&request.target);
         let mut info = WorkspaceInfo::new(request.target, "head");
@@ -192,7 +195,6 @@ impl Workspace for Wrong {
 #[test]
 fn every_check_of_a_workspace_can_fail() {
     let kit = conformance::workspace::<Wrong>(json!({})).project("/nonexistent/project").effects();
-    // The names are taken as they are, by a plugin that sees nothing wrong in them; it answers `missing` for none.
     all_fail(&kit.run(), &[]);
 }
 
