@@ -58,12 +58,12 @@ impl Agent for Wrong {
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
         let strange = request.targets.iter().any(|target| target.screen.is_some());
-        let seen = request.targets.into_iter().skip(usize::from(strange || number() % 2 == 0));
+        let seen = request.targets.into_iter().skip(usize::from(strange || number().is_multiple_of(2)));
         Ok(seen.map(|target| AgentObservation::new(target.session)).collect())
     }
 
     async fn interpret(&self, _request: HookEvent) -> Result<Vec<AgentObservation>> {
-        Ok(vec![AgentObservation::new("somebody-1".parse::<SessionId>().unwrap())])
+        Ok(vec![AgentObservation::new("somebody-1".parse::<SessionId>().expect("a sound test"))])
     }
 
     async fn deliver(&self, _request: DeliverMessage) -> Result<DeliverPlan> {
@@ -201,7 +201,7 @@ fn every_check_of_a_workspace_can_fail() {
 #[async_trait]
 impl Runtime for Wrong {
     async fn create(&self, request: CreateRuntime) -> Result<RuntimeHandle> {
-        let plugin: PluginName = "wrong".parse().unwrap();
+        let plugin: PluginName = "wrong".parse().expect("a sound test");
         Ok(RuntimeHandle::new(plugin, request.session, request.key, json!(number())))
     }
 
@@ -219,7 +219,8 @@ impl Runtime for Wrong {
     }
 
     async fn list(&self, _request: ListRuntimes) -> Result<Vec<RuntimeHandle>> {
-        let (plugin, session): (PluginName, SessionId) = ("wrong".parse().unwrap(), "somebody-1".parse().unwrap());
+        let (plugin, session): (PluginName, SessionId) =
+            ("wrong".parse().expect("a sound test"), "somebody-1".parse().expect("a sound test"));
         Ok(vec![RuntimeHandle::new(plugin, session, "somebody's", json!({}))])
     }
 
