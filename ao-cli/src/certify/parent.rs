@@ -111,7 +111,8 @@ impl<'a> Bench<'a> {
     fn give_up(&self, kit: &Kit, report: &mut Report, limits: Limits) {
         let done: Vec<_> = report.checks.iter().map(|record| (record.check.clone(), record.door)).collect();
         let left = kit.plan().into_iter().filter(|(check, door)| !done.contains(&((*check).to_owned(), *door)));
-        let why = format!("the whole run of `{}` took more than {} s", self.stored.path, limits.whole.as_secs());
+        let library = self.stored.path.file_name().unwrap_or_default();
+        let why = format!("the whole run of `{library}` took more than {} s (`--timeout`)", limits.whole.as_secs());
         report.checks.extend(left.map(|(check, door)| kit.interrupted(check, door, why.clone())));
     }
 
@@ -139,7 +140,7 @@ impl<'a> Bench<'a> {
         let broke = match program.run(&self.place("home")?) {
             Ok(ended) => how(&ended),
             Err(error) if error.code == Code::TIMEOUT => {
-                Some(format!("the process did not end within {} s", limit.as_secs()))
+                Some(format!("the process did not end within the {} s that were left for it", limit.as_secs()))
             }
             Err(error) => return Err(error),
         };

@@ -209,6 +209,11 @@ struct Policy {
 
 impl Policy {
     fn notice(&self, name: &str, error: &Error) {
+        let own = error.message.starts_with(&format!("`{name}` panicked"));
+        if error.code == Code::PANIC && !own && error.message.contains(super::fake_host::PANIC) {
+            // The host's panic, handed on as an error.
+            return;
+        }
         if error.code == Code::PANIC || error.code == Code::PROTOCOL {
             self.noticed.note(describe(error));
         } else if error.code == Code::UNKNOWN_METHOD && self.slot.methods().iter().any(|known| known.name == name) {

@@ -62,13 +62,13 @@ struct Faulty<F>(Good, Arc<F>);
 
 impl Good {
     pub(crate) fn find(&self, id: &str) -> Result<Issue> {
-        let issues = self.issues.lock().unwrap();
+        let issues = self.issues.lock().expect("a sound test");
         let found = issues.iter().find(|(_, issue)| issue.id == id);
         found.map(|(_, issue)| issue.clone()).ok_or_else(|| Error::not_found(format!("no issue `{id}`")))
     }
 
     pub(crate) fn add(&self, request: &CreateIssue) -> Issue {
-        let mut issues = self.issues.lock().unwrap();
+        let mut issues = self.issues.lock().expect("a sound test");
         let mut issue = Issue::new((issues.len() + 12).to_string(), request.title.as_str(), IssueState::Open);
         issue.body.clone_from(&request.body);
         issues.push((request.key.clone(), issue.clone()));
@@ -90,7 +90,7 @@ impl<F: Fault> Tracker for Faulty<F> {
         if let Some(answer) = self.1.list(&self.0, &request).await {
             return answer;
         }
-        let issues = self.0.issues.lock().unwrap();
+        let issues = self.0.issues.lock().expect("a sound test");
         let fits = |issue: &&Issue| {
             request.state.is_none_or(|state| issue.state == state)
                 && request.labels.iter().all(|label| issue.labels.contains(label))
@@ -102,7 +102,7 @@ impl<F: Fault> Tracker for Faulty<F> {
         if let Some(answer) = self.1.create(&self.0, &request).await {
             return answer;
         }
-        let known = self.0.issues.lock().unwrap().iter().find(|(key, _)| *key == request.key).cloned();
+        let known = self.0.issues.lock().expect("a sound test").iter().find(|(key, _)| *key == request.key).cloned();
         Ok(known.map_or_else(|| self.0.add(&request), |(_, issue)| issue))
     }
 
@@ -114,7 +114,7 @@ impl<F: Fault> Tracker for Faulty<F> {
         let IssueChange::State { state } = request.change else {
             return Err(Error::unsupported("this change of an issue"));
         };
-        let mut issues = self.0.issues.lock().unwrap();
+        let mut issues = self.0.issues.lock().expect("a sound test");
         for (_, issue) in issues.iter_mut().filter(|(_, issue)| issue.id == request.id) {
             issue.state = state;
         }
@@ -173,6 +173,12 @@ pub(crate) fn run(subject: Subject) -> Report {
     kit.limit(std::time::Duration::from_secs(5)).run()
 }
 
+/// The same for a fault that makes calls hang: each check waits this long.
+pub(crate) fn run_briefly(subject: Subject) -> Report {
+    let kit = TrackerKit::of(subject, json!({})).issue("12").missing("no-such").slow("slow");
+    kit.limit(std::time::Duration::from_millis(600)).run()
+}
+
 /// The ids of the checks that failed, each once.
 pub(crate) fn failed(report: &Report) -> Vec<&str> {
     let mut failed: Vec<_> = report.failed().map(|record| record.check.as_str()).collect();
@@ -191,5 +197,9 @@ pub(crate) fn found(fault: impl Fault, checks: &[&str]) -> Report {
 pub(crate) fn says(report: &Report, check: &str, part: &str) {
     let record = report.failed().find(|record| record.check == check).expect(check);
     let Outcome::Failed { expected, came, remedy } = &record.outcome else { unreachable!("it failed") };
-    assert!(format!("{expected}\n{came}\n{remedy}").contains(part), "{}", serde_json::to_string(record).unwrap());
+    assert!(
+        format!("{expected}\n{came}\n{remedy}").contains(part),
+        "{}",
+        serde_json::to_string(record).expect("a sound test")
+    );
 }

@@ -94,6 +94,7 @@ async fn the_fake_host_records_and_answers() {
     host.misbehave(Some(HostFault::Slow(Duration::from_millis(5))));
     assert_eq!(host.call("ao.secret", Vec::new()).await, Ok(b"{\"value\":\"x\"}".to_vec()));
     let panicking = FakeHost::new().failing(HostFault::Panic);
-    let called = tokio::task::spawn(async move { panicking.call("ao.secret", Vec::new()).await }).await;
-    assert!(called.unwrap_err().is_panic());
+    let mut calls = tokio::task::JoinSet::new();
+    calls.spawn(async move { panicking.call("ao.secret", Vec::new()).await });
+    assert!(calls.join_next().await.unwrap().unwrap_err().is_panic());
 }

@@ -58,12 +58,12 @@ impl Agent for Wrong {
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
         let strange = request.targets.iter().any(|target| target.screen.is_some());
-        let seen = request.targets.into_iter().skip(usize::from(strange || number() % 2 == 0));
+        let seen = request.targets.into_iter().skip(usize::from(strange || number().is_multiple_of(2)));
         Ok(seen.map(|target| AgentObservation::new(target.session)).collect())
     }
 
     async fn interpret(&self, _request: HookEvent) -> Result<Vec<AgentObservation>> {
-        Ok(vec![AgentObservation::new("somebody-1".parse::<SessionId>().unwrap())])
+        Ok(vec![AgentObservation::new("somebody-1".parse::<SessionId>().expect("a sound test"))])
     }
 
     async fn deliver(&self, _request: DeliverMessage) -> Result<DeliverPlan> {
@@ -163,6 +163,9 @@ fn every_check_of_an_scm_can_fail() {
 #[async_trait]
 impl Workspace for Wrong {
     async fn create(&self, request: CreateWorkspace) -> Result<WorkspaceInfo> {
+        if request.branch.as_str().contains('$') {
+            return Err(Error::invalid_input("only plain names"));
+        }
         // In the place of whatever is there.
         let _ = std::fs::create_dir(&request.target);
         let mut info = WorkspaceInfo::new(request.target, "head");
@@ -192,14 +195,13 @@ impl Workspace for Wrong {
 #[test]
 fn every_check_of_a_workspace_can_fail() {
     let kit = conformance::workspace::<Wrong>(json!({})).project("/nonexistent/project").effects();
-    // The names are taken as they are, by a plugin that sees nothing wrong in them; it answers `missing` for none.
     all_fail(&kit.run(), &[]);
 }
 
 #[async_trait]
 impl Runtime for Wrong {
     async fn create(&self, request: CreateRuntime) -> Result<RuntimeHandle> {
-        let plugin: PluginName = "wrong".parse().unwrap();
+        let plugin: PluginName = "wrong".parse().expect("a sound test");
         Ok(RuntimeHandle::new(plugin, request.session, request.key, json!(number())))
     }
 
@@ -217,7 +219,8 @@ impl Runtime for Wrong {
     }
 
     async fn list(&self, _request: ListRuntimes) -> Result<Vec<RuntimeHandle>> {
-        let (plugin, session): (PluginName, SessionId) = ("wrong".parse().unwrap(), "somebody-1".parse().unwrap());
+        let (plugin, session): (PluginName, SessionId) =
+            ("wrong".parse().expect("a sound test"), "somebody-1".parse().expect("a sound test"));
         Ok(vec![RuntimeHandle::new(plugin, session, "somebody's", json!({}))])
     }
 

@@ -92,7 +92,7 @@ fn an_answer_that_changes_by_itself() {
 
 fault! { Unfiltered {
     async fn list(&self, world: &Good, _request: &ListIssues) -> Option<Result<IssuePage>> {
-        let issues = world.issues.lock().unwrap().iter().map(|(_, issue)| issue.clone()).collect::<Vec<_>>();
+        let issues = world.issues.lock().expect("a sound test").iter().map(|(_, issue)| issue.clone()).collect::<Vec<_>>();
         Some(Ok(IssuePage::new(issues)))
     }
 }}
@@ -129,12 +129,12 @@ fn a_repeated_create_that_makes_two() {
 
 fault! { Doubled {
     async fn create(&self, world: &Good, request: &CreateIssue) -> Option<Result<Issue>> {
-        if !world.issues.lock().unwrap().iter().any(|(key, _)| *key == request.key) {
+        if !world.issues.lock().expect("a sound test").iter().any(|(key, _)| *key == request.key) {
             world.add(request);
             world.add(request);
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
-        Some(world.issues.lock().unwrap().last().map(|(_, issue)| issue.clone()).ok_or_else(|| Error::other("none")))
+        Some(world.issues.lock().expect("a sound test").last().map(|(_, issue)| issue.clone()).ok_or_else(|| Error::other("none")))
     }
 }}
 

@@ -1,5 +1,6 @@
 //! Faults at the boundary itself: configurations, and transports that do not speak the contract.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use ao_plugin_sdk::conformance::{Subject, TrackerKit};
@@ -151,7 +152,7 @@ fn a_check_without_its_sample_says_how_to_give_it() {
 #[test]
 fn the_failure_of_an_author_s_test_is_a_table() {
     let broken = configured(json!({"type": "object"}), |_| Ok(()));
-    let panic = std::panic::catch_unwind(|| TrackerKit::of(broken, json!({})).check()).unwrap_err();
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| TrackerKit::of(broken, json!({})).check())).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     for part in [
         "FAILED  config.unknown_key_is_refused (by native)",

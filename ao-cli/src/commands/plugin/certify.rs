@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     /// How long everything may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
     timeout: u64,
-    /// Also write the result as `JUnit` XML
+    /// Also write the result as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<Utf8PathBuf>,
     #[command(flatten)]
