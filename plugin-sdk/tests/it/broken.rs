@@ -152,7 +152,7 @@ pub(crate) fn must_be_empty(config: &Value) -> Result<()> {
 }
 
 pub(crate) fn tracker<F: Fault>(world: &Issues, host: Arc<dyn Host>, fault: Arc<F>) -> Instance {
-    Faulty(Good { issues: Arc::clone(world), calls: AtomicU64::new(0), host }, fault).into_instance()
+    Arc::new(Faulty(Good { issues: Arc::clone(world), calls: AtomicU64::new(0), host }, fault)).into_instance()
 }
 
 pub(crate) fn world() -> Issues {
