@@ -33,7 +33,7 @@ impl Transport for Changed {
 
 fn changed(change: Change) -> Subject {
     let methods: Vec<String> = Slot::Tracker.methods().iter().map(|method| method.name.to_owned()).collect();
-    let name: PluginName = "broken".parse().unwrap();
+    let name: PluginName = "broken".parse().expect("a name");
     let world = world();
     Subject::transports(&ComponentManifest::new(Slot::Tracker, name, methods, no_keys()), move |config, host| {
         must_be_empty(config)?;
