@@ -4,17 +4,26 @@ use serde_json::Value;
 
 use crate::support::{Run, World, exists, replace};
 
-const LIBRARY: &str = "./libao_plugin_fixture.so";
-
+/// A world with the examples, and with the library whose plugins misbehave when they are told.
 fn world() -> World {
     let world = World::new();
     world.library("app/libao_plugin_fixture.so", |_| {});
+    world.faulty_library("app/libao_faulty.so");
     world
 }
 
-/// Runs `ao plugin certify` on the fixture's tracker.
+/// Runs `ao plugin certify` on the tracker of the examples.
 fn certify(world: &World, more: &[&str]) -> Run {
-    world.ao(&[&["plugin", "certify", LIBRARY, "--slot", "tracker", "--limit", "10"], more].concat())
+    tracker_of(world, "./libao_plugin_fixture.so", more)
+}
+
+/// Runs it on the tracker that misbehaves: an issue's id may name a fault.
+fn certify_faulty(world: &World, more: &[&str]) -> Run {
+    tracker_of(world, "./libao_faulty.so", &[&["--name", "faulty"], more].concat())
+}
+
+fn tracker_of(world: &World, library: &str, more: &[&str]) -> Run {
+    world.ao(&[&["plugin", "certify", library, "--slot", "tracker", "--limit", "10"], more].concat())
 }
 
 /// The failed checks of the only plugin, with what came.
@@ -29,7 +38,7 @@ fn failures(run: &Run) -> Vec<(String, String)> {
 #[test]
 fn every_plugin_of_a_good_library_keeps_the_contract_and_none_is_trusted() {
     let world = world();
-    let run = world.ao(&["plugin", "certify", LIBRARY, "--set", "label=kit", "--sample", "issue=12", "--json"]);
+    let run = world.ao(&["plugin", "certify", "./libao_plugin_fixture.so", "--json"]);
     let report = run.succeeds().json();
     assert_eq!(report["kept"], true);
     let plugins = report["plugins"].as_array().unwrap();
@@ -62,7 +71,7 @@ fn a_report_for_people_and_one_for_ci() {
 
 #[test]
 fn a_library_that_ends_the_process_fails_those_checks_and_the_others_go_on() {
-    let run = certify(&world(), &["--sample", "missing=missing", "--sample", "slow=exit", "--json"]);
+    let run = certify_faulty(&world(), &["--sample", "missing=missing", "--sample", "slow=exit", "--json"]);
     assert_eq!(run.code(), 1, "{run}");
     let failed = failures(&run);
     let names: Vec<_> = failed.iter().map(|(name, _)| name.as_str()).collect();
@@ -79,16 +88,16 @@ fn a_library_that_ends_the_process_fails_those_checks_and_the_others_go_on() {
 
 #[test]
 fn a_panic_and_an_issue_that_is_not_missing_are_found() {
-    let failed = failures(&certify(&world(), &["--sample", "issue=panic", "--sample", "missing=12", "--json"]));
+    let failed = failures(&certify_faulty(&world(), &["--sample", "issue=panic", "--sample", "missing=12", "--json"]));
     let came = |name: &str| failed.iter().find(|(check, _)| check == name).map(|(_, came)| came.as_str());
-    assert!(came("tracker.get.answers_the_issue").unwrap().contains("an issue that panics"), "{failed:?}");
+    assert!(came("tracker.get.answers_the_issue").unwrap().contains("on purpose"), "{failed:?}");
     assert!(came("tracker.get.missing_is_not_found").unwrap().contains("Issue 12"), "{failed:?}");
 }
 
 #[test]
 fn a_constructor_that_panics_or_refuses_is_a_failed_check() {
-    for label in ["panic", "refuse"] {
-        let run = certify(&world(), &["--set", &format!("label={label}"), "--json"]);
+    for fault in ["panic", "refuse"] {
+        let run = certify_faulty(&world(), &["--set", &format!("fault={fault}"), "--set", "at=constructor", "--json"]);
         assert_eq!(run.code(), 1, "{run}");
         assert!(failures(&run).iter().any(|(check, _)| check == "config.given_is_accepted"), "{run}");
     }
@@ -98,7 +107,7 @@ fn a_constructor_that_panics_or_refuses_is_a_failed_check() {
 fn what_is_asked_for_must_be_there() {
     let world = world();
     for (arguments, code, part) in [
-        (&["--set", "label=x", "--set", "level=99"][..], 2, "`level`"),
+        (&["--set", "label=x", "--set", "pageSize=0"][..], 2, "`pageSize`"),
         (&["--sample", "isue=12"], 2, "no check takes the sample `isue`; there are issue"),
         (
             &["--name", "acme"],
@@ -125,12 +134,12 @@ fn a_library_that_cannot_be_loaded_is_refused() {
 #[test]
 fn a_run_without_time_says_what_is_missing() {
     // Each check that asks for the issue takes as long as a check may: together far more than there is.
-    let run = certify(&world(), &["--sample", "issue=slow", "--timeout", "3", "--json"]);
+    let run = certify_faulty(&world(), &["--sample", "issue=never", "--timeout", "3", "--json"]);
     assert_eq!(run.code(), 1, "{run}");
     let failed = failures(&run);
     let all = run.json()["plugins"][0]["checks"].as_array().unwrap().len();
     let names: std::collections::BTreeSet<_> = failed.iter().map(|(check, _)| check).collect();
     assert!(names.contains(&"tracker.get.answers_the_issue".to_owned()) && all > 40, "{failed:?}");
     let (_, last) = failed.last().unwrap();
-    assert_eq!(last, "the whole run of `libao_plugin_fixture.so` took more than 3 s (`--timeout`)");
+    assert_eq!(last, "the whole run of `libao_faulty.so` took more than 3 s (`--timeout`)");
 }

@@ -262,7 +262,7 @@ fn a_typo_in_a_plugins_own_block_is_found_by_its_schema() {
        :                                                        ^|^
        :                                                         `-- projects.app.tracker.pageSize
        `----
-      help: it breaks the rule `properties/level/maximum` of tracker/fixture's settings
+      help: it breaks the rule `properties/pageSize/maximum` of tracker/fixture's settings
     --- exit 78
     ");
     let checked = world.json(&["config", "check"]);
@@ -287,7 +287,7 @@ fn whoever_uses_the_plugin_points_at_the_same_place() {
     assert_snapshot!(spawn("{ plugin: fixture, label: 7 }"), @r"
     $ ao spawn 12
     --- stderr
-    error: `label` must be text, not a number
+    error: `label` must be empty or text, not a number
        ,-[[ROOT]/app/agent-orchestrator.yaml:7:40]
      6 |     path: .
      7 |     tracker: { plugin: fixture, label: 7 }
@@ -301,7 +301,7 @@ fn whoever_uses_the_plugin_points_at_the_same_place() {
     ");
     for (settings, said) in [
         ("{ plugin: fixture, lable: x }", "unknown key `lable`"),
-        ("{ plugin: fixture, level: 11 }", "of tracker/fixture's settings"),
+        ("{ plugin: fixture, pageSize: 0 }", "of tracker/fixture's settings"),
         ("{ plugin: fixtrue }", "did you mean `fixture`?"),
     ] {
         let run = spawn(settings);

@@ -160,6 +160,14 @@ fn a_good_library_is_trusted_listed_and_inspected() {
             "type": "string"
           },
           "type": "array"
+        },
+        "pulls": {
+          "default": [],
+          "description": "Branches with a pull request that is there at first; the first of them has the number 1.",
+          "items": {
+            "type": "string"
+          },
+          "type": "array"
         }
       },
       "title": "Config",

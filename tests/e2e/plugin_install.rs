@@ -45,8 +45,8 @@ fn a_library_is_installed_and_found_from_everywhere() {
       runtime/fixture: Sessions that live in memory.
       agent/fixture: An agent that repeats what it is told.
       workspace/fixture: Workspaces that are names only.
-      tracker/fixture: Issues made from their ids, and a few that misbehave.
-      scm/fixture: Pull requests that are always green.
+      tracker/fixture: Issues that live in memory.
+      scm/fixture: Pull requests that live in memory and are always green.
       notifier/fixture: Notifications that are logged.
       terminal/fixture: A place for each session.
 
@@ -54,31 +54,31 @@ fn a_library_is_installed_and_found_from_everywhere() {
     # below `defaults`, or below a project
     runtime:
       plugin: fixture
-      # besides: label, level, token (see `ao plugin inspect runtime/fixture`)
+      # besides: greeting (see `ao plugin inspect runtime/fixture`)
 
     # agent/fixture: An agent that repeats what it is told.
     agents:
       fixture:
         plugin: fixture
-        # besides: label, level, token (see `ao plugin inspect agent/fixture`)
+        # besides: args, program (see `ao plugin inspect agent/fixture`)
 
     # workspace/fixture: Workspaces that are names only.
     # below `defaults`, or below a project
     workspace:
       plugin: fixture
-      # besides: label, level, token (see `ao plugin inspect workspace/fixture`)
+      # besides: branches, head (see `ao plugin inspect workspace/fixture`)
 
-    # tracker/fixture: Issues made from their ids, and a few that misbehave.
+    # tracker/fixture: Issues that live in memory.
     # below `defaults`, or below a project
     tracker:
       plugin: fixture
-      # besides: label, level, token (see `ao plugin inspect tracker/fixture`)
+      # besides: file, issues, label, pageSize (see `ao plugin inspect tracker/fixture`)
 
-    # scm/fixture: Pull requests that are always green.
+    # scm/fixture: Pull requests that live in memory and are always green.
     # below `defaults`, or below a project
     scm:
       plugin: fixture
-      # besides: label, level, token (see `ao plugin inspect scm/fixture`)
+      # besides: checks, pulls (see `ao plugin inspect scm/fixture`)
 
     # notifier/fixture: Notifications that are logged.
     # this version has no key in the configuration for a notifier

@@ -120,6 +120,11 @@ impl World {
         self.file(name, bytes)
     }
 
+    /// A copy of the library whose plugins misbehave when they are told.
+    pub(crate) fn faulty_library(&self, name: &str) -> Utf8PathBuf {
+        self.file(name, fs_err::read(built("ao_faulty")).unwrap())
+    }
+
     /// Runs git in `app`, which must succeed.
     pub(crate) fn git(&self, arguments: &[&str]) {
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.invalid"];
@@ -243,7 +248,11 @@ pub(crate) fn machine_path() -> String {
 /// The library of a plugin: from the directory `AO_TEST_LIBRARIES` if it is there, else what cargo built as a dependency
 /// of this binary.
 pub(crate) fn built_library(plugin: &str) -> Utf8PathBuf {
-    let name = format!("{}ao_plugin_{plugin}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    built(&format!("ao_plugin_{plugin}"))
+}
+
+fn built(library: &str) -> Utf8PathBuf {
+    let name = format!("{}{library}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     if let Some(elsewhere) = std::env::var("AO_TEST_LIBRARIES").ok().filter(|directory| !directory.is_empty()) {
         let library = Utf8PathBuf::from(elsewhere).join(&name);
         if library.exists() {

@@ -57,7 +57,6 @@ struct Row {
     /// Whether calls of it pass: that of its instance that is worst off.
     state: ConditionState,
     /// Its instances that are not called as usual.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<Condition>,
 }
 
