@@ -1,6 +1,8 @@
 //! What holds for every slot besides calls as such: the doctor.
 
+use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::common::{Doctor, Finding, FindingLevel};
+use ao_core::slots::runtime::RuntimeHandle;
 
 use super::bench::Bench;
 use super::check::{Verdict, checks, demand, failed, skipped};
@@ -38,4 +40,15 @@ async fn doctor(bench: Bench) -> Verdict {
         demand(says, "a subject and a message", finding)?;
     }
     Ok(())
+}
+
+/// A session's id. The kit's own are valid.
+pub(super) fn session(id: &str) -> SessionId {
+    id.parse().expect("an id of the kit's own")
+}
+
+/// A handle that no runtime has made.
+pub(super) fn nobodys_handle(id: &str) -> RuntimeHandle {
+    let plugin: PluginName = "ao-conformance".parse().expect("a name of the kit's own");
+    RuntimeHandle::new(plugin, session(id), "ao-conformance", serde_json::json!({"of": "nobody"}))
 }

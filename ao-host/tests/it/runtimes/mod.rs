@@ -1,5 +1,6 @@
 //! The two runtimes with the real holder, real processes and a real tmux.
 
+mod conformance;
 mod delivery;
 mod destruction;
 mod life;

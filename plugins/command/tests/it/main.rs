@@ -1,6 +1,7 @@
 //! The plugin through its slot.
 
 mod config;
+mod conformance;
 mod detect;
 mod launch;
 mod observe;

@@ -1,6 +1,7 @@
 //! The plugin against real git, in repositories of its own and an environment built from nothing.
 
 mod concurrency;
+mod conformance;
 mod create;
 mod discard;
 mod environment;

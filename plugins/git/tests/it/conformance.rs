@@ -1,0 +1,28 @@
+//! The plugin keeps the contract of its slot, in a real repository.
+
+use ao_plugin_git::{Config, Worktree};
+use ao_plugin_sdk::conformance::{Subject, WorkspaceKit};
+use ao_plugin_sdk::core::slots::{IntoInstance, Slot};
+use ao_plugin_sdk::prelude::*;
+
+use crate::support::{Scratch, environment};
+
+#[tokio::test]
+async fn the_contract_is_kept() {
+    let scratch = Scratch::new().await;
+    let before = scratch.world().await;
+    let variables = environment(&scratch.path(""));
+    let schema: Value = ao_plugin_sdk::schemars::schema_for!(Config).into();
+    let subject = Subject::instances(Slot::Workspace, "worktree", schema, move |config, _host| {
+        // Only refuses what is wrong with it.
+        ao_plugin_sdk::serde_json::from_value::<Config>(config)
+            .map_err(|error| Error::invalid_input(error.to_string()))?;
+        Ok(Worktree::with_environment(variables.clone()).into_instance())
+    });
+    let kit = WorkspaceKit::of(subject, json!({})).project(scratch.project.as_str()).effects();
+    let report = tokio::task::spawn_blocking(move || kit.run()).await.expect("the kit does not panic");
+    assert!(report.is_kept(), "\n{report}");
+    let skipped: Vec<_> = report.skipped().map(|record| record.check.as_str()).collect();
+    assert!(skipped.iter().all(|check| check.starts_with("host.") || *check == "call.pure_is_at_once"), "{skipped:?}");
+    assert_eq!(scratch.world().await, before, "the kit leaves nothing behind");
+}
