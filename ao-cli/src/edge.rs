@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::path::PathBuf;
 
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error};
@@ -25,6 +26,10 @@ pub(crate) struct Variable {
 
 /// Every variable that `ao` reads itself.
 pub(crate) const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "AO_COMPLETE",
+        about: "set by the script of `ao completion` when it asks what may stand somewhere",
+    },
     Variable { name: "AO_CONFIG_PATH", about: "the configuration file, instead of the first one found upwards" },
     Variable { name: "AO_GLOBAL_CONFIG", about: "your own configuration file, for every project" },
     Variable { name: "AO_HOME", about: "an absolute path that holds everything: state, data, configuration, sockets" },
@@ -40,6 +45,9 @@ pub(crate) const VARIABLES: &[Variable] = &[
     Variable { name: "XDG_STATE_HOME", about: "sessions, worktrees and logs: `ao/` in it" },
 ];
 
+/// The variable by which a shell says that it wants to know what may stand somewhere.
+pub(crate) const COMPLETION_VARIABLE: &str = "AO_COMPLETE";
+
 /// What a command takes from outside.
 pub(crate) struct Edge {
     /// The variables, the home directory, the current directory and the program.
@@ -51,6 +59,24 @@ pub(crate) struct Edge {
 /// The command line, the program's name first.
 pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
+}
+
+/// What a shell asks while somebody types.
+pub(crate) struct CompletionRequest {
+    /// The shell's name.
+    pub(crate) shell: String,
+    /// The words of the command line, `ao` first.
+    pub(crate) words: Vec<OsString>,
+    /// Where the shell is.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// The question of a shell, if that is why this program was started: `AO_COMPLETE=<shell> ao -- <words>`.
+pub(crate) fn completion() -> Option<CompletionRequest> {
+    let shell = std::env::var(COMPLETION_VARIABLE).ok().filter(|shell| !shell.is_empty())?;
+    let mut arguments = arguments().skip(1);
+    arguments.next().filter(|first| first == "--")?;
+    Some(CompletionRequest { shell, words: arguments.collect(), directory: std::env::current_dir().ok() })
 }
 
 /// Runs a command's asynchronous part, on this thread.
@@ -80,6 +106,15 @@ impl Edge {
             program: utf8(program, "the path of this program")?,
         };
         Ok(Self { environment, places })
+    }
+
+    /// How this program is started by whoever started it now: by its name where it was found on the `PATH`, else by its
+    /// path.
+    pub(crate) fn called_as(&self) -> String {
+        let first = arguments().next().and_then(|first| first.into_string().ok());
+        first
+            .filter(|name| !name.is_empty() && !name.contains('/'))
+            .unwrap_or_else(|| self.environment.program.to_string())
     }
 
     /// A path that the user wrote on the command line, without the `.` in it.

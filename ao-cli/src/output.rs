@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
+pub(crate) use ao_core::text::is_hostile;
 use ao_core::{Code, Error};
 use clap::builder::styling::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -16,6 +17,12 @@ use crate::failure::Failure;
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
+}
+
+/// Prints data for a program that wants every byte of it, control characters too.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| unwritable(&error))
 }
 
 /// Prints data as JSON that a person can read too.
@@ -65,12 +72,6 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
         if is_hostile(character) { shown.extend(character.escape_unicode()) } else { shown.push(character) }
     }
     Cow::Owned(shown)
-}
-
-/// Whether a terminal would act on it: control characters, and those that change the direction of what follows.
-pub(crate) fn is_hostile(character: char) -> bool {
-    let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || character.is_control() && character != '\n' && character != '\t'
 }
 
 /// How good something is.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ao_core::lifecycle::{Policy, Status, StatusName, status};
 use ao_core::model::Timestamp;
-use ao_core::model::facts::Session;
+use ao_core::model::facts::{IssueFacts, Session};
 use ao_host::sessions::overlay;
 use ao_host::world::World;
 use schemars::JsonSchema;
@@ -19,6 +19,12 @@ pub(crate) struct Row {
     pub(crate) project: String,
     /// Its status, with what decided it.
     pub(crate) status: Status,
+    /// The tracker's id of the issue that it works on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) issue: Option<String>,
+    /// What that issue was called when the session was spawned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) issue_facts: Option<IssueFacts>,
     /// Its agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) agent: Option<String>,
@@ -57,6 +63,8 @@ impl Full {
             id: session.id.to_string(),
             project: session.project.to_string(),
             status: self.status.clone(),
+            issue: session.issue.clone(),
+            issue_facts: session.issue_facts.clone(),
             agent: session.agent.as_ref().map(|agent| agent.name.to_string()),
             branch: workspace.map(|workspace| workspace.branch.to_string()),
             worktree: workspace.map(|workspace| workspace.path.to_string()),

@@ -8,6 +8,7 @@ pub mod model;
 pub mod plugin;
 mod record;
 pub mod slots;
+pub mod text;
 
 #[cfg(feature = "config")]
 pub mod config;

@@ -6,10 +6,12 @@
 pub mod failpoint;
 pub mod hash;
 pub mod holder;
+pub mod installed;
 pub mod loader;
 pub mod registry;
 pub mod sessions;
 pub mod setup;
 pub mod store;
 pub mod trust;
+pub mod verify;
 pub mod world;

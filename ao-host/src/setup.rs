@@ -1,8 +1,8 @@
 //! One configuration with its plugins: files found, read, checked for trust, and composed with a registry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ao_core::config::{Config, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig};
+use ao_core::config::{Choice, Config, Diagnostic, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig, closest};
 use ao_core::model::PluginName;
 use ao_core::plugin::Registration;
 use ao_core::slots::{Instance, Slot};
@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::loader::Vault;
-use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder};
+use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder, libraries_in};
 use crate::trust::{Trust, TrustedByHash};
 use crate::world::{Places, files};
 
@@ -127,6 +127,28 @@ impl Loaded {
         Ok(Self { config, files, untrusted, trust })
     }
 
+    /// The plugins that are known without looking into any library: those that are linked in, and those of libraries
+    /// whose manifest was read when they were trusted. No file is hashed, nothing is made, and no code runs.
+    #[must_use]
+    pub fn known_plugins(
+        &self,
+        environment: &Environment,
+        places: &Places,
+        linked: impl Iterator<Item = &'static Registration>,
+    ) -> BTreeSet<(Slot, PluginName)> {
+        let listed = self.config.plugins().iter().filter(|library| library.enabled && self.untrusted.is_empty());
+        let listed = listed.map(|library| library.path.clone());
+        let found = plugin_directories(environment, places).into_iter().flat_map(|directory| libraries_in(&directory));
+        let vault = Vault::new(places.plugins_by_hash());
+        let manifests = listed.chain(found).filter_map(|path| {
+            let trusted = self.trust.library_at(&files::canonical(&path).ok()?)?;
+            vault.manifest(&trusted.sha256)
+        });
+        let components = manifests.flat_map(|manifest| manifest.components);
+        let linked = linked.filter_map(|registration| registration.manifest().ok());
+        components.chain(linked).map(|component| (component.slot, component.name)).collect()
+    }
+
     /// Composes it with plugins. An untrusted file contributes no library: nothing that it names may run.
     pub fn compose(
         self,
@@ -205,17 +227,42 @@ impl Setup {
         })
     }
 
+    /// What is wrong with a plugin's settings, as they are written, against the schema in its manifest.
+    pub fn check(&self, slot: Slot, wanted: &SlotConfig) -> Result<(), SetupError> {
+        let entry = self.registry.entry(slot, &wanted.plugin).map_err(|error| self.unknown(slot, wanted, error))?;
+        let checked = wanted.check(&entry.component.config_schema);
+        Ok(checked.map_err(|problems| problems.of_plugin(slot, &wanted.plugin))?)
+    }
+
+    /// A plugin that there is not, shown where the configuration names it. One that was named on the command line, or
+    /// that nobody named, stands in no file.
+    fn unknown(&self, slot: Slot, wanted: &SlotConfig, error: Error) -> SetupError {
+        if wanted.choice == Choice::BuiltIn || wanted.settings.path.is_empty() {
+            return error.into();
+        }
+        let of_slot = self.registry.entries().filter(|entry| entry.component.slot == slot);
+        let names: Vec<_> = of_slot.map(|entry| entry.component.name.to_string()).collect();
+        let help = match closest(wanted.plugin.as_str(), names.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`? See `ao plugin list`"),
+            None => "see `ao plugin list`".to_owned(),
+        };
+        let (place, path) = (&wanted.settings.place, wanted.settings.path.clone());
+        let problem = Diagnostic::error(place, path, error.message).help(help);
+        SetupError::Config(problem.into())
+    }
+
     /// The instance that fills a slot: its settings checked against the plugin's schema, references expanded.
     pub fn instance(&self, slot: Slot, wanted: &SlotConfig) -> Result<(PluginName, Instance), SetupError> {
         self.require_trust()?;
-        let entry = self.registry.entry(slot, &wanted.plugin)?;
+        let entry = self.registry.entry(slot, &wanted.plugin).map_err(|error| self.unknown(slot, wanted, error))?;
         let variable = |name: &str| self.environment.variables.get(name).cloned();
         let file = |path: &Utf8Path| {
             let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         };
         let lookup = Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) };
-        let expanded = wanted.expand(&lookup, &entry.component.config_schema)?;
+        let of_plugin = |problems: Diagnostics| problems.of_plugin(slot, &wanted.plugin);
+        let expanded = wanted.expand(&lookup, &entry.component.config_schema).map_err(of_plugin)?;
         let config = expanded.settings.to_json();
         let instance = self.registry.instance(slot, &wanted.plugin, &config, &expanded.secrets)?;
         Ok((wanted.plugin.clone(), instance))

@@ -139,6 +139,12 @@ impl Trust {
         self.libraries_by_hash.contains(hash) || self.record.libraries.iter().any(|library| library.sha256 == hash)
     }
 
+    /// Every library that was trusted, in the order of the record.
+    #[must_use]
+    pub fn libraries(&self) -> &[TrustedLibrary] {
+        &self.record.libraries
+    }
+
     /// The record of the library that was trusted at this place, which may have changed since.
     #[must_use]
     pub fn library_at(&self, path: &Utf8Path) -> Option<&TrustedLibrary> {
@@ -150,20 +156,52 @@ impl Trust {
         change(file, |record| {
             record.configs.retain(|config| config.path != path);
             record.configs.push(TrustedConfig { path: path.to_owned(), sha256: sha256(bytes) });
+            Ok(())
         })
     }
 
     /// Records a library, in place of what was recorded for its path.
     pub fn add_library(file: &Utf8Path, library: TrustedLibrary) -> Result<(), TrustError> {
+        Self::place_library(file, || Ok((library, ())))
+    }
+
+    /// The same for a library that `place` puts where it belongs: nobody else changes the record meanwhile, so the
+    /// file and its record agree whoever comes at the same time.
+    pub fn place_library<T, E: From<TrustError>>(
+        file: &Utf8Path,
+        place: impl FnOnce() -> Result<(TrustedLibrary, T), E>,
+    ) -> Result<T, E> {
         change(file, |record| {
+            let (library, placed) = place()?;
             record.libraries.retain(|recorded| recorded.path != library.path);
             record.libraries.push(library);
+            Ok(placed)
         })
+    }
+
+    /// Takes back the trust in libraries, and says which they were. `then` runs before anybody else changes the record;
+    /// when it fails, they stay trusted.
+    pub fn remove_libraries<E: From<TrustError>>(
+        file: &Utf8Path,
+        is_meant: impl Fn(&TrustedLibrary) -> bool,
+        then: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Vec<TrustedLibrary>, E> {
+        change(file, |record| {
+            let removed = record.libraries.extract_if(.., |library| is_meant(library)).collect();
+            then()?;
+            Ok(removed)
+        })
+    }
+
+    /// Whether the environment trusts a library with these bytes, which no command takes back.
+    #[must_use]
+    pub fn environment_trusts_library(&self, hash: &str) -> bool {
+        self.libraries_by_hash.contains(hash)
     }
 }
 
-/// Changes the record under a lock, so that two commands at once lose nothing.
-fn change(path: &Utf8Path, edit: impl FnOnce(&mut Record)) -> Result<(), TrustError> {
+/// Changes the record under a lock, so that two commands at once lose nothing. An error of `edit` leaves it as it was.
+fn change<T, E: From<TrustError>>(path: &Utf8Path, edit: impl FnOnce(&mut Record) -> Result<T, E>) -> Result<T, E> {
     let access = |source| TrustError::Access { path: path.to_owned(), source };
     let directory = path.parent().unwrap_or(Utf8Path::new("."));
     files::private_directory(directory).map_err(access)?;
@@ -175,9 +213,10 @@ fn change(path: &Utf8Path, edit: impl FnOnce(&mut Record)) -> Result<(), TrustEr
         .map_err(access)?;
     lock.lock().map_err(access)?;
     let mut record = Trust::read(path, &TrustedByHash::default())?.record;
-    edit(&mut record);
+    let done = edit(&mut record)?;
     let text = toml::to_string(&record).map_err(|error| access(std::io::Error::other(error)))?;
-    files::write_atomic(path, text.as_bytes(), 0o600).map_err(access)
+    files::write_atomic(path, text.as_bytes(), 0o600).map_err(access)?;
+    Ok(done)
 }
 
 #[cfg(test)]

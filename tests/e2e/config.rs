@@ -253,6 +253,7 @@ fn a_typo_in_a_plugins_own_block_is_found_by_its_schema() {
        :                                   `-- projects.app.tracker.lable
        `----
       help: did you mean `label`?
+            it breaks the rule `additionalProperties` of tracker/fixture's settings
 
     error: `pageSize` is refused: the value is greater than the maximum of 100
        ,-[[ROOT]/app/agent-orchestrator.yaml:7:56]
@@ -261,10 +262,58 @@ fn a_typo_in_a_plugins_own_block_is_found_by_its_schema() {
        :                                                        ^|^
        :                                                         `-- projects.app.tracker.pageSize
        `----
+      help: it breaks the rule `properties/level/maximum` of tracker/fixture's settings
     --- exit 78
     ");
     let checked = world.json(&["config", "check"]);
     assert_eq!(checked["diagnostics"][0]["rule"], "/additionalProperties");
+    assert_eq!(checked["diagnostics"][0]["plugin"], "tracker/fixture");
+}
+
+#[test]
+fn whoever_uses_the_plugin_points_at_the_same_place() {
+    let spawn = |settings: &str| {
+        let world = with_tracker(settings);
+        let text = fs_err::read_to_string(world.path("app/agent-orchestrator.yaml")).unwrap();
+        let agents = "agents:\n  a: { plugin: command, argv: [sh] }\ndefaults: { agent: a, runtime: process }\n";
+        world.file("app/agent-orchestrator.yaml", format!("{text}{agents}"));
+        world.ao(&["trust"]).succeeds();
+        let (spawned, listed) = (world.ao(&["spawn", "12"]), world.ao(&["plugin", "list"]));
+        let checked = world.ao(&["config", "check"]);
+        assert_eq!((spawned.code(), checked.code(), listed.code()), (78, 78, 0), "{spawned}");
+        assert_eq!((spawned.stderr(), listed.stderr()), (checked.stderr(), checked.stderr()));
+        spawned
+    };
+    assert_snapshot!(spawn("{ plugin: fixture, label: 7 }"), @r"
+    $ ao spawn 12
+    --- stderr
+    error: `label` must be text, not a number
+       ,-[[ROOT]/app/agent-orchestrator.yaml:7:40]
+     6 |     path: .
+     7 |     tracker: { plugin: fixture, label: 7 }
+       :                                        |
+       :                                        `-- projects.app.tracker.label
+     8 | agents:
+       `----
+      help: put it in quotes
+            it breaks the rule `properties/label/type` of tracker/fixture's settings
+    --- exit 78
+    ");
+    for (settings, said) in [
+        ("{ plugin: fixture, lable: x }", "unknown key `lable`"),
+        ("{ plugin: fixture, level: 11 }", "of tracker/fixture's settings"),
+        ("{ plugin: fixtrue }", "did you mean `fixture`?"),
+    ] {
+        let run = spawn(settings);
+        assert!(run.stderr().contains(said) && run.stderr().contains("agent-orchestrator.yaml:7:"), "{run}");
+    }
+}
+
+#[test]
+fn a_required_key_that_is_missing_is_named_with_its_rule() {
+    let world = World::with_config("version: 1\nagents:\n  a: { plugin: command, prompt: file }\n");
+    world.ao(&["trust"]).succeeds();
+    assert_snapshot!(world.ao(&["config", "check"]), @r"");
 }
 
 #[test]
@@ -285,7 +334,7 @@ fn a_plugin_that_does_not_exist_is_an_error_where_everything_is_trusted() {
        :              ^^^|^^
        :                 `-- projects.app.tracker
        `----
-      help: see `ao plugin list`
+      help: did you mean `fixture`? See `ao plugin list`
     --- exit 78
     ");
 }

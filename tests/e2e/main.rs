@@ -1,6 +1,7 @@
 //! What a user sees: the real `ao`, with real git, in a scratch home.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod completion;
 mod concurrency;
 mod config;
 mod config_keys;
@@ -13,8 +14,11 @@ mod init;
 mod libraries;
 mod messages;
 mod plugin;
+mod plugin_install;
 mod reference;
+mod search_order;
 mod sessions;
+mod spawn_issue;
 mod studio;
 mod support;
 mod tmux_attach;

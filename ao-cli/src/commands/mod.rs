@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod completion;
 mod config;
 mod demo;
 mod demo_agent;
@@ -79,6 +80,7 @@ commands! {
         Init(init),
         Trust(trust),
         Doctor(doctor),
+        Completion(completion),
     }
     "Configuration and plugins" {
         Config(config),

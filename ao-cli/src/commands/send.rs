@@ -12,7 +12,7 @@ use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
 use crate::output::{self, Page};
 use crate::view::{Format, View};
-use crate::{input, manager};
+use crate::{completion, input, manager};
 
 /// Send a message to a session's agent
 ///
@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     format: Format,
     /// The session
+    #[arg(add = completion::running())]
     session: SessionId,
     /// The message; from standard input if there is neither this nor a file
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

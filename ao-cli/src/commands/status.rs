@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use ao_core::model::facts::Session;
+use ao_core::model::facts::{IssueFacts, Session};
 use ao_core::model::{ProjectName, Timestamp};
+use ao_core::text::one_line;
 use ao_host::sessions::{Crew, Sessions};
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::World;
@@ -13,16 +14,19 @@ use serde::Serialize;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
-use crate::manager;
 use crate::output::{self, Page};
 use crate::session_view::{Full, Row, age, is_over, status_word};
 use crate::view::{Format, View};
+use crate::{completion, manager};
+
+/// The most of an issue's name that a row shows, in characters.
+const NAME_COLUMNS: usize = 40;
 
 /// Show sessions and what each is doing, from the records and the process table
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only this project's
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", add = completion::projects())]
     project: Option<ProjectName>,
     /// Those that were ended, too
     #[arg(short, long)]
@@ -97,20 +101,26 @@ impl View for StatusView {
         if self.sessions.is_empty() {
             page.line("no session is running; `ao spawn --prompt \"…\"` starts one");
         } else {
-            let row = |row: &Row| {
-                let text = |text: &Option<String>| text.clone().unwrap_or_default();
-                let since = age(self.at, row.status.since);
-                [
-                    row.id.clone(),
-                    status_word(&row.status),
-                    since,
-                    text(&row.agent),
-                    text(&row.branch),
-                    row.status.reason.clone(),
-                ]
-            };
-            let rows: Vec<_> = self.sessions.iter().map(row).collect();
-            page.table(["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "WHY"], &rows);
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let since = |row: &Row| age(self.at, row.status.since);
+            let start = |row: &Row| [row.id.clone(), status_word(&row.status), since(row)];
+            let end = |row: &Row| [text(&row.agent), text(&row.branch), row.status.reason.clone()];
+            // Without a single issue, there is nothing to fill their column with.
+            if self.sessions.iter().any(|row| row.issue_facts.is_some()) {
+                let rows = self.sessions.iter().map(|row| {
+                    let ([id, status, since], [agent, branch, why]) = (start(row), end(row));
+                    let name = row.issue_facts.as_ref().map(IssueFacts::name).unwrap_or_default();
+                    [id, status, since, one_line(&name, NAME_COLUMNS), agent, branch, why]
+                });
+                let headings = ["SESSION", "STATUS", "SINCE", "ISSUE", "AGENT", "BRANCH", "WHY"];
+                page.table(headings, &rows.collect::<Vec<_>>());
+            } else {
+                let rows = self.sessions.iter().map(|row| {
+                    let ([id, status, since], [agent, branch, why]) = (start(row), end(row));
+                    [id, status, since, agent, branch, why]
+                });
+                page.table(["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "WHY"], &rows.collect::<Vec<_>>());
+            }
         }
         if self.hidden > 0 {
             page.line(format_args!("{} ended; `ao status --all` shows them", self.hidden));

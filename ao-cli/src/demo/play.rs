@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ao_core::lifecycle::StatusName;
 use ao_core::model::SessionId;
-use ao_host::sessions::{Crew, SpawnRequest, agent_environment};
+use ao_host::sessions::{Crew, Repeat, SpawnRequest, agent_environment};
 
 use super::Stage;
 use super::agent::TASKS;
@@ -48,6 +48,8 @@ async fn spawn_all(stage: &Stage, crew: &Crew) -> Result<Vec<Watched>, Failure> 
             project,
             config_file: stage.setup.loaded.files.local.clone(),
             crew,
+            issue: None,
+            repeat: Repeat::Refuse,
             prompt: Some(task.prompt.to_owned()),
             branch: None,
             environment: agent_environment(&stage.environment.variables),

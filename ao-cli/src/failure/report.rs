@@ -32,7 +32,8 @@ pub(super) fn diagnostic(problem: &Diagnostic) -> String {
         Severity::Warning => miette::Severity::Warning,
     };
     let mut report = Report::new(severity, &problem.message).at(&problem.place, &problem.key_path.to_string());
-    report.help.clone_from(&problem.help);
+    let lines: Vec<_> = problem.help.clone().into_iter().chain(problem.rule_in_words()).collect();
+    report.help = Some(lines.join("\n")).filter(|help| !help.is_empty());
     let also = |(what, place): &(String, Place)| Report::new(miette::Severity::Advice, what).at(place, "");
     report.related = problem.related.iter().map(also).collect();
     render(&report)

@@ -7,6 +7,8 @@ use super::key_path::KeyPath;
 use super::secrets::Secrets;
 use super::source::Place;
 use crate::Error;
+use crate::model::PluginName;
+use crate::slots::Slot;
 
 /// How much a [`Diagnostic`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +48,8 @@ pub struct Diagnostic {
     pub place: Place,
     /// The rule of a plugin's JSON Schema that refused the value, as a path into that schema.
     pub rule: Option<String>,
+    /// The plugin whose schema that is, as `slot/name`.
+    pub plugin: Option<String>,
     /// Other places that take part in the problem, each with what it is.
     pub related: Vec<(String, Place)>,
 }
@@ -60,6 +64,7 @@ impl Diagnostic {
             key_path,
             place: place.clone(),
             rule: None,
+            plugin: None,
             related: Vec::new(),
         }
     }
@@ -74,6 +79,15 @@ impl Diagnostic {
     pub fn also(mut self, what: impl AsRef<str>, place: &Place) -> Self {
         self.related.push((printable(what.as_ref()), place.clone()));
         self
+    }
+
+    /// The broken rule in words, where it is one of a plugin's schema: `maximum` of tracker/acme's settings.
+    #[must_use]
+    pub fn rule_in_words(&self) -> Option<String> {
+        let rule = printable(self.rule.as_ref()?.trim_start_matches('/'));
+        let of =
+            self.plugin.as_ref().map_or_else(|| "the plugin's settings".to_owned(), |by| format!("{by}'s settings"));
+        Some(format!("it breaks the rule `{rule}` of {of}"))
     }
 
     /// The same problem without any of the secrets in its words.
@@ -134,6 +148,15 @@ impl Diagnostics {
     /// `value` if there is nothing to say against it.
     pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
         if self.problems.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// The same problems, said to be about the settings of this plugin.
+    #[must_use]
+    pub fn of_plugin(mut self, slot: Slot, name: &PluginName) -> Self {
+        for problem in &mut self.problems {
+            problem.plugin = Some(format!("{slot}/{name}"));
+        }
+        self
     }
 
     /// All of them as a person reads them, an empty line between each two.

@@ -13,6 +13,7 @@
 
 mod diagnostic;
 mod document;
+mod example;
 mod expand;
 mod key_path;
 mod later;
@@ -35,6 +36,7 @@ mod violation;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;
+pub use example::example_block;
 pub use expand::{Expanded, Lookup};
 pub use key_path::{KeyPath, Segment};
 pub use model::Isolation;
@@ -46,6 +48,7 @@ pub use schema::schema;
 pub use secrets::Secrets;
 pub use slot::{Choice, SlotConfig};
 pub use source::{Place, Source};
+pub use suggest::closest;
 pub use tree::MAX_BYTES;
 pub use validate::validate_plugin_block;
 

@@ -1,7 +1,7 @@
 //! The name that was most likely meant by one that does not exist.
 
 /// The known name closest to `unknown`, if one is close enough to be worth asking about.
-pub(crate) fn closest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // More letters may be wrong in a longer name.
     let tolerance = 1 + unknown.chars().count() / 4;
     let wanted = folded(unknown);

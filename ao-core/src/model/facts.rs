@@ -38,8 +38,10 @@ record! {
             op: Option<Operation>,
             /// Why nothing is decided about it for now.
             hold: Option<Hold>,
-            /// The issue that it works on.
+            /// The tracker's id of the issue that it works on.
             issue: Option<String>,
+            /// What that issue was called when the session was spawned.
+            issue_facts: Option<IssueFacts>,
             /// What it was told to do.
             prompt: Option<PromptFacts>,
             /// The plugins that were chosen for it.
@@ -82,6 +84,23 @@ record! {
             reason: HoldReason,
             /// Since when.
             at: Timestamp,
+        }
+    }
+
+    /// The issue that a session works on, as its tracker told it. One line each, without control characters.
+    #[derive(Eq, JsonSchema)]
+    pub struct IssueFacts {
+        required {
+            /// The tracker plugin.
+            tracker: PluginName,
+            /// Its short name for lists, such as `#12`.
+            label: String,
+            /// Its title.
+            title: String,
+        }
+        optional {
+            /// Where a human reads it.
+            url: Option<String>,
         }
     }
 
@@ -255,6 +274,14 @@ record! {
             /// By whom, and why.
             reason: String,
         }
+    }
+}
+
+impl IssueFacts {
+    /// The name of the work in one line: label and title.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.label, self.title).trim().to_owned()
     }
 }
 

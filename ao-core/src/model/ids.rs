@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text::is_hostile;
+
 /// Why a name was refused. Says which name, which rule, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{kind} `{shown}` {problem}")]
@@ -138,6 +140,35 @@ name_type!(
     check_branch
 );
 
+name_type!(
+    /// A tracker's own id of an issue, such as `12` or `ENG-7`. What it means is the tracker's business.
+    IssueId,
+    "issue id",
+    check_issue
+);
+
+/// An issue's id reaches a plugin, messages and a prompt: one line that no terminal acts on and no parser takes for an
+/// option.
+fn check_issue(kind: &'static str, text: &str) -> Result<(), InvalidName> {
+    let refuse = |problem| Err(InvalidName::new(kind, text, problem));
+    if text.is_empty() {
+        return refuse("is empty");
+    }
+    if text.len() > 200 {
+        return refuse("is longer than 200 bytes");
+    }
+    if text.starts_with('-') {
+        return refuse("must not start with `-`");
+    }
+    if text.trim() != text {
+        return refuse("begins or ends with a space");
+    }
+    if text.chars().any(|c| matches!(c, '\n' | '\t') || is_hostile(c)) {
+        return refuse("holds a control character");
+    }
+    Ok(())
+}
+
 /// The rules of `git check-ref-format --branch`, without starting git.
 fn check_branch(kind: &'static str, text: &str) -> Result<(), InvalidName> {
     let refuse = |problem| Err(InvalidName::new(kind, text, problem));
@@ -213,6 +244,19 @@ mod tests {
             ["", "-x", "a..b", "a b", "a/", "/a", "a//b", ".a", "a.lock", "a/b.lock", "@", "HEAD", "a@{1}", "a~1"]
         {
             assert!(text.parse::<BranchName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn issue_ids_are_one_harmless_line() {
+        let long = "1".repeat(201);
+        for text in
+            ["", "-1", "--help", " 1", "1 ", "a\nb", "a\tb", "\u{1b}[31m", "a\0", "\u{202e}1", "\u{2028}", &long]
+        {
+            assert!(text.parse::<IssueId>().is_err(), "{text:?} was accepted");
+        }
+        for text in ["12", "#12", "ENG-7", "https://example.org/i/12", "a b", "Ä-1"] {
+            assert_eq!(text.parse::<IssueId>().expect(text).as_str(), text);
         }
     }
 

@@ -8,6 +8,6 @@ pub mod process;
 pub mod time;
 
 pub use delivery::DeliveryLevel;
-pub use ids::{BranchName, InvalidName, PluginName, ProjectName, SessionId, SessionPrefix};
+pub use ids::{BranchName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};
 pub use process::{ExitStatus, ProcessId};
 pub use time::Timestamp;

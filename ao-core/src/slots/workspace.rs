@@ -15,6 +15,8 @@ slots! {
 slot workspace: trait Workspace {
     /// Makes the copy and its branch. The effect is looked up with `list` by `target`.
     [call 10m once] create(request: CreateWorkspace) -> Result<WorkspaceInfo>;
+    /// Whether a `create` with this request could do its work as things are. Makes nothing, and fails as `create` would.
+    [call 10s idem] check(request: CreateWorkspace) -> Result<WorkspaceCheck> { unsupported("looking ahead") }
     /// Takes back a `create` whose session was never launched: removes a copy that is byte-equal to its checkout, with
     /// the branch if `create` made it and nothing was committed to it. Anything else is kept and said.
     [call 1m idem] discard(request: DiscardWorkspace) -> Result<Discarded>;
@@ -60,6 +62,15 @@ record! {
             freshness: Freshness,
             /// Paths, relative to the project, that the copy links to instead of having its own.
             symlinks: Vec<Utf8PathBuf>,
+        }
+    }
+
+    /// A `create` could do its work.
+    #[derive(Eq)]
+    pub struct WorkspaceCheck {
+        optional {
+            /// The commit that the copy would start from.
+            base: Option<String>,
         }
     }
 

@@ -72,10 +72,41 @@ impl Vault {
         Ok(Stored { path: copy, sha256: hash.to_owned(), inspected })
     }
 
+    /// The bytes of a copy, checked again.
+    pub fn read(&self, stored: &Stored) -> Result<Vec<u8>, LoadError> {
+        self.verify(&stored.path, &stored.sha256)
+    }
+
     /// The manifest of the library with this hash, if it was read before.
     #[must_use]
     pub fn manifest(&self, hash: &str) -> Option<Manifest> {
         serde_json::from_slice(&std::fs::read(self.root.join(hash).join(MANIFEST_FILE)).ok()?).ok()
+    }
+
+    /// Whether nobody but the user and root can change a library, or put another in its place.
+    pub fn check_exposure(path: &Utf8Path) -> Result<(), LoadError> {
+        check_exposure(path)
+    }
+
+    /// Every copy, with the hash that it stands under, whatever is in it by now.
+    #[must_use]
+    pub fn copies(&self) -> Vec<(String, Utf8PathBuf)> {
+        let mut copies: Vec<_> = entries(&self.root)
+            .flat_map(|directory| {
+                let hash = directory.file_name().unwrap_or_default().to_owned();
+                let files = entries(&directory).filter(|file| file.file_name() != Some(MANIFEST_FILE));
+                files.map(move |file| (hash.clone(), file)).collect::<Vec<_>>()
+            })
+            .collect();
+        copies.sort();
+        copies
+    }
+
+    /// Whether there is a sound copy of a library with this hash.
+    #[must_use]
+    pub fn holds(&self, hash: &str) -> bool {
+        let of_hash = entries(&self.root.join(hash)).filter(|file| file.file_name() != Some(MANIFEST_FILE));
+        of_hash.into_iter().any(|file| self.verify(&file, hash).is_ok())
     }
 
     /// Keeps the manifest of a copy beside it, so that it is known without running the library's code.
@@ -96,6 +127,12 @@ impl Vault {
         }
         Ok(bytes)
     }
+}
+
+/// What stands in a directory; hidden files are on their way to another name.
+fn entries(directory: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> + use<> {
+    let entries = directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+    entries.filter(|entry| !entry.file_name().starts_with('.')).map(|entry| entry.path().to_owned())
 }
 
 fn read(path: &Utf8Path) -> Result<Vec<u8>, LoadError> {

@@ -31,13 +31,23 @@ pub fn admit(
     let canonical = files::canonical(path).map_err(unreadable)?;
     // The stamp is taken before the bytes are read: a change in between makes it outdated, which is safe.
     let stamp = Stamp::of(&std::fs::metadata(&canonical).map_err(unreadable)?);
-    let stored = vault.store(&canonical)?;
+    let (stored, manifest) = take_in(&canonical, vault, read_manifest)?;
+    let sha256 = stored.sha256;
+    Trust::add_library(trust_file, TrustedLibrary { path: canonical.clone(), sha256: sha256.clone(), stamp })?;
+    Ok(Admitted { path: canonical, sha256, manifest })
+}
+
+/// Checks a library, copies it into the vault and reads its manifest there. It is not trusted by that.
+pub fn take_in(
+    path: &Utf8Path,
+    vault: &Vault,
+    read_manifest: &dyn Fn(&Stored) -> Result<Manifest>,
+) -> Result<(Stored, Manifest)> {
+    let stored = vault.store(path)?;
     let manifest = read_manifest(&stored)?;
     if manifest.components.is_empty() {
         return Err(Error::invalid_input(format!("`{path}` exports no plugins")));
     }
     vault.keep_manifest(&stored, &manifest)?;
-    let sha256 = stored.sha256;
-    Trust::add_library(trust_file, TrustedLibrary { path: canonical.clone(), sha256: sha256.clone(), stamp })?;
-    Ok(Admitted { path: canonical, sha256, manifest })
+    Ok((stored, manifest))
 }

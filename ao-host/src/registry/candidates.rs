@@ -71,7 +71,7 @@ impl SearchOrder {
     }
 }
 
-fn libraries_in(directory: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> + use<> {
+pub(crate) fn libraries_in(directory: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> + use<> {
     let entries = directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     entries
         .map(|entry| entry.path().to_owned())

@@ -20,7 +20,8 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use admit::{Admitted, admit};
+pub use admit::{Admitted, admit, take_in};
+pub(crate) use candidates::libraries_in;
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
 pub use instances::Registry;
 pub use policy::Deadlines;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ao_core::config::{Choice, Project, Secrets, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
-use ao_core::slots::{Agent, Instance, Runtime, Slot, Workspace};
+use ao_core::slots::{Agent, Instance, Runtime, Slot, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
 
 use crate::setup::{Setup, SetupError};
@@ -37,6 +37,8 @@ pub struct Crew {
     pub agent_name: PluginName,
     /// Its copy of the project.
     pub workspace: Bound<dyn Workspace>,
+    /// Where its issue comes from, if it is to have one.
+    pub tracker: Option<Bound<dyn Tracker>>,
 }
 
 impl Crew {
@@ -49,7 +51,16 @@ impl Crew {
             runtime: Bound::new(setup.instance(Slot::Runtime, &runtime)?, Instance::runtime)?,
             agent: Bound::new(setup.instance(Slot::Agent, &agent)?, Instance::agent)?,
             workspace: Bound::new(setup.instance(Slot::Workspace, &project.workspace)?, Instance::workspace)?,
+            tracker: None,
         })
+    }
+
+    /// The same, with the project's tracker: for a session that is to have an issue. A tracker that nobody asks is not
+    /// even made.
+    pub fn with_tracker(self, setup: &Setup, project: &Project) -> Result<Self, SetupError> {
+        let wanted = project.tracker.as_ref().ok_or_else(|| no_tracker(project))?;
+        let tracker = Bound::new(setup.instance(Slot::Tracker, wanted)?, Instance::tracker)?;
+        Ok(Self { tracker: Some(tracker), ..self })
     }
 
     /// For a session that exists. What the configuration does not say any more is taken at its defaults: a session
@@ -63,6 +74,7 @@ impl Crew {
             runtime: Self::runtime_of(setup, session)?,
             workspace: Self::workspace_of(setup, session)?,
             agent: Bound::new(as_recorded(setup, Slot::Agent, agent, configured.as_ref())?, Instance::agent)?,
+            tracker: None,
         })
     }
 
@@ -80,6 +92,15 @@ impl Crew {
         let plugin = session.plugins.as_ref().map(|plugins| &plugins.workspace);
         Ok(Bound::new(as_recorded(setup, Slot::Workspace, plugin, configured)?, Instance::workspace)?)
     }
+}
+
+fn no_tracker(project: &Project) -> Error {
+    let name = &project.name;
+    Error::invalid_input(format!(
+        "no tracker is set for the project `{name}`, so there is nowhere to get an issue from; write \
+         `tracker: <plugin>` under `projects.{name}` or under `defaults`"
+    ))
+    .at_field(format!("projects.{name}.tracker"))
 }
 
 /// The plugin that a session's facts name, with the settings of the configuration if that still names the same one.

@@ -91,10 +91,10 @@ impl Sessions {
     ) -> Result<PreparedLaunch> {
         let directory = self.session_directory(id)?;
         let mut wanted = PlanLaunch::new(id.clone(), worktree.to_owned(), directory.clone());
-        if let Some(text) = &request.prompt {
+        if let Some(text) = request.whole_prompt() {
             let file = directory.join(PROMPT_FILE);
             files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;
-            wanted.prompt = Some(Prompt::new(text.as_str(), file.clone()));
+            wanted.prompt = Some(Prompt::new(text.as_str(), file.as_path()));
             let facts = PromptFacts::new(file, sha256(text.as_bytes()), DeliveryLevel::Queued);
             self.change(id, |session| session.prompt = Some(facts))?;
         }
@@ -156,7 +156,7 @@ impl Sessions {
         let now = self.world.now();
         let data = json!({"runtime": handle.plugin, "agent": request.crew.agent_name, "worktree": worktree});
         let event = self.event(EventKind::SessionSpawned, id, data);
-        let after_launch = launch.sends_prompt() && request.prompt.is_some();
+        let after_launch = launch.sends_prompt();
         self.change_telling(id, |session| {
             let mut facts = RuntimeFacts::new(directory, handle, now);
             facts.launch = 1;

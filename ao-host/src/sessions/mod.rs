@@ -3,6 +3,7 @@
 //! Every command that changes a session claims its `op` first, and ends only its own. A spawn is a saga: what it did before the agent is
 //! launched is undone when it fails; from the launch on it goes forward.
 
+mod assignment;
 mod crew;
 mod deliver;
 mod environment;
@@ -10,6 +11,7 @@ mod kill;
 mod launch;
 mod observe;
 mod output;
+mod plan;
 mod recover;
 mod spawn;
 mod steps;
@@ -28,14 +30,16 @@ use crate::failpoint::Failpoints;
 use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
+pub use assignment::assignment;
 pub use crew::{Bound, Crew};
 pub use deliver::{INLINE_LIMIT, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;
 pub use observe::overlay;
 pub use output::Logs;
+pub use plan::Outlook;
 pub use recover::Recovered;
-pub use spawn::{SpawnRequest, Spawned};
+pub use spawn::{Repeat, SpawnRequest, Spawned};
 
 /// What the session manager works with.
 pub struct Sessions {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
+use ao_core::lifecycle::{Assignment, Policy, status};
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, SessionId};
 use ao_core::slots::workspace::{CreateWorkspace, Freshness, IdentifySession, IdentityChange};
 use ao_core::{Error, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
-use super::{Crew, Sent, Sessions};
-use crate::world::files;
+use super::{Crew, Sent, Sessions, overlay};
+use crate::store::{SessionFilter, StoreError};
+use crate::world::{World, files};
 
 /// What a session is spawned from.
 pub struct SpawnRequest<'a> {
@@ -24,12 +26,66 @@ pub struct SpawnRequest<'a> {
     pub config_file: Option<Utf8PathBuf>,
     /// Its plugins.
     pub crew: &'a Crew,
-    /// What the agent is to do.
+    /// The issue to work on.
+    pub issue: Option<&'a Assignment>,
+    /// What to do where a session works on the issue already.
+    pub repeat: Repeat,
+    /// What the human says that the agent is to do.
     pub prompt: Option<String>,
-    /// The session's branch; else `ao/<session>`.
+    /// The session's branch; else the issue's, else `ao/<session>`.
     pub branch: Option<BranchName>,
     /// The part of the user's environment that agents may see.
     pub environment: BTreeMap<String, String>,
+}
+
+/// What to do where a session works on the issue already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeat {
+    /// Refuse.
+    #[default]
+    Refuse,
+    /// Have it done once more.
+    Again,
+}
+
+impl SpawnRequest<'_> {
+    /// The session's branch.
+    pub(super) fn branch_of(&self, id: &SessionId) -> BranchName {
+        let wanted = self.branch.clone().or_else(|| self.issue.and_then(|issue| issue.branch.clone()));
+        wanted.unwrap_or_else(|| id.default_branch())
+    }
+
+    /// Everything that the agent is told: the issue, then the human's words.
+    pub(super) fn whole_prompt(&self) -> Option<String> {
+        let words = self.prompt.as_deref();
+        self.issue.map_or_else(|| words.map(str::to_owned), |issue| Some(issue.prompt(words)))
+    }
+
+    /// What to ask the workspace plugin for.
+    pub(super) fn workspace_of(&self, id: &SessionId, branch: BranchName, target: &Utf8Path) -> CreateWorkspace {
+        let project = self.project;
+        let (key, base) = (format!("{id}/workspace"), project.default_branch.to_string());
+        let mut create = CreateWorkspace::new(key, id.clone(), project.path.clone(), target, branch, base);
+        create.freshness = if project.fetch { Freshness::Fetched } else { Freshness::Local };
+        create.symlinks = project.symlinks.iter().map(|path| path.as_path().to_owned()).collect();
+        create
+    }
+
+    /// The sessions that may work on the same issue.
+    pub(super) fn same_project(&self) -> SessionFilter {
+        SessionFilter { project: Some(self.project.name.clone()), project_path: Some(self.project.path.clone()) }
+    }
+
+    /// Refuses where one of these sessions works on the issue and that is not what is wanted.
+    pub(super) fn refuse_repeat(&self, there: &[Session], world: &World) -> Result<(), StoreError> {
+        let Some(issue) = self.issue.filter(|_| self.repeat == Repeat::Refuse) else { return Ok(()) };
+        let is_at_it = |session: &&Session| {
+            let is_of_issue = session.issue.as_deref() == Some(issue.id.as_str());
+            is_of_issue && status(&overlay(session, world), world.now(), &Policy::default()).name.is_live()
+        };
+        let (issue, found) = (issue.id.to_string(), there.iter().find(is_at_it));
+        found.map_or(Ok(()), |session| Err(StoreError::IssueTaken { issue, session: session.id.clone() }))
+    }
 }
 
 /// A session that was spawned.
@@ -47,7 +103,7 @@ impl Sessions {
         let session = self.reserve(request)?;
         let id = session.id.clone();
         let (step, error) = match self.build(&id, request).await {
-            Ok(launched) => return self.settle(&id, request, launched.send_prompt).await,
+            Ok(launched) => return self.settle(&id, request, launched.prompt).await,
             Err(failed) => failed,
         };
         if self.get(&id).is_ok_and(|session| session.runtime.is_some()) {
@@ -65,7 +121,8 @@ impl Sessions {
         let now = self.world.now();
         let project = request.project;
         let prefix = &project.session_prefix;
-        let reserved = self.store.reserve(prefix, 1, &mut |id| {
+        let mut refuse = |there: &[Session]| request.refuse_repeat(there, &self.world);
+        let reserved = self.store.reserve_unless(prefix, &request.same_project(), &mut refuse, &mut |id| {
             let mut session = Session::new(id.clone(), project.name.clone(), project.path.clone(), now);
             session.config_file.clone_from(&request.config_file);
             session.op = Some(operation.clone());
@@ -73,7 +130,12 @@ impl Sessions {
             session.agent = Some(AgentFacts::new(plugin, name));
             let (runtime, workspace) = (&request.crew.runtime.plugin, &request.crew.workspace.plugin);
             session.plugins = Some(ChosenPlugins::new(runtime.clone(), workspace.clone()));
-            let data = json!({"project": project.name, "agent": request.crew.agent_name});
+            session.issue = request.issue.map(|issue| issue.id.to_string());
+            session.issue_facts = request.issue.map(|issue| issue.facts.clone());
+            let mut data = json!({"project": project.name, "agent": request.crew.agent_name});
+            if let Some(issue) = request.issue {
+                data["issue"] = json!(issue.id);
+            }
             (session, vec![self.event(EventKind::SessionRequested, id, data)])
         })?;
         Ok(reserved)
@@ -83,7 +145,7 @@ impl Sessions {
     async fn build(&self, id: &SessionId, request: &SpawnRequest<'_>) -> Result<Launched, (Step, Error)> {
         let at = |step| move |error| (step, error);
         self.failpoints.pass("spawn.reserve_id.after").map_err(at(Step::ReserveId))?;
-        let branch = request.branch.clone().unwrap_or_else(|| id.default_branch());
+        let branch = request.branch_of(id);
         let target = self.places.worktree(&request.project.name, id);
         self.step(id, Step::WriteIdentityRef, self.identify(id, request, &branch))
             .await
@@ -99,7 +161,7 @@ impl Sessions {
         self.step(id, Step::RuntimeCreate, self.create_runtime(id, request, &plan, &target))
             .await
             .map_err(at(Step::RuntimeCreate))?;
-        Ok(Launched { send_prompt: plan.sends_prompt() && request.prompt.is_some() })
+        Ok(Launched { prompt: request.whole_prompt().filter(|_| plan.sends_prompt()) })
     }
 
     /// Writes the session's identity into the repository, where it survives the loss of the state.
@@ -131,30 +193,18 @@ impl Sessions {
         branch: BranchName,
         target: &Utf8PathBuf,
     ) -> Result<()> {
-        let project = request.project;
-        let base = project.default_branch.to_string();
         let plugin = request.crew.workspace.plugin.clone();
-        let symlinks: Vec<_> = project.symlinks.iter().map(|path| path.as_path().to_owned()).collect();
+        let create = request.workspace_of(id, branch, target);
         // Written down before it is made, so that an undo after a crash knows where to look.
         self.change(id, |session| {
-            let mut facts = WorkspaceFacts::new(plugin, target.clone(), branch.clone());
-            facts.base_ref.clone_from(&base);
-            facts.symlinks.clone_from(&symlinks);
+            let mut facts = WorkspaceFacts::new(plugin, target.clone(), create.branch.clone());
+            facts.base_ref.clone_from(&create.base);
+            facts.symlinks.clone_from(&create.symlinks);
             session.workspace = Some(facts);
         })?;
         let parent = target.parent().unwrap_or(target);
         files::private_directory(parent)
             .map_err(|error| Error::unavailable(format!("cannot make the directory `{parent}`: {error}")))?;
-        let mut create = CreateWorkspace::new(
-            format!("{id}/workspace"),
-            id.clone(),
-            project.path.clone(),
-            target.clone(),
-            branch,
-            base,
-        );
-        create.freshness = if project.fetch { Freshness::Fetched } else { Freshness::Local };
-        create.symlinks = symlinks;
         let made = request.crew.workspace.instance.create(create).await?;
         self.change(id, |session| {
             if let Some(facts) = &mut session.workspace {
@@ -167,11 +217,11 @@ impl Sessions {
     }
 
     /// The session is launched: whatever happens from here on, it is there.
-    async fn settle(&self, id: &SessionId, request: &SpawnRequest<'_>, send_prompt: bool) -> Result<Spawned> {
-        let prompt = match request.prompt.as_ref().filter(|_| send_prompt) {
+    async fn settle(&self, id: &SessionId, request: &SpawnRequest<'_>, prompt: Option<String>) -> Result<Spawned> {
+        let prompt = match prompt {
             None => None,
             Some(text) => {
-                let sent = self.step(id, Step::FirstPrompt, self.first_prompt(id, request.crew, text)).await;
+                let sent = self.step(id, Step::FirstPrompt, self.first_prompt(id, request.crew, &text)).await;
                 Some(sent)
             }
         };
@@ -189,5 +239,6 @@ impl Sessions {
 
 /// What is left to do after the launch.
 struct Launched {
-    send_prompt: bool,
+    /// The prompt, where it is sent as a message.
+    prompt: Option<String>,
 }

@@ -96,6 +96,17 @@ pub enum StoreError {
         /// What SQLite says.
         detail: String,
     },
+    /// Another session works on the issue.
+    #[error(
+        "`{session}` works on the issue `{issue}` already: tell it what is new with `ao send {session} …`, or say \
+         `--again` to have it done once more"
+    )]
+    IssueTaken {
+        /// The issue.
+        issue: String,
+        /// The session.
+        session: SessionId,
+    },
     /// A row that does not hold what this version expects.
     #[error("{what} in the state database cannot be read; was it changed by hand?")]
     Unreadable {
@@ -166,7 +177,9 @@ impl StoreError {
     pub fn code(&self) -> Code {
         match self {
             Self::NoSession(_) | Self::NoMessage(_) => Code::NOT_FOUND,
-            Self::Changed { .. } | Self::Held { .. } | Self::MessageMoved { .. } => Code::CONFLICT,
+            Self::Changed { .. } | Self::Held { .. } | Self::MessageMoved { .. } | Self::IssueTaken { .. } => {
+                Code::CONFLICT
+            }
             Self::NoNumbers(_) => Code::INVALID_INPUT,
             Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Open { .. } => Code::UNAVAILABLE,
             Self::NewerSchema { .. } => Code::INCOMPATIBLE,

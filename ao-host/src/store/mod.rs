@@ -34,6 +34,9 @@ pub trait Reader: Send + Sync {
     /// Sessions, in the order of their creation.
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>>;
 
+    /// The last number that a prefix gave out; 0 where it gave out none.
+    fn last_number(&self, prefix: &SessionPrefix) -> Result<u64>;
+
     /// Events, in the order of the log.
     fn events(&self, filter: &EventFilter) -> Result<Vec<Event>>;
 
@@ -55,6 +58,16 @@ pub trait Store: Reader {
         &self,
         prefix: &SessionPrefix,
         at_least: u64,
+        make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
+    ) -> Result<Session>;
+
+    /// The same, unless `refuse` has something against it. It is shown the sessions that match `among`, as they are in
+    /// the transaction, so two that exclude each other are never both made.
+    fn reserve_unless(
+        &self,
+        prefix: &SessionPrefix,
+        among: &SessionFilter,
+        refuse: &mut dyn FnMut(&[Session]) -> Result<()>,
         make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
     ) -> Result<Session>;
 

@@ -52,6 +52,10 @@ pub(super) fn list(context: &Context<'_>, filter: &SessionFilter) -> Result<Vec<
     stored.into_iter().map(Stored::read).collect()
 }
 
+pub(super) fn last(context: &Context<'_>, prefix: &SessionPrefix) -> Result<u64> {
+    context.run(|connection| last_number(connection, prefix))
+}
+
 /// Reserves an id and inserts what is made of it.
 pub(super) fn reserve(
     context: &Context<'_>,

@@ -90,6 +90,10 @@ impl Reader for SqliteReader {
         self.read(|context| sessions::list(context, filter))
     }
 
+    fn last_number(&self, prefix: &SessionPrefix) -> Result<u64> {
+        self.read(|context| sessions::last(context, prefix))
+    }
+
     fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
         self.read(|context| events::list(context, filter))
     }
@@ -110,6 +114,10 @@ impl Reader for SqliteStore {
 
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
         self.0.read(|context| sessions::list(context, filter))
+    }
+
+    fn last_number(&self, prefix: &SessionPrefix) -> Result<u64> {
+        self.0.read(|context| sessions::last(context, prefix))
     }
 
     fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
@@ -133,6 +141,19 @@ impl Store for SqliteStore {
         make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
     ) -> Result<Session> {
         self.0.write(|context| sessions::reserve(context, prefix, at_least, make))
+    }
+
+    fn reserve_unless(
+        &self,
+        prefix: &SessionPrefix,
+        among: &SessionFilter,
+        refuse: &mut dyn FnMut(&[Session]) -> Result<()>,
+        make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
+    ) -> Result<Session> {
+        self.0.write(|context| {
+            refuse(&sessions::list(context, among)?)?;
+            sessions::reserve(context, prefix, 1, make)
+        })
     }
 
     fn update(&self, session: &Session, events: &[Event]) -> Result<Session> {

@@ -3,6 +3,7 @@
 
 mod boundary;
 mod golden;
+mod issues;
 mod proc;
 mod registry;
 mod runtimes;

@@ -11,7 +11,7 @@ use ao_core::model::facts::Session;
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error, Result};
 use ao_host::failpoint::Failpoints;
-use ao_host::sessions::{Crew, Sessions, SpawnRequest, Spawned, overlay};
+use ao_host::sessions::{Crew, Repeat, Sessions, SpawnRequest, Spawned, overlay};
 use ao_host::setup::{ConfigFiles, Environment, Loaded, Setup};
 use ao_host::store::SqliteStore;
 use ao_host::trust::Trust;
@@ -123,6 +123,8 @@ impl Desk {
             project,
             config_file: setup.loaded.files.local.clone(),
             crew: &crew,
+            issue: None,
+            repeat: Repeat::Refuse,
             prompt: prompt.map(str::to_owned),
             branch: None,
             environment: self.environment.variables.clone(),

@@ -7,7 +7,7 @@ use ao_plugin_sdk::prelude::*;
 use crate::discard;
 use crate::git::{Git, complaint};
 use crate::links::{self, Link};
-use crate::refs::{self, Made};
+use crate::refs::{self, Branch, Made};
 use crate::repository::{self, Repository};
 
 /// The branch that a worktree is going to stand on.
@@ -49,11 +49,15 @@ pub(crate) async fn create(git: &Git, request: CreateWorkspace) -> Result<Worksp
 /// Makes the directory, or fails where somebody has it already.
 fn claim(target: &Utf8Path) -> Result<()> {
     fs_err::create_dir(target).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Error::conflict(format!(
-            "`{target}` exists already, and may hold somebody's work: move it away, or use another session"
-        )),
+        ErrorKind::AlreadyExists => in_the_way(target),
         _ => Error::wrap(Code::OTHER, format!("cannot make the worktree's directory `{target}`"), &error),
     })
+}
+
+fn in_the_way(target: &Utf8Path) -> Error {
+    Error::conflict(format!(
+        "`{target}` exists already, and may hold somebody's work: move it away, or use another session"
+    ))
 }
 
 async fn unclaim(target: &Utf8Path, error: Error) -> Error {
@@ -85,10 +89,19 @@ async fn start(
         Made::Refused(why) => why,
     };
     let found = refs::look(git, project, branch).await?;
-    let Some(commit) = found.commit else {
+    let Some(commit) = usable(&found, branch, existing)? else {
         return Err(Error::conflict(format!("cannot make the branch `{branch}` in `{project}`: {refused}")));
     };
-    if let Some(path) = found.checked_out {
+    if found.created_at.is_some() {
+        refs::disown(git, project, branch).await?;
+    }
+    Ok(Start { commit, created: false })
+}
+
+/// The commit of a branch that is there and may be continued on; none where there is no such branch.
+fn usable(found: &Branch, branch: &BranchName, existing: ExistingBranch) -> Result<Option<String>> {
+    let Some(commit) = &found.commit else { return Ok(None) };
+    if let Some(path) = &found.checked_out {
         return Err(Error::conflict(format!(
             "the branch `{branch}` is checked out in `{path}`: use another branch, or switch that worktree to another"
         )));
@@ -99,10 +112,31 @@ async fn start(
              `git branch -d`"
         )));
     }
-    if found.created_at.is_some() {
-        refs::disown(git, project, branch).await?;
-    }
-    Ok(Start { commit, created: false })
+    Ok(Some(commit.clone()))
+}
+
+/// Whether `create` could do its work. What only a fetch would bring is not looked for: that would make something.
+pub(crate) async fn check(git: &Git, request: CreateWorkspace) -> Result<WorkspaceCheck> {
+    let CreateWorkspace { project, target, branch, .. } = &request;
+    let (repository, base) = if request.freshness == Freshness::Fetched {
+        (repository::open(git, project).await?, None)
+    } else {
+        let (repository, base) = repository::open_with_base(git, project, &request.base, Freshness::Local).await?;
+        (repository, Some(base))
+    };
+    let links = links::plan(&repository, &request.symlinks)?;
+    blocking({
+        let (repository, target) = (repository.clone(), target.clone());
+        move || {
+            links::check_sources(&repository, &links)?;
+            if target.symlink_metadata().is_ok() { Err(in_the_way(&target)) } else { Ok(()) }
+        }
+    })
+    .await?;
+    let continued = usable(&refs::look(git, project, branch).await?, branch, request.existing_branch)?;
+    let mut check = WorkspaceCheck::new();
+    check.base = continued.or(base);
+    Ok(check)
 }
 
 async fn check_out(

@@ -59,6 +59,10 @@ impl Workspace for Worktree {
         create::create(&self.git, request).await
     }
 
+    async fn check(&self, request: CreateWorkspace) -> Result<WorkspaceCheck> {
+        create::check(&self.git, request).await
+    }
+
     async fn discard(&self, request: DiscardWorkspace) -> Result<Discarded> {
         discard::discard(&self.git, request).await
     }

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use ao_core::config::{Choice, Config, Diagnostic, Diagnostics, Document, KeyPath, Place, Severity, SlotConfig};
+use ao_core::Code;
+use ao_core::config::{Config, Diagnostic, Diagnostics, Document, KeyPath, Place, Severity, SlotConfig};
 use ao_core::plugin::registrations;
 use ao_core::slots::Slot;
-use ao_core::{Code, Error};
 use ao_host::registry::Registry;
-use ao_host::setup::{ConfigFiles, Loaded, SetupError, read_config};
+use ao_host::setup::{ConfigFiles, Loaded, Setup, SetupError, read_config};
 use ao_host::world::files;
 use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
@@ -57,6 +57,9 @@ struct Problem {
     /// The rule of a plugin's JSON Schema that is broken, as a path into that schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
+    /// The plugin whose schema that is, as `slot/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<String>,
     /// Other places that take part in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related: Vec<Related>,
@@ -127,9 +130,7 @@ fn check(files: ConfigFiles, edge: &Edge) -> Result<(Vec<Utf8PathBuf>, Diagnosti
         Err(SetupError::Other(error)) => return Err(error.into()),
     };
     let setup = loaded.compose(&edge.environment, &edge.places, registrations())?;
-    let (config, registry) = (&setup.loaded.config, &setup.registry);
-    let hidden = !setup.loaded.untrusted.is_empty() && !config.plugins().is_empty();
-    let plugins = libraries(config, registry).chain(blocks(config, registry, hidden)).collect();
+    let plugins = libraries(&setup.loaded.config, &setup.registry).chain(blocks(&setup)).collect();
     Ok((setup.loaded.untrusted, plugins))
 }
 
@@ -142,29 +143,26 @@ fn libraries<'a>(config: &'a Config, registry: &'a Registry) -> impl Iterator<It
     })
 }
 
-/// Each plugin's own settings, against the schema in its manifest. `hidden` says that there may be more plugins, in
-/// libraries that are not looked at.
-fn blocks(config: &Config, registry: &Registry, hidden: bool) -> Vec<Diagnostic> {
+/// Each plugin's own settings, against the schema in its manifest.
+pub(in crate::commands) fn blocks(setup: &Setup) -> Vec<Diagnostic> {
+    let (config, registry) = (&setup.loaded.config, &setup.registry);
+    // There may be more plugins, in libraries that are not looked at.
+    let hidden = !setup.loaded.untrusted.is_empty() && !config.plugins().is_empty();
     let unproven = hidden || registry.problems().iter().any(|problem| problem.error.code == Code::UNTRUSTED);
     let mut found = Vec::new();
     for (slot, settings) in slots(config) {
-        match registry.entry(slot, &settings.plugin) {
-            Ok(entry) => found.extend(settings.check(&entry.component.config_schema).err().into_iter().flatten()),
+        let known = registry.entry(slot, &settings.plugin).is_ok();
+        match setup.check(slot, settings) {
+            Err(SetupError::Config(problems)) if known => found.extend(problems),
+            Err(SetupError::Config(problems)) => found.extend(problems.into_iter().map(|problem| {
+                let problem = Diagnostic { severity: severity(unproven), ..problem };
+                if unproven { problem.help("it may be in a library that is not trusted yet") } else { problem }
+            })),
             // Nobody wrote it down; the host sees what it has when it comes to that.
-            Err(_) if settings.choice == Choice::BuiltIn => {}
-            Err(error) => {
-                let help =
-                    if unproven { "it may be in a library that is not trusted yet" } else { "see `ao plugin list`" };
-                found.push(Diagnostic { severity: severity(unproven), ..missing(settings, &error) }.help(help));
-            }
+            Err(SetupError::Other(_)) | Ok(()) => {}
         }
     }
     found
-}
-
-fn missing(settings: &SlotConfig, error: &Error) -> Diagnostic {
-    let (place, path) = (&settings.settings.place, settings.settings.path.clone());
-    Diagnostic::error(place, path, &error.message)
 }
 
 fn severity(excused: bool) -> Severity {
@@ -191,6 +189,7 @@ impl From<&Diagnostic> for Problem {
             key_path: problem.key_path.to_string(),
             position: Position::of(&problem.place),
             rule: problem.rule.clone(),
+            plugin: problem.plugin.clone(),
             related: problem
                 .related
                 .iter()

@@ -4,7 +4,7 @@ mod check;
 mod schema;
 mod show;
 
-pub(super) use check::{Checked, slots};
+pub(super) use check::{Checked, blocks, slots};
 pub(super) use show::Shown;
 
 subcommands! {

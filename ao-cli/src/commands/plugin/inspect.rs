@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::completion;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output::Page;
@@ -22,7 +23,7 @@ use crate::view::{Format, View};
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A plugin such as `tracker/acme`, or a library file such as `./libacme.so`
-    #[arg(value_name = "SLOT/NAME|FILE")]
+    #[arg(value_name = "SLOT/NAME|FILE", add = completion::plugins_or_files())]
     what: Utf8PathBuf,
     #[command(flatten)]
     format: Format,

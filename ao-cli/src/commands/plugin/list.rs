@@ -8,8 +8,9 @@ use ao_host::setup::Setup;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::commands::config::blocks;
 use crate::edge::Edge;
-use crate::failure::Outcome;
+use crate::failure::{self, Outcome};
 use crate::output::{self, Page};
 use crate::view::{Format, View};
 
@@ -64,8 +65,11 @@ struct Problem {
 
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
-        let list = PluginList::of(&edge.setup_of(edge.config_files_if_any())?);
+        let setup = edge.setup_of(edge.config_files_if_any())?;
+        let list = PluginList::of(&setup);
         if !self.format.is_json() {
+            // What is wrong with their settings is no reason not to list them.
+            failure::diagnostics(&blocks(&setup).into_iter().collect());
             for path in &list.untrusted {
                 output::warning(format_args!("`{path}` is not trusted: the libraries that it lists are not looked at"));
             }

@@ -1,18 +1,31 @@
-//! `ao plugin`: which plugins there are, what they can do, and which libraries are trusted.
+//! `ao plugin`: which plugins there are, what they can do, and which libraries are installed and trusted.
 
+mod add;
+mod admission;
 mod inspect;
 mod list;
+mod remove;
 mod trust;
+mod untrust;
+mod verify;
 
+pub(super) use add::Added;
 pub(super) use inspect::Inspection;
 pub(super) use list::PluginList;
+pub(super) use remove::Removed;
 pub(super) use trust::TrustedLibraries;
+pub(super) use untrust::Untrusted;
+pub(super) use verify::Verification;
 
 subcommands! {
-    /// List, inspect and trust plugins
+    /// List, inspect, install and trust plugins
     {
         List(list),
         Inspect(inspect),
+        Add(add),
+        Remove(remove),
         Trust(trust),
+        Untrust(untrust),
+        Verify(verify),
     }
 }

@@ -7,12 +7,13 @@ use ao_host::sessions::Crew;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
-use crate::{manager, process};
+use crate::{completion, manager, process};
 
 /// Get into a session's terminal
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The session
+    #[arg(add = completion::running())]
     session: SessionId,
 }
 

@@ -7,13 +7,13 @@ use ao_host::sessions::Crew;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
-use crate::{manager, output};
+use crate::{completion, manager, output};
 
 /// End a session's agent and all that it started; its worktree stays
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The sessions
-    #[arg(required = true, value_name = "SESSION")]
+    #[arg(required = true, value_name = "SESSION", add = completion::running())]
     sessions: Vec<SessionId>,
 }
 

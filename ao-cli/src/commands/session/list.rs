@@ -10,16 +10,16 @@ use serde::Serialize;
 
 use crate::edge::Edge;
 use crate::failure::Outcome;
-use crate::manager;
 use crate::output::Page;
 use crate::session_view::{Full, Row, status_word};
 use crate::view::{Format, View};
+use crate::{completion, manager};
 
 /// List every session with its branch and worktree, ended ones too
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only this project's
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", add = completion::projects())]
     project: Option<ProjectName>,
     #[command(flatten)]
     format: Format,

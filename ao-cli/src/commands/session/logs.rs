@@ -7,13 +7,13 @@ use ao_host::sessions::Crew;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
-use crate::manager;
-use crate::output;
+use crate::{completion, manager, output};
 
 /// Print what a session's agent has printed
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The session
+    #[arg(add = completion::sessions())]
     session: SessionId,
     /// At most so many bytes, the newest
     #[arg(long, value_name = "N", default_value_t = 1024 * 1024)]

@@ -10,15 +10,16 @@ use serde::Serialize;
 
 use crate::edge::Edge;
 use crate::failure::Outcome;
-use crate::manager;
 use crate::output::Page;
 use crate::session_view::{Full, age, status_word};
 use crate::view::{Format, View};
+use crate::{completion, manager};
 
 /// Show everything that is known of a session
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The session
+    #[arg(add = completion::sessions())]
     session: SessionId,
     #[command(flatten)]
     format: Format,
@@ -56,6 +57,10 @@ impl View for ShowView {
             ("decided by", format!("{}, observed {}", status.fact, ago(status.observed_at))),
             ("created", ago(session.created_at)),
         ];
+        if let Some(issue) = &session.issue_facts {
+            let url = issue.url.as_ref().map(|url| format!(" ({url})")).unwrap_or_default();
+            fields.push(("issue", format!("{}{url}", issue.name())));
+        }
         if let Some(agent) = &session.agent {
             fields.push(("agent", format!("{} ({})", agent.name, agent.plugin)));
         }

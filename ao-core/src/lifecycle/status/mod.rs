@@ -49,6 +49,26 @@ pub enum StatusName {
     Cleanup,
 }
 
+impl StatusName {
+    /// Whether there is, or may be, an agent at work: it has neither ended nor come to nothing.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Errored | Self::Dead | Self::Merged | Self::Done | Self::Killed => false,
+            Self::Spawning
+            | Self::Working
+            | Self::Ready
+            | Self::Idle
+            | Self::NeedsInput
+            | Self::Stuck
+            | Self::Detecting
+            | Self::Paused
+            | Self::Orphaned
+            | Self::Cleanup => true,
+        }
+    }
+}
+
 record! {
     /// A session's status, with what decided it.
     #[derive(Eq, JsonSchema)]
