@@ -4,6 +4,7 @@ mod add;
 mod admission;
 mod inspect;
 mod list;
+mod new;
 mod remove;
 mod trust;
 mod untrust;
@@ -18,10 +19,11 @@ pub(super) use untrust::Untrusted;
 pub(super) use verify::Verification;
 
 subcommands! {
-    /// List, inspect, install and trust plugins
+    /// List, inspect, install, trust and begin plugins
     {
         List(list),
         Inspect(inspect),
+        New(new),
         Add(add),
         Remove(remove),
         Trust(trust),
