@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::support::{World, exists, machine_path};
 use page::{Block, Command, Step, blocks, is_as_said};
 
-/// The slots, with the trait of each.
+/// The slots.
 const SLOTS: [&str; 7] = ["runtime", "agent", "workspace", "tracker", "scm", "notifier", "terminal"];
 
 fn repository() -> Utf8PathBuf {
@@ -155,7 +155,8 @@ fn the_guide_is_true_word_for_word() {
 #[test]
 fn a_crate_of_every_slot_compiles() {
     if std::env::var("AO_DEEP").is_err() {
-        // What these crates are made of is compiled and tested as the example library.
+        // What these crates are made of is compiled and tested as the example library with every run.
+        println!("the crates of all slots are built by `cargo xtask deep`");
         return;
     }
     let mut author = Author::new();
@@ -187,7 +188,7 @@ fn names_and_places_that_cannot_be_are_refused() {
     fs_err::create_dir_all(author.directory.join("there/src")).unwrap();
     for (arguments, exit, said_) in [
         (&["tracker", "fn"][..], 2, "it is a word of Rust"),
-        (&["tracker", "-x"], 2, "has a"),
+        (&["tracker", "-x"], 2, "does not begin with a letter"),
         (&["tracker", "../x"], 2, "has a `.` in it"),
         (&["tracker", "größe"], 2, "has a `ö` in it"),
         (&["trackr", "x"], 2, "`trackr` is not a slot"),
