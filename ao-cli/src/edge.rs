@@ -5,10 +5,12 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error};
 use ao_host::loader::Vault;
+use ao_host::registry::Registry;
 use ao_host::setup::{CONFIG_NAMES, ConfigFiles, Environment, Loaded, Setup};
 use ao_host::trust::Trust;
 use ao_host::world::Places;
@@ -54,6 +56,8 @@ pub(crate) struct Edge {
     pub(crate) environment: Environment,
     /// Where everything of `ao` stands.
     pub(crate) places: Places,
+    /// The registries that were opened: their instances are told when the command ends.
+    opened: Mutex<Vec<Arc<Registry>>>,
 }
 
 /// The command line, the program's name first.
@@ -105,7 +109,7 @@ impl Edge {
             current_directory: utf8(current, "the current directory")?,
             program: utf8(program, "the path of this program")?,
         };
-        Ok(Self { environment, places })
+        Ok(Self { environment, places, opened: Mutex::default() })
     }
 
     /// How this program is started by whoever started it now: by its name where it was found on the `PATH`, else by its
@@ -164,7 +168,19 @@ impl Edge {
     /// The configuration in these files, with the plugins. Nothing of it runs.
     pub(crate) fn setup_of(&self, files: ConfigFiles) -> Result<Setup, Failure> {
         let loaded = Loaded::read(files, &self.environment, &self.places)?;
-        Ok(loaded.compose(&self.environment, &self.places, registrations())?)
+        let setup = loaded.compose(&self.environment, &self.places, registrations())?;
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&setup.registry));
+        Ok(setup)
+    }
+
+    /// Tells the instances of plugin libraries that the command is over. What is linked in ends with the process.
+    pub(crate) fn close(&self) {
+        let opened = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
+        for registry in opened.iter().filter(|registry| registry.has_foreign_instances()) {
+            if let Err(error) = block_on(registry.close()) {
+                tracing::debug!("plugins were not told of the end: {error}");
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! outside, `output` prints everything that goes out, and `failure` says why a command ended without success.
 
 mod builtin;
+mod certify;
 mod cli;
 mod commands;
 mod completion;
@@ -36,5 +37,7 @@ fn main() -> ExitCode {
 fn run(cli: cli::Cli) -> Outcome {
     let edge = Edge::read()?;
     log::start(cli.verbose, edge.environment.variable("AO_LOG"))?;
-    cli.command.run(&edge)
+    let outcome = cli.command.run(&edge);
+    edge.close();
+    outcome
 }

@@ -7,9 +7,10 @@ use ao_core::config::Project;
 use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
+use ao_host::registry::Condition;
 use ao_host::sessions::{Crew, Recovered, Sessions};
 use ao_host::setup::{ConfigFiles, Setup};
-use ao_host::store::{SqliteReader, SqliteStore};
+use ao_host::store::{Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;
 
 use crate::edge::{Edge, block_on};
@@ -19,6 +20,13 @@ use crate::output;
 /// Opens the store for reading. Nothing is made where there is none.
 pub(crate) fn reader(edge: &Edge) -> Result<SqliteReader, Failure> {
     Ok(SqliteReader::open(&edge.places.state_db()).map_err(Error::from)?)
+}
+
+/// Plugins that are not called as usual, by what this and other processes have written down.
+pub(crate) fn plugin_conditions(edge: &Edge) -> Result<Vec<Condition>, Failure> {
+    let world = World::system();
+    let stored = reader(edge)?.plugin_conditions().map_err(Error::from)?;
+    Ok(stored.into_iter().filter_map(|stored| stored.now(world.now(), &*world.proc)).collect())
 }
 
 /// Opens the session manager, and brings to an end what a killed command has left half done.

@@ -7,6 +7,7 @@ pub mod failpoint;
 pub mod hash;
 pub mod holder;
 pub mod installed;
+pub mod isolation;
 pub mod loader;
 pub mod registry;
 pub mod sessions;

@@ -1,8 +1,11 @@
 //! One configuration with its plugins: files found, read, checked for trust, and composed with a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use ao_core::config::{Choice, Config, Diagnostic, Diagnostics, Document, Lookup, PluginLibrary, SlotConfig, closest};
+use ao_core::config::{
+    Choice, Config, Diagnostic, Diagnostics, Document, Isolation, Lookup, PluginLibrary, Secrets, SlotConfig, closest,
+};
 use ao_core::model::PluginName;
 use ao_core::plugin::Registration;
 use ao_core::slots::{Instance, Slot};
@@ -10,10 +13,15 @@ use ao_core::{Code, Error};
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
+use crate::isolation::Hosting;
 use crate::loader::Vault;
-use crate::registry::{Candidate, Deadlines, Mention, Registry, Search, SearchOrder, libraries_in};
+use crate::registry::{
+    Candidate, ConditionLog, Configured, Deadlines, Mention, Registry, Search, SearchOrder, Services, Settings,
+    libraries_in, text_setting,
+};
+use crate::store::PluginStore;
 use crate::trust::{Trust, TrustedByHash};
-use crate::world::{Places, files};
+use crate::world::{Places, World, files};
 
 /// The names that a configuration file may have, in the order in which they are looked for.
 pub const CONFIG_NAMES: [&str; 2] = ["agent-orchestrator.yaml", "agent-orchestrator.yml"];
@@ -156,11 +164,16 @@ impl Loaded {
         places: &Places,
         linked: impl Iterator<Item = &'static Registration>,
     ) -> Result<Setup, Error> {
-        let listed = if self.untrusted.is_empty() { candidates(self.config.plugins()) } else { Vec::new() };
+        let listed =
+            if self.untrusted.is_empty() { candidates(self.config.plugins(), environment) } else { Vec::new() };
         let vault = Vault::new(places.plugins_by_hash());
         let candidates = SearchOrder { listed, directories: plugin_directories(environment, places) };
         let registry = Registry::assemble(linked, &Search { candidates, trust: &self.trust, vault: &vault })?;
-        Ok(Setup { loaded: self, registry, environment: environment.clone() })
+        let world = World::system();
+        let kept = Arc::new(PluginStore::new(places.state_db(), world.clone()));
+        let conditions = Some(Arc::clone(&kept) as Arc<dyn ConditionLog>);
+        let registry = Arc::new(registry.serving(Services { world, ear: None, state: kept, conditions }));
+        Ok(Setup { loaded: self, registry, environment: Arc::new(environment.clone()) })
     }
 }
 
@@ -175,7 +188,7 @@ pub fn read_config(path: &Utf8Path) -> Result<(Utf8PathBuf, Vec<u8>), Error> {
     Ok((canonical, bytes))
 }
 
-fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
+fn candidates(libraries: &[PluginLibrary], environment: &Environment) -> Vec<Candidate> {
     let mut listed: Vec<Candidate> = Vec::new();
     for library in libraries.iter().filter(|library| library.enabled) {
         // The user's own file and the repository's may both list it; the repository's entry is read later and counts.
@@ -187,6 +200,10 @@ fn candidates(libraries: &[PluginLibrary]) -> Vec<Candidate> {
             pinned: library.sha256.as_ref().map(|hash| hash.as_str().to_owned()),
             overrides: library.overrides,
             deadlines: Deadlines::new(deadlines),
+            hosting: match library.isolation {
+                Isolation::Process => Hosting::Process { program: environment.program.clone() },
+                _ => Hosting::InProcess,
+            },
             mention: Mention::Listed,
         });
     }
@@ -205,8 +222,8 @@ pub struct Setup {
     /// The configuration.
     pub loaded: Loaded,
     /// The plugins.
-    pub registry: Registry,
-    environment: Environment,
+    pub registry: Arc<Registry>,
+    environment: Arc<Environment>,
 }
 
 impl Setup {
@@ -255,16 +272,43 @@ impl Setup {
     pub fn instance(&self, slot: Slot, wanted: &SlotConfig) -> Result<(PluginName, Instance), SetupError> {
         self.require_trust()?;
         let entry = self.registry.entry(slot, &wanted.plugin).map_err(|error| self.unknown(slot, wanted, error))?;
+        let settings = WrittenSettings { wanted: wanted.clone(), environment: Arc::clone(&self.environment) };
+        let expanded = settings
+            .with_lookup(|lookup| wanted.expand(lookup, &entry.component.config_schema))
+            .map_err(|problems: Diagnostics| problems.of_plugin(slot, &wanted.plugin))?;
+        let configured = Configured {
+            config: expanded.settings.to_json(),
+            secrets: expanded.secrets,
+            written: wanted.to_json(),
+            settings: Some(Arc::new(settings)),
+        };
+        let instance = self.registry.configured(slot, &wanted.plugin, configured)?;
+        Ok((wanted.plugin.clone(), instance))
+    }
+}
+
+/// A plugin's settings as they were written, to be read again.
+struct WrittenSettings {
+    wanted: SlotConfig,
+    environment: Arc<Environment>,
+}
+
+impl WrittenSettings {
+    fn with_lookup<T>(&self, work: impl FnOnce(&Lookup<'_>) -> T) -> T {
         let variable = |name: &str| self.environment.variables.get(name).cloned();
         let file = |path: &Utf8Path| {
             let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
             Ok(text.trim_end_matches(['\n', '\r']).to_owned())
         };
-        let lookup = Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) };
-        let of_plugin = |problems: Diagnostics| problems.of_plugin(slot, &wanted.plugin);
-        let expanded = wanted.expand(&lookup, &entry.component.config_schema).map_err(of_plugin)?;
-        let config = expanded.settings.to_json();
-        let instance = self.registry.instance(slot, &wanted.plugin, &config, &expanded.secrets)?;
-        Ok((wanted.plugin.clone(), instance))
+        work(&Lookup { variable: &variable, file: &file, home: Some(&self.environment.home) })
+    }
+}
+
+impl Settings for WrittenSettings {
+    fn read(&self, field: &str) -> Result<(String, Secrets), Error> {
+        let expanded = self.with_lookup(|lookup| self.wanted.expand_field(field, lookup))?;
+        let found = expanded.as_ref().map(|expanded| expanded.settings.to_json());
+        let text = text_setting(field, found)?;
+        Ok((text, expanded.map(|expanded| expanded.secrets).unwrap_or_default()))
     }
 }

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ao_core::plugin::{current, enter, panicked};
+use ao_core::plugin::{current, current_host, enter, enter_host, panicked};
 use ao_core::{Code, Error, Result};
-
-use crate::logging;
 
 /// How much time is left for the current call; `None` when it has no limit.
 ///
@@ -19,8 +17,8 @@ pub fn deadline() -> Option<Duration> {
 
 /// Runs work that blocks its thread, such as reading a large file, beside the calls of this library.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let (context, receiver) = (current(), logging::receiver());
-    let work = move || enter(context, || logging::with_receiver(receiver, work));
+    let (context, host) = (current(), current_host());
+    let work = move || enter(context, || enter_host(host, work));
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => Err(panicked("blocking work", &*error.into_panic())),

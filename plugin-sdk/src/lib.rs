@@ -42,13 +42,16 @@
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod contained;
 mod context;
 mod export;
 mod exported;
 pub mod files;
 pub mod holder;
+pub mod host;
 mod library;
 mod logging;
+mod open_stream;
 mod plugin;
 pub mod prelude;
 

@@ -2,26 +2,28 @@
 
 #![expect(unsafe_code, clippy::disallowed_methods, reason = "the island's header; the library's own runtime and clock")]
 
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use ao_abi::{Bytes, ComponentBox, FfiFuture, FutureExt, HostBox, Meta, RErr, RNone, ROk, RSome, RStr, StreamBox};
-use ao_abi::{RResult, Reply, Root};
+use ao_abi::StreamBox;
+use ao_abi::{Bytes, ComponentBox, FfiFuture, FutureExt, HostBox, Meta, RErr, ROk, RResult, RStr, Reply, Root};
 use ao_core::plugin::{
-    BoxStream, CallContext, Dispatch, Frame, Host, LibraryManifest, Manifest, Registration, WIRE_VERSION, capture,
-    encode, panicked, registrations, scope,
+    CallContext, Dispatch, HEALTH, Host, LibraryManifest, Life, Manifest, Registration, SHUTDOWN, WIRE_VERSION,
+    capture, encode, enter_host, panicked, registrations, scope, scope_host,
 };
 use ao_core::slots::Slot;
 use ao_core::{Code, Error, Result};
 use async_trait::async_trait;
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 pub use ao_abi::LibHeader;
 
+use crate::contained::Contained;
 use crate::logging;
+use crate::open_stream::OpenStream;
 
 /// Which library this is; implemented by `export_plugin!`.
 pub trait Library: 'static {
@@ -75,9 +77,11 @@ extern "C" fn create<L: Library>(
         logging::install(&host);
         // Constructors of HTTP clients and the like want to find a runtime.
         let _inside = runtime::<L>()?.enter();
-        let instance = logging::with_host(&host, || (registration.create)(config))?;
-        let dispatch = Arc::new(Contained::new(instance.dispatcher()));
-        Ok(Component { dispatch, host, runtime: runtime::<L>()? })
+        let created = enter_host(Some(Arc::clone(&host)), || (registration.create)(config))?;
+        let (made, runtime) = (Made { dispatch: created.instance.dispatcher(), life: created.life }, runtime::<L>()?);
+        let made = Contained::new(made, Arc::clone(&host), runtime);
+        let inner = Arc::new(Inner { made, in_flight: AtomicU64::new(0) });
+        Ok(Component { inner, host, runtime })
     }));
     match made.unwrap_or_else(|panic| Err(panicked("constructor", &*panic))) {
         Ok(component) => ROk(ComponentBox::from_value(component, ao_abi::abi_stable::sabi_trait::TD_Opaque)),
@@ -104,38 +108,39 @@ fn error_bytes(error: &Error) -> Bytes {
     serde_json::to_vec(error).unwrap_or_default().into()
 }
 
-/// What an author made. A panic while it is dropped ends here: the island's own drop would end the process with it.
-struct Contained<T>(ManuallyDrop<T>);
-
-impl<T> Contained<T> {
-    fn new(made: T) -> Self {
-        Self(ManuallyDrop::new(made))
-    }
-}
-
-impl<T> std::ops::Deref for Contained<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> Drop for Contained<T> {
-    fn drop(&mut self) {
-        // The panic hook has told the host of it.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: dropped here, and nothing reaches the field after its owner's `drop`.
-            unsafe { ManuallyDrop::drop(&mut self.0) }
-        }));
-    }
-}
-
 /// One instance, as the island's component.
 struct Component {
-    dispatch: Arc<Contained<Box<dyn Dispatch>>>,
+    inner: Arc<Inner>,
     host: Arc<dyn Host>,
     runtime: &'static Runtime,
+}
+
+/// What its calls hold on to.
+struct Inner {
+    made: Contained<Made>,
+    in_flight: AtomicU64,
+}
+
+/// The plugin, as its calls reach it.
+struct Made {
+    dispatch: Box<dyn Dispatch>,
+    life: Arc<dyn Life>,
+}
+
+/// A call that is being worked on.
+struct InFlight(Arc<Inner>);
+
+impl InFlight {
+    fn begin(inner: &Arc<Inner>) -> Self {
+        inner.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Component {
@@ -149,113 +154,74 @@ impl Component {
         let deadline = (meta.deadline_ms > 0).then(|| Instant::now() + Duration::from_millis(meta.deadline_ms));
         let context = CallContext { id: meta.id, deadline };
         let (host, name) = (Arc::clone(&self.host), method.to_owned());
-        let call = async move { capture(&name, logging::scoped(host, scope(context, call))).await };
-        if self.dispatch.is_pure(method) {
+        let call = async move { capture(&name, scope(context, scope_host(Some(host), call))).await };
+        if self.inner.made.dispatch.is_pure(method) {
             return async move { reply(call.await) }.into_ffi();
         }
         spawned(self.runtime, call)
     }
 }
 
-fn reply<T>(result: Result<T>) -> RResult<T, Bytes> {
+pub(crate) fn reply<T>(result: Result<T>) -> RResult<T, Bytes> {
     match result {
         Ok(value) => ROk(value),
         Err(error) => RErr(error_bytes(&error)),
     }
 }
 
+/// A task of the library's runtime that ends with its handle.
+pub(crate) struct AbortOnDrop<T>(pub(crate) JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a task ended with.
+pub(crate) fn ended<T>(joined: Result<Result<T>, JoinError>) -> Result<T> {
+    joined.unwrap_or_else(|_| Err(Error::new(Code::CANCELLED, "the call was cancelled")))
+}
+
 /// A task of the library's runtime that ends when the host drops the future.
-fn spawned<T: Send + 'static>(
+pub(crate) fn spawned<T: Send + 'static>(
     runtime: &'static Runtime,
     call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> FfiFuture<RResult<T, Bytes>> {
-    struct AbortOnDrop<T>(JoinHandle<T>);
-    impl<T> Drop for AbortOnDrop<T> {
-        fn drop(&mut self) {
-            self.0.abort();
-        }
-    }
     let mut task = AbortOnDrop(runtime.spawn(call));
-    async move {
-        let ended = (&mut task.0).await;
-        reply(ended.unwrap_or_else(|_| Err(Error::new(Code::CANCELLED, "the call was cancelled"))))
-    }
-    .into_ffi()
+    async move { reply(ended((&mut task.0).await)) }.into_ffi()
 }
 
 impl ao_abi::Component for Component {
     fn call(&self, meta: Meta, method: RStr<'_>, payload: Bytes) -> FfiFuture<Reply> {
-        let (dispatch, name) = (Arc::clone(&self.dispatch), method.as_str().to_owned());
-        self.run(meta, method.as_str(), async move { dispatch.call(&name, &payload).await.map(Bytes::from) })
+        let (inner, name) = (Arc::clone(&self.inner), method.as_str().to_owned());
+        self.run(meta, method.as_str(), async move {
+            let life = &inner.made.life;
+            let answer = match name.as_str() {
+                HEALTH => {
+                    let mut health = life.health().await?;
+                    health.in_flight = inner.in_flight.load(Ordering::Relaxed);
+                    encode(HEALTH, &health)?
+                }
+                SHUTDOWN => life.shutdown().await.map(|()| b"{}".to_vec())?,
+                _ => {
+                    let counted = InFlight::begin(&inner);
+                    counted.0.made.dispatch.call(&name, &payload).await?
+                }
+            };
+            Ok(Bytes::from(answer))
+        })
     }
 
     fn open(&self, meta: Meta, method: RStr<'_>, payload: Bytes) -> FfiFuture<RResult<StreamBox, Bytes>> {
-        let (dispatch, name) = (Arc::clone(&self.dispatch), method.as_str().to_owned());
+        let (inner, name) = (Arc::clone(&self.inner), method.as_str().to_owned());
         let (host, runtime) = (Arc::clone(&self.host), self.runtime);
         self.run(meta, method.as_str(), async move {
-            let stream = Arc::new(Contained::new(dispatch.open(&name, &payload).await?));
-            Ok(StreamBox::from_value(OpenStream { stream, host, runtime }, ao_abi::abi_stable::sabi_trait::TD_Opaque))
+            let counted = InFlight::begin(&inner);
+            let stream = counted.0.made.dispatch.open(&name, &payload).await?;
+            let stream = OpenStream::new(stream, meta.id, host, runtime);
+            Ok(StreamBox::from_value(stream, ao_abi::abi_stable::sabi_trait::TD_Opaque))
         })
-    }
-}
-
-/// An open stream, as the island's.
-struct OpenStream {
-    stream: Arc<Contained<BoxStream>>,
-    host: Arc<dyn Host>,
-    runtime: &'static Runtime,
-}
-
-impl OpenStream {
-    fn run<T: Send + 'static>(
-        &self,
-        step: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> FfiFuture<RResult<T, Bytes>> {
-        let host = Arc::clone(&self.host);
-        spawned(self.runtime, async move { capture("stream", logging::scoped(host, step)).await })
-    }
-}
-
-impl ao_abi::Stream for OpenStream {
-    fn next(&self) -> FfiFuture<RResult<ao_abi::ROption<ao_abi::Frame>, Bytes>> {
-        let stream = Arc::clone(&self.stream);
-        self.run(async move {
-            match stream.next().await? {
-                Some(frame) => Ok(RSome(frame_out(frame)?)),
-                None => Ok(RNone),
-            }
-        })
-    }
-
-    fn send(&self, frame: ao_abi::Frame) -> FfiFuture<RResult<(), Bytes>> {
-        let stream = Arc::clone(&self.stream);
-        self.run(async move {
-            match frame_in(&frame)? {
-                Some(frame) => stream.send(frame).await,
-                None => Ok(()),
-            }
-        })
-    }
-}
-
-fn frame_out(frame: Frame) -> Result<ao_abi::Frame> {
-    match frame {
-        Frame::Data(bytes) => Ok(ao_abi::Frame { kind: ao_abi::Frame::DATA, bytes: bytes.into() }),
-        Frame::Control(value) => {
-            Ok(ao_abi::Frame { kind: ao_abi::Frame::CONTROL, bytes: encode("stream", &value)?.into() })
-        }
-        _ => Err(Error::unsupported("a frame of a kind that this SDK cannot send")),
-    }
-}
-
-/// A frame from the host; none for a kind that a newer host may send.
-fn frame_in(frame: &ao_abi::Frame) -> Result<Option<Frame>> {
-    match frame.kind {
-        ao_abi::Frame::DATA => Ok(Some(Frame::Data(frame.bytes.to_vec()))),
-        ao_abi::Frame::CONTROL => {
-            ao_core::plugin::decode("stream", &frame.bytes).map(|value| Some(Frame::Control(value)))
-        }
-        _ => Ok(None),
     }
 }
 

@@ -1,21 +1,14 @@
 //! A library's `tracing` events, forwarded to the host. The library has its own copy of `tracing`'s statics, so the
 //! host's subscriber never sees them by itself.
 
-use std::cell::RefCell;
 use std::fmt::{self, Write};
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
-use ao_core::plugin::{Host, current};
+use ao_core::plugin::{Host, current, current_host};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
-
-thread_local! {
-    static HOST: RefCell<Option<Arc<dyn Host>>> = const { RefCell::new(None) };
-}
 
 /// The host of the newest instance: takes the lines of threads that the plugin started itself.
 static NEWEST: Mutex<Option<Arc<dyn Host>>> = Mutex::new(None);
@@ -32,33 +25,9 @@ pub(crate) fn install(host: &Arc<dyn Host>) {
     });
 }
 
-/// Runs `work` with this host as the receiver of its lines.
-pub(crate) fn with_host<T>(host: &Arc<dyn Host>, work: impl FnOnce() -> T) -> T {
-    with_receiver(Some(Arc::clone(host)), work)
-}
-
-/// Runs `work` with this receiver of its lines, or with none of its own.
-pub(crate) fn with_receiver<T>(receiver: Option<Arc<dyn Host>>, work: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<dyn Host>>);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            HOST.set(self.0.take());
-        }
-    }
-    let _restore = Restore(HOST.replace(receiver));
-    work()
-}
-
-/// Runs a future with this host as the receiver of its lines.
-pub(crate) async fn scoped<F: Future>(host: Arc<dyn Host>, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| with_host(&host, || future.as_mut().poll(cx))).await
-}
-
 /// Who gets the lines of this thread.
-pub(crate) fn receiver() -> Option<Arc<dyn Host>> {
-    let here = HOST.with_borrow(Clone::clone);
-    here.or_else(|| NEWEST.lock().unwrap_or_else(PoisonError::into_inner).clone())
+fn receiver() -> Option<Arc<dyn Host>> {
+    current_host().or_else(|| NEWEST.lock().unwrap_or_else(PoisonError::into_inner).clone())
 }
 
 /// 1 error to 5 trace, as on the island.

@@ -1,7 +1,11 @@
 //! The one trait that every plugin implements besides its slot's.
 
-use ao_core::slots::{Instance, IntoInstance};
+use std::sync::Arc;
+
+use ao_core::plugin::{Created, Health, Life};
+use ao_core::slots::IntoInstance;
 use ao_core::{Code, Error, Result};
+use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,6 +23,32 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
     /// Makes an instance. No I/O: equal configurations share one instance, and it may be made long before its use.
     fn new(config: Self::Config) -> Result<Self>;
+
+    /// How the instance is, for whoever looks after plugins. Answer from what is known: this is asked when calls go
+    /// wrong, with a second to answer in. Written as `async fn health(&self) -> Result<Health>`.
+    fn health(&self) -> impl Future<Output = Result<Health>> + Send {
+        std::future::ready(Ok(Health::default()))
+    }
+
+    /// The instance will not be called again: flush and close what cannot wait for the drop. It has five seconds.
+    /// Written as `async fn shutdown(&self) -> Result<()>`.
+    fn shutdown(&self) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
+/// A plugin's own answers to the reserved methods.
+struct Own<P>(Arc<P>);
+
+#[async_trait]
+impl<P: Plugin> Life for Own<P> {
+    async fn health(&self) -> Result<Health> {
+        self.0.health().await
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.0.shutdown().await
+    }
 }
 
 /// The JSON Schema of a plugin's configuration.
@@ -28,8 +58,9 @@ pub fn config_schema<P: Plugin>() -> Value {
 }
 
 /// Makes an instance from JSON.
-pub fn create<P: Plugin + IntoInstance<Marker>, Marker>(config: Value) -> Result<Instance> {
+pub fn create<P: Plugin + IntoInstance<Marker>, Marker>(config: Value) -> Result<Created> {
     let config: P::Config = serde_json::from_value(config)
         .map_err(|error| Error::wrap(Code::INVALID_INPUT, "the plugin cannot read its configuration", &error))?;
-    Ok(P::new(config)?.into_instance())
+    let plugin = Arc::new(P::new(config)?);
+    Ok(Created { instance: Arc::clone(&plugin).into_instance(), life: Arc::new(Own(plugin)) })
 }

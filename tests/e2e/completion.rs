@@ -14,6 +14,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_TYPE=9
 _clap_complete_ao ao "${COMP_WORDS[COMP_CWORD]}" ""
 printf '%s\n' "${COMPREPLY[@]}"
 "#;
+    // tidy: shell because it is bash that is asked
     let mut command = world.command("bash");
     command.args(["--norc", "--noprofile", "-c", script, program, "ao"]).args(words);
     let output = command.output().unwrap();
@@ -106,7 +107,6 @@ fn is_here(shell: &str, test: &str) -> bool {
     if std::process::Command::new(shell).arg("--version").output().is_ok() {
         return true;
     }
-    println!("SKIPPED (engine missing): {shell}: completion::{test}");
     if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
         use std::io::Write;
         let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
@@ -125,6 +125,7 @@ compdef() { registered=$1 }
 source <("$0" completion zsh) || exit 9
 print $registered
 "#;
+    // tidy: shell because it is zsh that is asked
     let output = world().command("zsh").args(["-f", "-c", script, env!("CARGO_BIN_EXE_ao")]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "_clap_dynamic_completer_ao");

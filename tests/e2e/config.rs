@@ -313,7 +313,20 @@ fn whoever_uses_the_plugin_points_at_the_same_place() {
 fn a_required_key_that_is_missing_is_named_with_its_rule() {
     let world = World::with_config("version: 1\nagents:\n  a: { plugin: command, prompt: file }\n");
     world.ao(&["trust"]).succeeds();
-    assert_snapshot!(world.ao(&["config", "check"]), @r"");
+    assert_snapshot!(world.ao(&["config", "check"]), @r"
+    $ ao config check
+    --- stderr
+    error: the key `argv` is missing in `a`
+       ,-[[ROOT]/app/agent-orchestrator.yaml:3:25]
+     2 | agents:
+     3 |   a: { plugin: command, prompt: file }
+       :                         ^^^|^^
+       :                            `-- agents.a
+       `----
+      help: `argv`: The program and its arguments. In each element `{prompt}`, `{prompt_file}`, `{session}`, `{workspace}`, `{directory}` and `{model}` are replaced; `{{` and `}}` are braces.
+            it breaks the rule `required` of agent/command's settings
+    --- exit 78
+    ");
 }
 
 #[test]

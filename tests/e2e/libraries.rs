@@ -62,6 +62,33 @@ in_both_engines! {
     }
 }
 
+/// One line for each library in the configuration, and nothing else is different.
+#[test]
+fn the_walk_through_libraries_in_processes_of_their_own() {
+    let studio = studio_of_libraries(Engine::Process);
+    studio.write_config(&with_libraries(&studio).replace(".so }", ".so, isolation: process }"));
+    let rows = plugins(&studio.world);
+    assert!(rows.iter().all(|row| row["isolation"] == "process"), "{rows:?}");
+    let list = studio.world.ao(&["plugin", "list"]).stdout();
+    assert_eq!(list.matches(", isolated").count(), rows.len(), "{list}");
+    let shown = studio.world.ao(&["plugin", "inspect", "workspace/worktree"]).stdout();
+    assert!(shown.contains("isolation: process"), "{shown}");
+
+    let id = studio.spawn(&["--prompt", "a task\n"]);
+    studio.wait_for_status(&id, "done");
+    assert_eq!(studio.git(&["show", &format!("ao/{id}:work.txt")]), "a task\n");
+    assert!(studio.world.ao(&["session", "logs", &id]).succeeds().stdout().contains("finished"));
+    // The agent outlives the process that the runtime plugin ran in.
+    let listener = studio.listen("listener");
+    studio.world.ao(&["send", &listener, "hello"]).succeeds();
+    let worktree = studio.worktree(&listener);
+    studio.wait("it is heard", || heard(&worktree).starts_with(b"hello"));
+    let run = studio.world.ao(&["-v", "session", "kill", &listener]).succeeds();
+    assert!(run.stderr().contains("is hosted by a process of its own"), "{run}");
+    assert_eq!(studio.status(&listener), "killed");
+    studio.wait("no process is left", || studio.processes().is_empty());
+}
+
 #[test]
 fn linked_in_and_loaded_plugins_differ_in_their_origin_only() {
     let linked = plugins(&Studio::new(Engine::Process).world);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod author;
+mod certify;
 mod completion;
 mod concurrency;
 mod config;

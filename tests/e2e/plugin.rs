@@ -220,3 +220,46 @@ fn only_our_own_copies_are_loaded_by_the_child() {
     let run = world.ao(&["__manifest", library.as_str()]);
     assert!(run.stdout().contains("is not one of the copies"), "{run}");
 }
+
+/// Writes down, as another process would, that the linked-in plugin `workspace/worktree` is not called.
+fn rest_git(world: &World, retry_at: &str) {
+    world.ao(&["status", "--refresh"]).succeeds();
+    let condition = serde_json::json!({
+        "slot": "workspace", "name": "worktree", "origin": {"kind": "linked_in"}, "config": "0", "state": "open",
+        "since": "2026-01-01T00:00:00Z", "retry_at": retry_at, "why": "`timeout` from `create`: too slow",
+        "failures": 5, "dropped_lines": 0,
+    });
+    let process = serde_json::json!({"pid": 1, "start": 1, "boot": "another boot"});
+    let database = rusqlite::Connection::open(world.path("ao/state/state.db")).unwrap();
+    database
+        .execute(
+            "INSERT OR REPLACE INTO plugin_conditions VALUES ('workspace', 'worktree', '0', unixepoch() * 1000, ?, ?)",
+            (process.to_string(), condition.to_string()),
+        )
+        .unwrap();
+}
+
+#[test]
+fn a_plugin_that_is_not_called_as_usual_is_shown() {
+    let world = World::new();
+    let row = |world: &World| {
+        let list = world.json(&["plugin", "list"]);
+        let rows = list["plugins"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == "worktree").unwrap().clone()
+    };
+    assert_eq!(row(&world)["state"], "closed");
+    assert!(world.json(&["status"]).get("plugins").is_none());
+    rest_git(&world, "2999-01-01T00:00:00Z");
+    // The process that wrote it is gone: the next call decides.
+    assert_eq!(row(&world)["state"], "half_open");
+    assert_eq!(row(&world)["conditions"][0]["failures"], 5);
+    assert_eq!(world.json(&["status"])["plugins"][0]["state"], "half_open");
+    let said = world.ao(&["status"]).succeeds().stderr();
+    assert!(said.contains("workspace plugin `worktree`") && said.contains("its next call decides"), "{said}");
+    assert!(said.contains("too slow"), "{said}");
+    let list = world.ao(&["plugin", "list"]).succeeds().stdout();
+    assert!(list.lines().any(|line| line.contains("worktree") && line.contains("half_open")), "{list}");
+    let checks = world.ao(&["doctor", "--json"]).json();
+    let found = checks["checks"].as_array().unwrap().iter().find(|check| check["subject"] == "calls").unwrap().clone();
+    assert_eq!((found["by"].as_str(), found["level"].as_str()), (Some("workspace/worktree"), Some("warn")));
+}

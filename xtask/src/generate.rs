@@ -34,9 +34,11 @@ pub(crate) struct Page {
 pub(crate) const SCHEMAS: &[Page] =
     &[Page { path: "docs/reference/config.schema.json", arguments: &["config", "schema"], form: Form::Json }];
 
-/// The reference of the command line.
-pub(crate) const DOCS: &[Page] =
-    &[Page { path: "docs/reference/cli.md", arguments: &["__docs"], form: Form::Markdown }];
+/// The reference of the command line, and of the checks of plugins.
+pub(crate) const DOCS: &[Page] = &[
+    Page { path: "docs/reference/cli.md", arguments: &["__docs"], form: Form::Markdown },
+    Page { path: "docs/reference/conformance.md", arguments: &["__docs", "conformance"], form: Form::Markdown },
+];
 
 /// A folder of generated pages, which `ao` prints as one JSON object: the names of the files, without what they end in,
 /// and their contents.

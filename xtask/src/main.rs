@@ -43,7 +43,7 @@ enum Task {
     Test,
     /// Checks format, tidiness, clippy, rustdoc and dependencies
     Lint,
-    /// Runs lint, then test: what continuous integration runs
+    /// Runs lint, test, compilers and golden: what continuous integration runs
     Ci,
     /// Runs what takes long: thousands of cases a property, the demonstration, the benches
     Deep,
@@ -89,6 +89,7 @@ fn main() -> ExitCode {
         Task::Ci => {
             lint::run(&mut report);
             test::run(&mut report, Depth::Usual);
+            test::boundary(&mut report);
         }
         Task::Deep => test::deep(&mut report),
         Task::Dist => dist::run(&mut report),

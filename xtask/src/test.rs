@@ -63,11 +63,19 @@ fn profile(depth: Depth, place: Place) -> &'static str {
     }
 }
 
-/// Runs what takes too long for every commit: deep tests, the demonstration, the benches.
+/// Runs what takes too long for every commit: deep tests, memory errors, the demonstration, the benches.
 pub(crate) fn deep(report: &mut Report) {
     run(report, Depth::Deep);
+    boundary(report);
+    crate::memory::run(report);
     report.stage("demo", demo);
     crate::bench::run(report);
+}
+
+/// The plugin boundary across compilers and versions, on top of what [`run`] has built.
+pub(crate) fn boundary(report: &mut Report) {
+    crate::compilers::run(report);
+    crate::golden::run(report);
 }
 
 fn demo() -> Result<(), Failure> {

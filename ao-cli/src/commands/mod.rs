@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod certify;
 mod completion;
 mod config;
 mod demo;
@@ -33,6 +34,7 @@ mod demo_agent;
 mod docs;
 mod doctor;
 mod hold;
+mod host_library;
 mod init;
 mod manifest;
 mod plugin;
@@ -91,8 +93,12 @@ commands! {
         Hold(hold),
         #[command(name = "__demo_agent", hide = true)]
         DemoAgent(demo_agent),
+        #[command(name = "__library", hide = true)]
+        HostLibrary(host_library),
         #[command(name = "__manifest", hide = true)]
         Manifest(manifest),
+        #[command(name = "__certify", hide = true)]
+        Certify(certify),
         #[command(name = "__docs", hide = true)]
         Docs(docs),
         #[command(name = "__schemas", hide = true)]

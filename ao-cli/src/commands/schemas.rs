@@ -30,6 +30,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::Checkup)),
         ("plugin-add", schema_for!(plugin::Added)),
+        ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
         ("plugin-list", schema_for!(plugin::PluginList)),
         ("plugin-remove", schema_for!(plugin::Removed)),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use ao_core::model::facts::{IssueFacts, Session};
 use ao_core::model::{ProjectName, Timestamp};
 use ao_core::text::one_line;
+use ao_host::registry::Condition;
 use ao_host::sessions::{Crew, Sessions};
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::World;
@@ -45,6 +46,9 @@ pub(crate) struct StatusView {
     sessions: Vec<Row>,
     /// How many were ended and are left out.
     hidden: usize,
+    /// Plugins that are not called as usual; elsewhere nothing is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plugins: Vec<Condition>,
     /// When this was put together.
     at: Timestamp,
 }
@@ -61,7 +65,11 @@ impl Arguments {
         let total = rows.len();
         let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
         let hidden = total - sessions.len();
-        self.format.show(&StatusView { sessions, hidden, at: world.now() })?;
+        let plugins = manager::plugin_conditions(edge)?;
+        if !self.format.is_json() {
+            plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
+        }
+        self.format.show(&StatusView { sessions, hidden, plugins, at: world.now() })?;
         Ok(ExitCode::SUCCESS)
     }
 }

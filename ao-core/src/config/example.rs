@@ -148,8 +148,8 @@ mod tests {
 
     /// The block where it belongs, in a whole file.
     fn in_a_file(block: &str) -> String {
-        let indented: String = block.lines().map(|line| format!("  {line}\n")).collect();
-        format!("version: 1\ndefaults:\n{indented}")
+        let indented: Vec<_> = block.lines().map(|line| format!("  {line}")).collect();
+        format!("version: 1\ndefaults:\n{}\n", indented.join("\n"))
     }
 
     proptest! {

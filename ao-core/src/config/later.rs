@@ -1,4 +1,4 @@
-//! Keys and values that other systems of this kind have, or that `ao` will have, and that this version refuses by name.
+//! Keys that other systems of this kind have, or that `ao` will have, and that this version refuses by name.
 
 use super::key_path::KeyPath;
 
@@ -40,9 +40,4 @@ const KEYS: [(&[&str], &[&str]); 4] = [
 /// Whether `key` below `parent` is one that this version knows of but does not support.
 pub(crate) fn is_later_key(parent: &KeyPath, key: &str) -> bool {
     KEYS.iter().any(|(pattern, keys)| parent.matches(pattern) && keys.contains(&key))
-}
-
-/// Whether `text` at `path` is a value that this version knows of but does not support.
-pub(crate) fn is_later_value(path: &KeyPath, text: &str) -> bool {
-    path.matches(&["plugins", "*", "isolation"]) && text == "process"
 }

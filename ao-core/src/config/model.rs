@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
@@ -64,13 +64,42 @@ pub(crate) struct Plugin {
 }
 
 /// Where the code of a plugin library runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Isolation {
     /// In the process of `ao`, on the library's own threads.
     #[default]
     InProcess,
+    /// In a process of its own: a crash of the library ends the calls in flight and nothing else.
+    Process,
+}
+
+impl Isolation {
+    /// The word for it, as in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InProcess => "in-process",
+            Self::Process => "process",
+        }
+    }
+}
+
+impl JsonSchema for Isolation {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Isolation".into()
+    }
+
+    // Derived, it would be a `oneOf`, whose errors do not say which words there are.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "enum": [Self::InProcess.as_str(), Self::Process.as_str()],
+            "description": "Where the code of a plugin library runs: in the process of `ao`, on the library's own \
+                            threads, or in a process of its own, whose crash ends the calls in flight and nothing else.",
+        })
+    }
 }
 
 /// The plugins that fill the slots of every project.

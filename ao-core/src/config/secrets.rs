@@ -14,12 +14,19 @@ pub struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Remembers a value, each long line of it, and the way JSON writes it.
-    pub(crate) fn add(&mut self, value: &str) {
+    pub fn add(&mut self, value: &str) {
         let lines = value.lines().filter(|line| line.len() >= 2 * SHORTEST);
         let escaped = serde_json::Value::from(value).to_string();
         let forms = [value, value.trim(), escaped.trim_matches('"')].into_iter().chain(lines);
         self.0.extend(forms.filter(|form| form.len() >= SHORTEST).map(ToOwned::to_owned));
         // A secret that contains another one is replaced first, whole.
+        self.0.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.0.dedup();
+    }
+
+    /// Remembers what another one remembers.
+    pub fn extend(&mut self, other: &Self) {
+        self.0.extend(other.0.iter().cloned());
         self.0.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         self.0.dedup();
     }

@@ -65,6 +65,17 @@ impl SlotConfig {
             .map_err(|problems| masked(problems).collect::<Diagnostics>())?;
         Ok(expanded)
     }
+
+    /// One setting with its references as they read now; `None` where there is no such setting. `field` is its keys,
+    /// separated by `.`. Only for trusted files.
+    ///
+    /// # Errors
+    ///
+    /// Every reference in it without a value.
+    pub fn expand_field(&self, field: &str, lookup: &Lookup<'_>) -> Result<Option<Expanded>, Diagnostics> {
+        let node = field.split('.').try_fold(&self.settings, |node, key| node.get(key));
+        node.map(|node| expand(node, lookup)).transpose()
+    }
 }
 
 /// One of a project's slots before it is decided: what the project and the defaults say.

@@ -109,9 +109,6 @@ impl<'a> Violation<'a> {
         if self.node.kind == Kind::Null {
             return ("has no value".to_owned(), Some("write a value, or remove the key".to_owned()));
         }
-        if text.is_some_and(|text| later::is_later_value(&self.node.path, text)) {
-            return (format!("cannot be `{}`: not supported yet", text.unwrap_or_default()), None);
-        }
         if let (true, Some(words)) = (is_vague(self.error.kind()), error_message(self.schema, self.error)) {
             return ("is not written as it should be".to_owned(), Some(words.to_owned()));
         }

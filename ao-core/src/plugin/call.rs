@@ -4,63 +4,80 @@
 //! libraries are called through the same code.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::Method;
-use crate::{Code, Error, Result};
+use tracing::Span;
 
-/// What travels with a call, on either side of the boundary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct CallContext {
-    /// The host's number for the call; 0 outside of any.
-    pub id: u64,
-    /// When the host stops waiting; `None` is never.
-    pub deadline: Option<Instant>,
-}
+use super::stream::GuardedStream;
+use super::{BoxStream, CallContext, Host, Method, enter, enter_host};
+use crate::{Code, Error, Result};
 
 /// What the host does around each call.
 pub trait CallPolicy: Send + Sync {
     /// Admits a call and gives it its context, or refuses it, as a breaker does.
-    fn admit(&self, method: &Method) -> Result<CallContext>;
+    fn admit(&self, method: &Method) -> Result<Admission>;
+
+    /// Finds out whether the plugin answers at all; asked for after [`Admission::Probe`], which is then asked again.
+    fn probe(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Ends when the call's time is over. Not asked for a call without a deadline.
     fn timer(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Learns how an admitted call ended, and may take out of its error what nobody is to read.
-    fn record(&self, method: &Method, context: CallContext, failure: Option<&mut Error>);
-}
+    /// Learns how an admitted call ended, once for each.
+    fn record(&self, method: &Method, context: CallContext, outcome: Outcome<'_>);
 
-thread_local! {
-    static CURRENT: RefCell<CallContext> = const { RefCell::new(CallContext { id: 0, deadline: None }) };
-}
+    /// Learns what becomes of a stream that an admitted call opened.
+    fn stream(&self, method: &Method, context: CallContext, event: StreamEvent<'_>);
 
-/// The context of the call that is being polled on this thread.
-#[must_use]
-pub fn current() -> CallContext {
-    CURRENT.with_borrow(|context| *context)
-}
-
-/// Runs `work` with `context` as [`current`].
-pub fn enter<T>(context: CallContext, work: impl FnOnce() -> T) -> T {
-    struct Restore(CallContext);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
+    /// The host that the plugin finds as [`current_host`](super::current_host); none for one that lives elsewhere and
+    /// finds it there.
+    fn host(&self) -> Option<Arc<dyn Host>> {
+        None
     }
-    let _restore = Restore(CURRENT.replace(context));
-    work()
+
+    /// The span that the call runs in.
+    fn span(&self, method: &Method, context: CallContext) -> Span {
+        let _ = (method, context);
+        Span::none()
+    }
 }
 
-/// Runs a future with `context` as [`current`] whenever it is polled.
-pub async fn scope<F: Future>(context: CallContext, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| enter(context, || future.as_mut().poll(cx))).await
+/// What a policy answers to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may run.
+    Go(CallContext),
+    /// It is not known whether the plugin answers: probe it first, then ask again.
+    Probe,
+}
+
+/// How an admitted call ended.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// With an answer.
+    Answered,
+    /// With an error. The policy may take out of it what nobody is to read.
+    Failed(&'a mut Error),
+    /// The caller dropped it.
+    Dropped,
+}
+
+/// What becomes of an open stream.
+#[derive(Debug)]
+pub enum StreamEvent<'a> {
+    /// It was opened.
+    Opened,
+    /// A frame was not sent or received. The policy may take out of the error what nobody is to read.
+    Failed(&'a mut Error),
+    /// It is closed.
+    Closed,
 }
 
 /// Runs a call and turns a panic in it into an error. `what` names the call.
@@ -75,11 +92,32 @@ pub async fn capture<T>(what: &str, call: impl Future<Output = Result<T>>) -> Re
 
 /// Runs one call under a policy: admission, deadline, capture of panics, record of the outcome.
 pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Future<Output = Result<T>>) -> Result<T> {
-    let context = policy.admit(method)?;
-    let mut call = pin!(capture(method.name, scope(context, call)));
+    run(policy, method, call).await.map(|(_, value)| value)
+}
+
+/// Opens a stream under a policy, which also guards what the stream does.
+pub async fn guard_open(
+    policy: &Arc<dyn CallPolicy>,
+    method: &'static Method,
+    call: impl Future<Output = Result<BoxStream>>,
+) -> Result<BoxStream> {
+    let (context, stream) = run(&**policy, method, call).await?;
+    Ok(Box::new(GuardedStream::new(stream, Arc::clone(policy), method, context)))
+}
+
+async fn run<T>(
+    policy: &dyn CallPolicy,
+    method: &Method,
+    call: impl Future<Output = Result<T>>,
+) -> Result<(CallContext, T)> {
+    let context = admitted(policy, method).await?;
+    let open = Open { policy, method, context, ended: false };
+    let (host, span) = (policy.host(), policy.span(method, context));
+    let mut call = pin!(capture(method.name, call));
     let mut timer = context.deadline.map(|deadline| policy.timer(deadline));
     let mut result = poll_fn(|cx| {
-        if let Poll::Ready(result) = call.as_mut().poll(cx) {
+        let poll = || enter(context, || enter_host(host.clone(), || call.as_mut().poll(cx)));
+        if let Poll::Ready(result) = span.in_scope(poll) {
             return Poll::Ready(result);
         }
         match timer.as_mut().map(|timer| timer.as_mut().poll(cx)) {
@@ -90,8 +128,44 @@ pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Futur
         }
     })
     .await;
-    policy.record(method, context, result.as_mut().err());
-    result
+    open.end(result.as_mut().err());
+    result.map(|value| (context, value))
+}
+
+/// A probe that is asked for again and again ends here: the policy refuses.
+const PROBES: usize = 3;
+
+async fn admitted(policy: &dyn CallPolicy, method: &Method) -> Result<CallContext> {
+    for _ in 0..PROBES {
+        match policy.admit(method)? {
+            Admission::Go(context) => return Ok(context),
+            Admission::Probe => policy.probe().await,
+        }
+    }
+    Err(Error::unavailable(format!("`{}` was not called: whether the plugin answers is being looked at", method.name)))
+}
+
+/// An admitted call, whose end is recorded whatever becomes of it.
+struct Open<'a> {
+    policy: &'a dyn CallPolicy,
+    method: &'a Method,
+    context: CallContext,
+    ended: bool,
+}
+
+impl Open<'_> {
+    fn end(mut self, failure: Option<&mut Error>) {
+        self.ended = true;
+        self.policy.record(self.method, self.context, failure.map_or(Outcome::Answered, Outcome::Failed));
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.policy.record(self.method, self.context, Outcome::Dropped);
+        }
+    }
 }
 
 /// The error that a panic becomes. `what` names the work that panicked.
@@ -109,35 +183,49 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
-    use crate::plugin::{Class, Kind};
+    use crate::plugin::{Class, Kind, current};
 
     const METHOD: Method = Method { name: "get", kind: Kind::Call, deadline: None, class: Class::Idempotent };
 
-    /// Refuses when it is told to, and keeps what it learns.
+    /// Answers what it is told to, and keeps what it learns.
     #[derive(Default)]
     struct Policy {
         refuses: bool,
         deadline: Option<Instant>,
-        learned: Mutex<Vec<Option<Code>>>,
+        probes: Mutex<u32>,
+        learned: Mutex<Vec<String>>,
     }
 
     impl CallPolicy for Policy {
-        fn admit(&self, _: &Method) -> Result<CallContext> {
-            if self.refuses {
+        fn admit(&self, _: &Method) -> Result<Admission> {
+            if *self.probes.lock().unwrap() > 0 {
+                Ok(Admission::Probe)
+            } else if self.refuses {
                 Err(Error::unavailable("open"))
             } else {
-                Ok(CallContext { id: 7, deadline: self.deadline })
+                Ok(Admission::Go(CallContext { id: 7, deadline: self.deadline }))
             }
+        }
+
+        fn probe(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+            *self.probes.lock().unwrap() -= 1;
+            Box::pin(std::future::ready(()))
         }
 
         fn timer(&self, _: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
             Box::pin(std::future::ready(()))
         }
 
-        fn record(&self, _: &Method, context: CallContext, failure: Option<&mut Error>) {
+        fn record(&self, _: &Method, context: CallContext, outcome: Outcome<'_>) {
             assert_eq!(context.id, 7);
-            self.learned.lock().unwrap().push(failure.map(|error| error.code.clone()));
+            self.learned.lock().unwrap().push(match outcome {
+                Outcome::Answered => "answered".to_owned(),
+                Outcome::Failed(error) => error.code.to_string(),
+                Outcome::Dropped => "dropped".to_owned(),
+            });
         }
+
+        fn stream(&self, _: &Method, _: CallContext, _: StreamEvent<'_>) {}
     }
 
     fn now<T>(future: impl Future<Output = T>) -> T {
@@ -152,7 +240,7 @@ mod tests {
         let policy = Policy::default();
         assert_eq!(now(guard(&policy, &METHOD, async { Ok(current().id) })), Ok(7));
         assert_eq!(current(), CallContext::default());
-        assert_eq!(policy.learned.into_inner().unwrap(), [None]);
+        assert_eq!(policy.learned.into_inner().unwrap(), ["answered"]);
     }
 
     #[test]
@@ -170,7 +258,7 @@ mod tests {
         let policy = Policy { deadline: Some(Instant::now()), ..Policy::default() };
         let error = now(guard(&policy, &METHOD, std::future::pending::<Result<()>>())).unwrap_err();
         assert!(error.outcome_unknown());
-        assert_eq!(policy.learned.into_inner().unwrap(), [Some(Code::TIMEOUT)]);
+        assert_eq!(policy.learned.into_inner().unwrap(), ["timeout"]);
     }
 
     #[test]
@@ -178,5 +266,24 @@ mod tests {
         let policy = Policy { refuses: true, ..Policy::default() };
         let unpolled: std::future::PollFn<_> = poll_fn(|_| -> Poll<Result<()>> { panic!("it was polled") });
         assert_eq!(now(guard(&policy, &METHOD, unpolled)).unwrap_err().code, Code::UNAVAILABLE);
+        assert!(policy.learned.into_inner().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_call_waits_for_a_probe_but_not_for_ever() {
+        let policy = Policy { probes: Mutex::new(2), ..Policy::default() };
+        assert_eq!(now(guard(&policy, &METHOD, async { Ok(1) })), Ok(1));
+        let policy = Policy { probes: Mutex::new(100), ..Policy::default() };
+        assert_eq!(now(guard(&policy, &METHOD, async { Ok(1) })).unwrap_err().code, Code::UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_dropped_call_is_recorded() {
+        let policy = Policy::default();
+        {
+            let mut call = pin!(guard(&policy, &METHOD, std::future::pending::<Result<()>>()));
+            assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        assert_eq!(policy.learned.into_inner().unwrap(), ["dropped"]);
     }
 }

@@ -1,10 +1,12 @@
 //! The two ends of a remote call: a plugin dispatches a method by name, the host reaches it through a transport.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{BoxStream, CallContext, Class, Method, current};
+use super::{BoxStream, CallContext, Class, HEALTH, Health, Life, Method, SHUTDOWN, answered_or_older, current};
 use crate::{Code, Error, Result};
 
 /// The plugin's end: an instance of a slot, called by method name with JSON.
@@ -80,4 +82,19 @@ pub async fn remote_open<Q: Serialize>(
 ) -> Result<BoxStream> {
     let payload = encode(method, request)?;
     transport.open(current(), method, payload).await
+}
+
+/// The reserved methods of an instance behind a transport. One that is older than they are is well.
+pub struct RemoteLife(pub Arc<dyn Transport>);
+
+#[async_trait]
+impl Life for RemoteLife {
+    async fn health(&self) -> Result<Health> {
+        let reply = answered_or_older(self.0.call(current(), HEALTH, b"{}".to_vec()).await.map(Some))?;
+        reply.map_or_else(|| Ok(Health::default()), |reply| decode(HEALTH, &reply))
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        answered_or_older(self.0.call(current(), SHUTDOWN, b"{}".to_vec()).await.map(drop))
+    }
 }

@@ -1,44 +1,12 @@
 //! The one door: `export_plugin!` submits a registration, and both a host that links the plugin in and the root of a
 //! loaded library read it from here.
 
-use async_trait::async_trait;
 use serde_json::Value;
 
-use super::ComponentManifest;
+use super::{ComponentManifest, Created};
 use crate::model::{InvalidName, PluginName};
-use crate::slots::{Instance, Slot};
+use crate::slots::Slot;
 use crate::{Error, Result};
-
-/// What an instance may ask of its host.
-#[async_trait]
-pub trait Host: Send + Sync + 'static {
-    /// Whether a log line of this level (1 error to 5 trace) would be kept.
-    fn log_enabled(&self, level: u8, target: &str) -> bool;
-
-    /// Hands over a log line that belongs to a call (0: to none). Never blocks.
-    fn log(&self, call: u64, level: u8, target: &str, message: &str);
-
-    /// Calls a method of the host with JSON. Polled on whichever thread asks, also a library's: what it does needs no
-    /// runtime of its own.
-    async fn call(&self, method: &str, payload: Vec<u8>) -> Result<Vec<u8>>;
-}
-
-/// A host that keeps nothing and answers nothing, for tests.
-#[derive(Debug)]
-pub struct NoHost;
-
-#[async_trait]
-impl Host for NoHost {
-    fn log_enabled(&self, _level: u8, _target: &str) -> bool {
-        false
-    }
-
-    fn log(&self, _call: u64, _level: u8, _target: &str, _message: &str) {}
-
-    async fn call(&self, method: &str, _payload: Vec<u8>) -> Result<Vec<u8>> {
-        Err(Error::unsupported(format!("this host does not answer `{method}`")))
-    }
-}
 
 /// One plugin, as `export_plugin!` submits it.
 #[derive(Debug)]
@@ -56,7 +24,7 @@ pub struct Registration {
     /// The JSON Schema of its configuration.
     pub config_schema: fn() -> Value,
     /// Makes an instance from its configuration. No I/O.
-    pub create: fn(Value) -> Result<Instance>,
+    pub create: fn(Value) -> Result<Created>,
 }
 
 inventory::collect!(Registration);

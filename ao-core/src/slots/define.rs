@@ -77,7 +77,7 @@ macro_rules! slots {
                 $(
                     async fn $method(&self, $request: $Request) -> crate::Result<$Reply> {
                         const METHOD: &crate::plugin::Method = declared(stringify!($method));
-                        crate::plugin::guard(&*self.policy, METHOD, self.inner.$method($request)).await
+                        crate::slots::define::guarded!($kind self METHOD $method $request)
                     }
                 )*
             }
@@ -129,6 +129,15 @@ macro_rules! remote {
     };
 }
 
+macro_rules! guarded {
+    (call $self:ident $METHOD:ident $method:ident $request:ident) => {
+        crate::plugin::guard(&*$self.policy, $METHOD, $self.inner.$method($request)).await
+    };
+    (open $self:ident $METHOD:ident $method:ident $request:ident) => {
+        crate::plugin::guard_open(&$self.policy, $METHOD, $self.inner.$method($request)).await
+    };
+}
+
 macro_rules! serve_call {
     (call $self:ident $method:ident $payload:ident) => {
         crate::plugin::encode(
@@ -150,7 +159,7 @@ macro_rules! serve_open {
     };
 }
 
-pub(crate) use {fallback, remote, serve_call, serve_open, slots};
+pub(crate) use {fallback, guarded, remote, serve_call, serve_open, slots};
 
 /// The method of this name; a build error where there is none.
 pub(crate) const fn find(

@@ -106,8 +106,8 @@ macro_rules! slot_table {
 
         $(
             impl<T: $Slot> IntoInstance<$module::boundary::Marker> for T {
-                fn into_instance(self) -> Instance {
-                    Instance::$Slot(Arc::new(self))
+                fn into_instance(self: Arc<Self>) -> Instance {
+                    Instance::$Slot(self)
                 }
             }
         )*
@@ -139,7 +139,7 @@ slot_table! {
 )]
 pub trait IntoInstance<Marker> {
     /// The instance.
-    fn into_instance(self) -> Instance;
+    fn into_instance(self: Arc<Self>) -> Instance;
 }
 
 impl fmt::Debug for Instance {

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::rig::{library, registry, verdict};
+use crate::rig::{isolated, library, registry, verdict};
 
 /// Runs of each measurement; the fastest counts, the others had company.
 const RUNS: usize = 5;
@@ -31,6 +31,7 @@ pub(crate) fn run(scratch: &Utf8Path) {
         Arc::new(FixtureTracker::new(serde_json::from_value(config.clone()).unwrap()).unwrap());
     let linked = registry(scratch, Vec::new()).tracker(&name, &config).unwrap();
     let loaded = registry(scratch, vec![Candidate::plain(library())]).tracker(&name, &config).unwrap();
+    let apart = registry(scratch, vec![isolated()]).tracker(&name, &config).unwrap();
     println!(
         "\n## A call\n\nThe fastest of {RUNS} runs of {CALLS} calls; the overhead is what is above the floor in front of it.\n"
     );
@@ -49,6 +50,7 @@ pub(crate) fn run(scratch: &Utf8Path) {
     other.shutdown_background();
     row("async, native on a second runtime: two wake-ups and no boundary", there, Some(floor), None);
     row("async, through a library on its own runtime", runtime.block_on(get(&loaded)), Some(floor), Some(LIBRARY));
+    row("async, out of process", runtime.block_on(get(&apart)), Some(floor), None);
 }
 
 fn two_workers() -> Runtime {

@@ -1,6 +1,7 @@
 //! The fixture library behind each door: native, linked in and guarded, loaded.
 
 use ao_core::plugin::registrations;
+use ao_host::isolation::Hosting;
 use ao_host::loader::{Library, Vault};
 use ao_host::registry::{Candidate, Registry, Search, SearchOrder, admit};
 use ao_host::trust::{Trust, TrustedByHash};
@@ -15,6 +16,12 @@ pub(crate) fn registry(scratch: &Utf8Path, listed: Vec<Candidate>) -> Registry {
     let trust = Trust::read(&trust_file, &TrustedByHash::default()).unwrap();
     let candidates = SearchOrder { listed, directories: Vec::new() };
     Registry::assemble(registrations(), &Search { candidates, trust: &trust, vault: &vault }).unwrap()
+}
+
+/// The fixture library in a process of its own.
+pub(crate) fn isolated() -> Candidate {
+    let program = Utf8PathBuf::from(env!("CARGO_BIN_EXE_ao-host-test-program"));
+    Candidate { hosting: Hosting::Process { program }, ..Candidate::plain(library()) }
 }
 
 /// The fixture library, which cargo builds as a dependency of this binary.

@@ -15,7 +15,7 @@ use ao_plugin_sdk::Plugin;
 use camino::Utf8Path;
 use serde_json::json;
 
-use crate::rig::{library, registry};
+use crate::rig::{isolated, library, registry};
 
 const FRAME: usize = 64 * 1024;
 /// 128 MiB there, and as much back.
@@ -31,9 +31,15 @@ pub(crate) fn run(scratch: &Utf8Path) {
         Arc::new(FixtureRuntime::new(serde_json::from_value(config.clone()).unwrap()).unwrap());
     let linked = registry(scratch, Vec::new()).runtime(&name, &config).unwrap();
     let loaded = registry(scratch, vec![Candidate::plain(library())]).runtime(&name, &config).unwrap();
+    let apart = registry(scratch, vec![isolated()]).runtime(&name, &config).unwrap();
     println!("\n## A stream\n\nFrames of 64 KiB to a terminal that echoes each: one at a time, there and back.\n");
     println!("| stream | MiB/s, both ways together | µs a frame |\n|---|---:|---:|");
-    for (what, plugin) in [("native", native), ("linked in and guarded", linked), ("through a library", loaded)] {
+    for (what, plugin) in [
+        ("native", native),
+        ("linked in and guarded", linked),
+        ("through a library", loaded),
+        ("out of process", apart),
+    ] {
         let seconds = runtime.block_on(echo(&plugin));
         let mebibytes = f64::from(FRAMES) * BOTH_WAYS / seconds;
         println!("| {what} | {mebibytes:.0} | {:.1} |", seconds / f64::from(FRAMES) * 1e6);

@@ -64,6 +64,12 @@ pub enum LoadError {
         /// Which file.
         path: Utf8PathBuf,
     },
+    /// It is not one of our copies.
+    #[error("`{path}` is not one of the copies of trusted plugin libraries; only these are run")]
+    NotACopy {
+        /// Which file.
+        path: Utf8PathBuf,
+    },
     /// The copy cannot be stored.
     #[error("cannot store a copy of the plugin library at `{path}`: {source}")]
     Store {
@@ -104,7 +110,7 @@ impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         let code = match &error {
             LoadError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Code::NOT_FOUND,
-            LoadError::Exposed { .. } | LoadError::Changed { .. } => Code::UNTRUSTED,
+            LoadError::Exposed { .. } | LoadError::Changed { .. } | LoadError::NotACopy { .. } => Code::UNTRUSTED,
             LoadError::Store { .. } => Code::UNAVAILABLE,
             _ => Code::INVALID_INPUT,
         };

@@ -9,7 +9,7 @@ use ao_abi::{AbiHeaderRef, HostBox, RErr, ROk, RootRef};
 use ao_core::plugin::{ComponentManifest, Host, Manifest, Transport};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Code, Error, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
 
@@ -88,29 +88,76 @@ impl Library {
 
 fn map(stored: &Stored) -> Result<RootRef, LoadError> {
     let path = &stored.path;
-    let refused = |why: String| LoadError::System { path: path.clone(), why };
+    // What the system says, such as the missing symbol, is below what was tried.
+    let refused = |error: &dyn std::error::Error| {
+        let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        LoadError::System { path: path.clone(), why }
+    };
     // Every symbol is bound now: one that is missing is an error here, not the end of the process in the middle of a call.
     let flags = RTLD_NOW | RTLD_LOCAL;
     // SAFETY: mapping runs the library's constructors. The file is our own copy, which nobody else can write, of bytes
     // that were checked for completeness and that the user has trusted.
     let library = unsafe { unix::Library::open(Some(path.as_std_path()), flags) };
-    let library = library.map_err(|error| refused(error.to_string()))?;
+    let library = library.map_err(|error| refused(&error))?;
     // SAFETY: a symbol of this name is what `export_plugin!` exports: a `LibHeader`, which begins with the header that
     // `AbiHeaderRef` points to. Everything beyond is read only after that header was found valid.
     let header = unsafe { library.get::<AbiHeaderRef>(stored.inspected.symbol.as_bytes()) };
-    let header = *header.map_err(|error| refused(error.to_string()))?;
+    let header = *header.map_err(|error| refused(&error))?;
     // Kept mapped for the rest of the process: `header` and all that follows point into it.
     std::mem::forget(library);
+    checked_root(path, header)
+}
+
+/// The root behind a header whose layout was checked.
+fn checked_root(path: &Utf8Path, header: AbiHeaderRef) -> Result<RootRef, LoadError> {
     let layout = |error: ao_abi::LibraryError| {
         let said = error.to_string();
         tracing::debug!(%path, "{said}");
         let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        LoadError::Layout { path: path.clone(), why: first.to_owned() }
+        LoadError::Layout { path: path.to_owned(), why: first.to_owned() }
     };
     let header = header.upgrade().map_err(layout)?;
     if header.layout().is_none() {
         let why = "its header switches the layout check off".to_owned();
-        return Err(LoadError::Layout { path: path.clone(), why });
+        return Err(LoadError::Layout { path: path.to_owned(), why });
     }
     header.init_root_module::<RootRef>().map_err(layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use ao_abi::abi_stable::library::CheckTypeLayout;
+    use ao_abi::{Bytes, ComponentBox, LibHeader, RResult, RStr, Root, RootModuleResult};
+
+    use super::*;
+
+    extern "C" fn manifest() -> Bytes {
+        Bytes::new()
+    }
+
+    extern "C" fn create(_: RStr<'_>, _: RStr<'_>, _: Bytes, _: HostBox) -> RResult<ComponentBox, Bytes> {
+        RErr(Bytes::new())
+    }
+
+    extern "C" fn construct() -> RootModuleResult {
+        ao_abi::root(Root { manifest, create })
+    }
+
+    // SAFETY: `construct` yields the `RootRef` that `ao_abi::root` makes.
+    static CHECKED: LibHeader = unsafe { ao_abi::header(construct) };
+    // SAFETY: the same.
+    static UNCHECKED: LibHeader = unsafe { LibHeader::from_constructor::<RootRef>(construct, CheckTypeLayout::No) };
+
+    fn root_of(header: &'static LibHeader) -> Result<RootRef, LoadError> {
+        // SAFETY: a reference to a header is a pointer to its beginning, as the address of the exported symbol is.
+        let header = unsafe { std::mem::transmute::<&'static LibHeader, AbiHeaderRef>(header) };
+        checked_root("lib.so".into(), header)
+    }
+
+    #[test]
+    fn a_header_that_switches_the_layout_check_off_is_refused() {
+        assert!(root_of(&CHECKED).is_ok());
+        let refused = root_of(&UNCHECKED).err().expect("it is refused");
+        assert!(refused.to_string().contains("switches the layout check off"), "{refused}");
+    }
 }

@@ -16,4 +16,5 @@ mod vault;
 pub use error::LoadError;
 pub use inspect::{Inspected, inspect};
 pub use library::{CreateRequest, Library};
+pub(crate) use transport::{bounded, error_in, meta};
 pub use vault::{Stored, Vault};

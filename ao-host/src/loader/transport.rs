@@ -26,13 +26,14 @@ impl ComponentTransport {
 
 /// The context as it crosses: the time that is left, as the two sides share no clock.
 #[expect(clippy::disallowed_methods, reason = "the deadline is a point on this process's own monotonic clock")]
-fn meta(context: CallContext) -> Meta {
+pub(crate) fn meta(context: CallContext) -> Meta {
     let left = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_millis());
     // 0 means without limit, so an expired deadline is one millisecond.
     Meta { id: context.id, deadline_ms: left.map_or(0, |left| u64::try_from(left).unwrap_or(u64::MAX).max(1)) }
 }
 
-fn bounded(method: &str, length: usize) -> Result<()> {
+/// Refuses a payload that is too large.
+pub(crate) fn bounded(method: &str, length: usize) -> Result<()> {
     if length > MAX_PAYLOAD {
         let limit = MAX_PAYLOAD / 1024 / 1024;
         return Err(Error::invalid_input(format!("`{method}`: {length} bytes are more than {limit} MiB")));
@@ -40,8 +41,17 @@ fn bounded(method: &str, length: usize) -> Result<()> {
     Ok(())
 }
 
+/// A frame of either kind is bounded: a control message is small.
+fn bounded_frame(code: Code, length: usize) -> Result<()> {
+    if length > Frame::MAX_DATA {
+        let limit = Frame::MAX_DATA;
+        return Err(Error::new(code, format!("a frame has {length} bytes; at most {limit} are allowed")));
+    }
+    Ok(())
+}
+
 /// The error that a library answered.
-pub(super) fn error_in(bytes: &[u8]) -> Error {
+pub(crate) fn error_in(bytes: &[u8]) -> Error {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|error| Error::wrap(Code::PROTOCOL, "the plugin failed with an unreadable error", &error))
 }
@@ -87,6 +97,7 @@ impl Stream for OpenStream {
                 ROk(RNone) => return Ok(None),
                 RErr(error) => return Err(error_in(&error)),
             };
+            bounded_frame(Code::PROTOCOL, frame.bytes.len())?;
             match frame.kind {
                 ao_abi::Frame::DATA => return Ok(Some(Frame::Data(frame.bytes.into_vec()))),
                 ao_abi::Frame::CONTROL => {
@@ -104,6 +115,7 @@ impl Stream for OpenStream {
             Frame::Control(value) => (ao_abi::Frame::CONTROL, ao_core::plugin::encode("stream", &value)?),
             _ => return Err(Error::unsupported("a frame of a kind that libraries do not know")),
         };
+        bounded_frame(Code::INVALID_INPUT, bytes.len())?;
         match ao_abi::Stream::send(&self.0, ao_abi::Frame { kind, bytes: bytes.into() }).await {
             ROk(()) => Ok(()),
             RErr(error) => Err(error_in(&error)),

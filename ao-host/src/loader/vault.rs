@@ -72,6 +72,17 @@ impl Vault {
         Ok(Stored { path: copy, sha256: hash.to_owned(), inspected })
     }
 
+    /// The copy at this path, checked again by the hash that it is named by. Refuses whatever is no copy of ours.
+    pub fn reopen(&self, copy: &Utf8Path) -> Result<Stored, LoadError> {
+        let hash = copy.parent().and_then(Utf8Path::file_name).unwrap_or_default();
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_hash || copy != self.root.join(hash).join(copy.file_name().unwrap_or_default()) {
+            return Err(LoadError::NotACopy { path: copy.to_owned() });
+        }
+        let inspected = inspect(copy, &self.verify(copy, hash)?)?;
+        Ok(Stored { path: copy.to_owned(), sha256: hash.to_owned(), inspected })
+    }
+
     /// The bytes of a copy, checked again.
     pub fn read(&self, stored: &Stored) -> Result<Vec<u8>, LoadError> {
         self.verify(&stored.path, &stored.sha256)
@@ -158,17 +169,29 @@ fn check_exposure(path: &Utf8Path) -> Result<(), LoadError> {
     let user = rustix::process::geteuid().as_raw();
     for place in canonical.ancestors() {
         let metadata = std::fs::metadata(place).map_err(|source| LoadError::Read { path: place.to_owned(), source })?;
-        let exposed = |why: String| Err(LoadError::Exposed { path: place.to_owned(), why });
-        if metadata.uid() != 0 && metadata.uid() != user {
-            return exposed(format!("it belongs to user {}", metadata.uid()));
-        }
-        // In a directory with the sticky bit, such as /tmp, others cannot replace what is ours.
-        let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-        if metadata.mode() & 0o022 != 0 && !sticky {
-            return exposed(format!("its mode is {:o}", metadata.mode() & 0o7777));
+        let kind = if metadata.is_dir() { Place::Directory } else { Place::File };
+        if let Some(why) = exposure(kind, metadata.uid(), metadata.mode(), user) {
+            return Err(LoadError::Exposed { path: place.to_owned(), why });
         }
     }
     Ok(())
+}
+
+/// What stands on the way to a library.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    File,
+    Directory,
+}
+
+/// Who else than `user` and root may change a place of this owner and mode.
+fn exposure(place: Place, owner: u32, mode: u32, user: u32) -> Option<String> {
+    if owner != 0 && owner != user {
+        return Some(format!("it belongs to user {owner}"));
+    }
+    // In a directory with the sticky bit, such as /tmp, others cannot replace what is ours.
+    let sticky = place == Place::Directory && mode & 0o1000 != 0;
+    (mode & 0o022 != 0 && !sticky).then(|| format!("its mode is {:o}", mode & 0o7777))
 }
 
 fn write_copy(root: &Utf8Path, copy: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
@@ -176,4 +199,29 @@ fn write_copy(root: &Utf8Path, copy: &Utf8Path, bytes: &[u8]) -> io::Result<()> 
     files::private_directory(root)?;
     files::private_directory(directory)?;
     files::write_atomic(copy, bytes, 0o500)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_user_and_root_may_be_able_to_change_a_library() {
+        use Place::{Directory, File};
+        let me = 1000;
+        let exposed = |place, owner, mode| exposure(place, owner, mode, me);
+        for owner in [0, me] {
+            assert_eq!(exposed(File, owner, 0o100_755), None);
+            assert_eq!(exposed(Directory, owner, 0o040_755), None);
+            assert_eq!(exposed(Directory, owner, 0o041_777), None, "sticky, like /tmp");
+            for mode in [0o775, 0o757, 0o777, 0o720, 0o702] {
+                assert!(exposed(File, owner, 0o100_000 | mode).is_some(), "{mode:o}");
+                assert!(exposed(Directory, owner, 0o040_000 | mode).is_some(), "{mode:o}");
+            }
+        }
+        assert_eq!(exposed(File, me, 0o101_777).as_deref(), Some("its mode is 1777"), "sticky files mean nothing");
+        for place in [File, Directory] {
+            assert_eq!(exposed(place, 1001, 0o700).as_deref(), Some("it belongs to user 1001"));
+        }
+    }
 }

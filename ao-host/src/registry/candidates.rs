@@ -7,6 +7,7 @@ use ao_core::{Code, Error};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Deadlines;
+use crate::isolation::{Hosting, IsolatedLibrary};
 use crate::loader::{Library, LoadError, Vault};
 use crate::trust::{Stamp, Trust};
 use crate::world::files;
@@ -22,6 +23,8 @@ pub struct Candidate {
     pub overrides: bool,
     /// Time limits in place of the contract's.
     pub deadlines: Deadlines,
+    /// Where its code runs.
+    pub hosting: Hosting,
     /// How it came to be looked at.
     pub mention: Mention,
 }
@@ -39,7 +42,8 @@ impl Candidate {
     /// A listed file with nothing else said about it.
     #[must_use]
     pub fn plain(path: Utf8PathBuf) -> Self {
-        Self { path, pinned: None, overrides: false, deadlines: Deadlines::default(), mention: Mention::Listed }
+        let (deadlines, hosting) = Default::default();
+        Self { path, pinned: None, overrides: false, deadlines, hosting, mention: Mention::Listed }
     }
 }
 
@@ -144,8 +148,11 @@ impl Search<'_> {
         }
         // Trusted by its hash alone, and never used before.
         let stored = self.vault.open(&hash, &candidate.path)?;
-        let manifest = self.vault.keep_manifest(&stored, Library::load(&stored)?.manifest())?;
-        Ok((hash, manifest))
+        let manifest = match &candidate.hosting {
+            Hosting::InProcess => Library::load(&stored)?.manifest().clone(),
+            Hosting::Process { program } => IsolatedLibrary::new(program).manifest(&stored)?,
+        };
+        Ok((hash, self.vault.keep_manifest(&stored, &manifest)?))
     }
 
     /// The file's hash; from the record of trust while the file is as it was then.

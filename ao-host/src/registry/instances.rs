@@ -2,59 +2,232 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ao_core::config::Secrets;
 use ao_core::model::PluginName;
-use ao_core::plugin::Registration;
+use ao_core::plugin::{Created, Host, Life, Registration, RemoteLife, Transport, enter_host};
 use ao_core::slots::{Agent, Instance, Notifier, Runtime, Scm, Slot, Terminal, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
 use serde_json::Value;
 
-use super::policy::{InstancePolicy, Lines, mask};
-use super::{Entry, LibraryProblem, Offers, Origin, Search, Source, linked_in, put_library};
+use super::host::{InstanceHost, Masks};
+use super::policy::{InstancePolicy, Parts};
+use super::release::Releasable;
+use super::retire::{Live, Retired};
+use super::services::{Services, Settings, StateScope};
+use super::watch::LibraryWatch;
+use super::{Condition, Entry, LibraryProblem, Offers, Origin, Search, Source, linked_in, put_library};
+use crate::hash::sha256;
 use crate::loader::{CreateRequest, Library, Vault};
+use crate::world::World;
+
+/// How long the end of a registry waits for calls that are under way.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// The plugins that can be used, and their instances.
 pub struct Registry {
+    linked: Offers,
+    vault: Vault,
+    services: Services,
+    calls: Arc<AtomicU64>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
     offers: Offers,
     problems: Vec<LibraryProblem>,
-    vault: Vault,
-    instances: Mutex<BTreeMap<InstanceKey, Instance>>,
-    calls: Arc<AtomicU64>,
+    instances: BTreeMap<InstanceKey, Live>,
+    /// By the hash of the library.
+    watches: BTreeMap<String, Arc<LibraryWatch>>,
 }
 
 /// Equal configurations of the same plugin share one instance: one client, one quota.
 type InstanceKey = (Slot, PluginName, Origin, String);
 
+/// What an instance is configured with.
+pub struct Configured {
+    /// Its settings, checked against the plugin's schema and expanded.
+    pub config: Value,
+    /// What the references in them stood for, to be kept out of its errors and lines.
+    pub secrets: Secrets,
+    /// The settings as they were written, references unexpanded: what its state is kept by.
+    pub written: Value,
+    /// Reads a setting anew; without it, an instance that asks gets what it was made with.
+    pub settings: Option<Arc<dyn Settings>>,
+}
+
+impl Configured {
+    /// Settings without references.
+    #[must_use]
+    pub fn plain(config: Value) -> Self {
+        Self { written: config.clone(), config, secrets: Secrets::default(), settings: None }
+    }
+}
+
+/// Settings that stay as they were.
+struct AsMade(Value);
+
+impl Settings for AsMade {
+    fn read(&self, field: &str) -> Result<(String, Secrets)> {
+        let found = field.split('.').try_fold(&self.0, |value, key| value.get(key));
+        text_setting(field, found.cloned()).map(|text| (text, Secrets::default()))
+    }
+}
+
+/// The text of a setting.
+pub(crate) fn text_setting(field: &str, found: Option<Value>) -> Result<String> {
+    match found {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(Error::invalid_input(format!("the setting `{field}` is no text")).at_field("field")),
+        None => Err(Error::not_found(format!("the plugin's configuration has no setting `{field}`"))),
+    }
+}
+
+/// What a search finds, over what is linked in.
+fn look(linked: &Offers, search: &Search<'_>) -> (Offers, Vec<LibraryProblem>) {
+    let mut offers = linked.clone();
+    let mut problems = Vec::new();
+    for candidate in search.candidates.in_order() {
+        let placed = search.resolve(&candidate).and_then(|found| put_library(&mut offers, &found));
+        problems.extend(placed.err());
+    }
+    (offers, problems)
+}
+
 impl Registry {
     /// From what is linked in and what a search finds. A library that cannot be used is a problem to be told, not an
-    /// error: everything else works.
+    /// error: everything else works. Nothing outlives it; see [`serving`](Self::serving).
     pub fn assemble(linked: impl Iterator<Item = &'static Registration>, search: &Search<'_>) -> Result<Self> {
-        let mut offers = linked_in(linked)?;
-        let mut problems = Vec::new();
-        for candidate in search.candidates.in_order() {
-            let placed = search.resolve(&candidate).and_then(|found| put_library(&mut offers, &found));
-            problems.extend(placed.err());
-        }
-        let vault = search.vault.clone();
-        Ok(Self { offers, problems, vault, instances: Mutex::default(), calls: Arc::default() })
+        let linked = linked_in(linked)?;
+        let (offers, problems) = look(&linked, search);
+        let inner = Inner { offers, problems, instances: BTreeMap::new(), watches: BTreeMap::new() };
+        let services = Services::passing(World::system());
+        let (vault, calls, inner) = (search.vault.clone(), Arc::default(), Mutex::new(inner));
+        Ok(Self { linked, vault, services, calls, inner })
     }
 
-    /// Everything that can be used, by slot and name.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.offers.values()
+    /// The same, serving its instances with this.
+    pub fn serving(self, services: Services) -> Self {
+        Self { services, ..self }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that can be used now, by slot and name.
+    pub fn entries(&self) -> impl Iterator<Item = Arc<Entry>> + use<> {
+        let entries: Vec<_> = self.inner().offers.values().cloned().collect();
+        entries.into_iter()
     }
 
     /// Libraries that cannot be used, and why.
     #[must_use]
-    pub fn problems(&self) -> &[LibraryProblem] {
-        &self.problems
+    pub fn problems(&self) -> Vec<LibraryProblem> {
+        self.inner().problems.clone()
     }
 
     /// One plugin.
-    pub fn entry(&self, slot: Slot, name: &PluginName) -> Result<&Entry> {
-        self.offers.get(&(slot, name.clone())).ok_or_else(|| {
+    pub fn entry(&self, slot: Slot, name: &PluginName) -> Result<Arc<Entry>> {
+        self.inner().entry(slot, name)
+    }
+
+    /// How every instance is doing.
+    #[must_use]
+    pub fn states(&self) -> Vec<Condition> {
+        self.inner().instances.values().map(|live| live.policy.condition()).collect()
+    }
+
+    /// The instance of a plugin with this configuration, which was checked against the plugin's schema and expanded.
+    /// The secrets that its references stood for are kept out of its errors and lines.
+    pub fn instance(&self, slot: Slot, name: &PluginName, config: &Value, secrets: &Secrets) -> Result<Instance> {
+        self.configured(slot, name, Configured { secrets: secrets.clone(), ..Configured::plain(config.clone()) })
+    }
+
+    /// The instance of a plugin with this configuration, which can read its secrets anew.
+    pub fn configured(&self, slot: Slot, name: &PluginName, configured: Configured) -> Result<Instance> {
+        let mut inner = self.inner();
+        let entry = inner.entry(slot, name)?;
+        // A JSON map of `serde_json` is sorted, so equal configurations have one text.
+        let key = (slot, name.clone(), entry.origin.clone(), configured.config.to_string());
+        if let Some(live) = inner.instances.get(&key) {
+            return Ok(live.guarded.clone());
+        }
+        let Configured { config, secrets, written, settings } = configured;
+        let scope = StateScope { slot, name: name.to_string(), config: sha256(written.to_string().as_bytes()) };
+        let masks = Masks::new(secrets);
+        let settings = settings.unwrap_or_else(|| Arc::new(AsMade(config.clone())));
+        let host = Arc::new(InstanceHost::new(scope, masks.clone(), settings, self.services.clone()));
+        let made = make(&entry, &self.vault, &config, Arc::clone(&host) as Arc<dyn Host>).map_err(|mut error| {
+            masks.error(&mut error);
+            error.context(format!("cannot make the {slot} plugin `{name}`"))
+        })?;
+        let library = match &entry.source {
+            Source::LinkedIn(_) => None,
+            Source::Library { sha256, .. } => Some(Arc::clone(inner.watches.entry(sha256.clone()).or_default())),
+        };
+        let Made { instance, life, transport } = made;
+        let policy = Arc::new(InstancePolicy::new(Parts {
+            name: name.clone(),
+            origin: entry.origin.clone(),
+            deadlines: entry.deadlines.clone(),
+            calls: Arc::clone(&self.calls),
+            host,
+            life: Arc::clone(&life),
+            library: library.clone(),
+        }));
+        if let Some(library) = library {
+            library.add(&policy);
+        }
+        let guarded = instance.guarded(Arc::clone(&policy) as Arc<_>);
+        inner.instances.insert(key, Live { guarded: guarded.clone(), policy, life, transport });
+        Ok(guarded)
+    }
+
+    /// Looks for plugins again. Instances of what is gone or was changed take no further calls and are handed back, to
+    /// be brought to their end; whoever asks next gets an instance of what is there now. A changed library is loaded
+    /// beside the old one, which is never unloaded.
+    pub fn reload(&self, search: &Search<'_>) -> Retired {
+        let (offers, problems) = look(&self.linked, search);
+        let mut inner = self.inner();
+        (inner.offers, inner.problems) = (offers, problems);
+        let Inner { offers, instances, .. } = &mut *inner;
+        let stays = |(slot, name, origin, _): &InstanceKey| {
+            offers.get(&(*slot, name.clone())).is_some_and(|entry| entry.origin == *origin)
+        };
+        let (kept, retired) = std::mem::take(instances).into_iter().partition(|(key, _)| stays(key));
+        *instances = kept;
+        drop(inner);
+        retire(retired)
+    }
+
+    /// Ends all instances: no further calls, at most five seconds for those that are under way, then their shutdown.
+    pub async fn close(&self) {
+        let instances = std::mem::take(&mut self.inner().instances);
+        retire(instances).finish_within(CLOSING).await;
+    }
+
+    /// Whether there is an instance that [`close`](Self::close) would tell of its end in vain if the process ended now:
+    /// any that is not linked in. Linked-in ones of this workspace have nothing to do then.
+    #[must_use]
+    pub fn has_foreign_instances(&self) -> bool {
+        self.inner().instances.values().any(|live| live.transport.is_some())
+    }
+}
+
+fn retire(instances: BTreeMap<InstanceKey, Live>) -> Retired {
+    let instances: Vec<_> = instances.into_values().collect();
+    for live in &instances {
+        live.policy.retire();
+    }
+    Retired(instances)
+}
+
+impl Inner {
+    fn entry(&self, slot: Slot, name: &PluginName) -> Result<Arc<Entry>> {
+        self.offers.get(&(slot, name.clone())).cloned().ok_or_else(|| {
             let names: Vec<_> =
                 self.offers.keys().filter(|(at, _)| *at == slot).map(|(_, name)| name.as_str()).collect();
             let known =
@@ -65,52 +238,48 @@ impl Registry {
             error
         })
     }
+}
 
-    /// The instance of a plugin with this configuration, which was checked against the plugin's schema and expanded.
-    /// The secrets that its references stood for are kept out of its errors and lines.
-    pub fn instance(&self, slot: Slot, name: &PluginName, config: &Value, secrets: &Secrets) -> Result<Instance> {
-        let entry = self.entry(slot, name)?;
-        // A JSON map of `serde_json` is sorted, so equal configurations have one text.
-        let key = (slot, name.clone(), entry.origin.clone(), config.to_string());
-        let mut instances = self.instances.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(instance) = instances.get(&key) {
-            return Ok(instance.clone());
-        }
-        let made = make(entry, &self.vault, config, secrets).map_err(|mut error| {
-            mask(&mut error, secrets);
-            error.context(format!("cannot make the {slot} plugin `{name}`"))
-        })?;
-        let policy = InstancePolicy {
-            slot,
-            name: name.to_string(),
-            deadlines: entry.deadlines.clone(),
-            calls: Arc::clone(&self.calls),
-            secrets: secrets.clone(),
-        };
-        let guarded = made.guarded(Arc::new(policy));
-        instances.insert(key, guarded.clone());
-        Ok(guarded)
+/// An instance that was just made.
+struct Made {
+    instance: Instance,
+    life: Arc<dyn Life>,
+    transport: Option<Arc<Releasable>>,
+}
+
+impl Made {
+    /// One that lives behind a transport.
+    fn behind(slot: Slot, transport: Arc<dyn Transport>) -> Self {
+        let transport = Arc::new(Releasable::new(transport));
+        let instance = Instance::remote(slot, Arc::clone(&transport) as Arc<dyn Transport>);
+        let life = Arc::new(RemoteLife(Arc::clone(&transport) as Arc<dyn Transport>));
+        Self { instance, life, transport: Some(transport) }
     }
 }
 
-fn make(entry: &Entry, vault: &Vault, config: &Value, secrets: &Secrets) -> Result<Instance> {
+fn make(entry: &Entry, vault: &Vault, config: &Value, host: Arc<dyn Host>) -> Result<Made> {
+    let slot = entry.component.slot;
     let made = match &entry.source {
         Source::LinkedIn(registration) => {
-            let create = std::panic::AssertUnwindSafe(|| (registration.create)(config.clone()));
-            std::panic::catch_unwind(create)
-                .unwrap_or_else(|panic| Err(ao_core::plugin::panicked("constructor", &*panic)))?
+            let create = || enter_host(Some(host), || (registration.create)(config.clone()));
+            let Created { instance, life } = std::panic::catch_unwind(std::panic::AssertUnwindSafe(create))
+                .unwrap_or_else(|panic| Err(ao_core::plugin::panicked("constructor", &*panic)))?;
+            Made { instance, life, transport: None }
         }
-        Source::Library { path, sha256 } => {
+        Source::Library { path, sha256, process } => {
             let stored = vault.open(sha256, path)?;
-            let host = Arc::new(Lines { name: entry.component.name.to_string(), secrets: secrets.clone() });
-            let name = entry.component.name.as_str();
-            Library::load(&stored)?.create(&CreateRequest { slot: entry.component.slot, name, config, host })?
+            let request = CreateRequest { slot, name: entry.component.name.as_str(), config, host };
+            let transport = match process {
+                None => Library::load(&stored)?.connect(&request)?,
+                Some(process) => process.connect(&stored, &entry.component, &request)?,
+            };
+            Made::behind(slot, transport)
         }
     };
-    if made.slot() == entry.component.slot {
+    if made.instance.slot() == slot {
         Ok(made)
     } else {
-        Err(Error::new(Code::OTHER, format!("it is a {} plugin", made.slot())))
+        Err(Error::new(Code::OTHER, format!("it is a {} plugin", made.instance.slot())))
     }
 }
 

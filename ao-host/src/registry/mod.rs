@@ -5,26 +5,44 @@
 //! first asked for. Everything that it hands out is guarded.
 
 mod admit;
+mod breaker;
 mod candidates;
+mod condition;
+mod host;
 mod instances;
+mod lines;
 mod policy;
+mod release;
+mod retire;
+mod services;
+mod watch;
+mod wedge;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::config::Isolation;
 use ao_core::model::PluginName;
 use ao_core::plugin::{ComponentManifest, LibraryManifest, Manifest, Registration, WIRE_VERSION};
 use ao_core::slots::Slot;
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::isolation::{Hosting, IsolatedLibrary};
 
 pub use admit::{Admitted, admit, take_in};
 pub(crate) use candidates::libraries_in;
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
-pub use instances::Registry;
+pub use condition::{Condition, ConditionState};
+pub(crate) use instances::text_setting;
+pub use instances::{Configured, Registry};
 pub use policy::Deadlines;
+pub use retire::Retired;
+pub use services::{ConditionLog, Ear, MAX_STATE_KEY, MAX_STATE_KEYS, MAX_STATE_VALUE, PassingState, Services};
+pub use services::{Settings, StateScope, StateStore, too_many_keys};
 
 /// One plugin that can be used.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,13 +55,15 @@ pub struct Entry {
     pub origin: Origin,
     /// What it takes the place of.
     pub replaces: Option<Origin>,
+    /// Where its code runs.
+    pub isolation: Isolation,
     /// Time limits in place of the contract's, by method.
     deadlines: Deadlines,
     source: Source,
 }
 
 /// Where a plugin comes from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Origin {
     /// Part of this program.
@@ -75,6 +95,8 @@ enum Source {
     Library {
         path: Utf8PathBuf,
         sha256: String,
+        /// The process that hosts it, for all of its plugins; none in this process.
+        process: Option<Arc<IsolatedLibrary>>,
     },
 }
 
@@ -89,7 +111,7 @@ impl PartialEq for Source {
 }
 
 /// What several libraries, and this program, offer for one slot and name.
-type Offers = BTreeMap<(Slot, PluginName), Entry>;
+type Offers = BTreeMap<(Slot, PluginName), Arc<Entry>>;
 
 /// The plugins that this program was linked with.
 fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Result<Offers> {
@@ -99,8 +121,9 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
         let key = (component.slot, component.name.clone());
         let library = LibraryManifest::new(registration.crate_name, registration.crate_version, WIRE_VERSION);
         let (origin, source) = (Origin::LinkedIn, Source::LinkedIn(registration));
-        let entry = Entry { component, library, origin, replaces: None, deadlines: Deadlines::default(), source };
-        if offers.insert(key, entry).is_some() {
+        let (isolation, deadlines) = Default::default();
+        let entry = Entry { component, library, origin, replaces: None, isolation, deadlines, source };
+        if offers.insert(key, Arc::new(entry)).is_some() {
             let (slot, name) = (registration.slot, registration.name);
             return Err(Error::conflict(format!("two {slot} plugins named `{name}` are linked into this program")));
         }
@@ -113,6 +136,11 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
 fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem> {
     let (path, sha256) = (found.candidate.path.clone(), found.sha256.clone());
     let origin = Origin::Library { path: path.clone(), sha256: sha256.clone() };
+    let hosting = &found.candidate.hosting;
+    let process = match hosting {
+        Hosting::InProcess => None,
+        Hosting::Process { program } => Some(Arc::new(IsolatedLibrary::new(program))),
+    };
     let manifest: &Manifest = &found.manifest;
     for component in &manifest.components {
         let key = (component.slot, component.name.clone());
@@ -135,10 +163,11 @@ fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem>
             library: manifest.library.clone(),
             origin: origin.clone(),
             replaces,
+            isolation: hosting.isolation(),
             deadlines: found.candidate.deadlines.clone(),
-            source: Source::Library { path: path.clone(), sha256: sha256.clone() },
+            source: Source::Library { path: path.clone(), sha256: sha256.clone(), process: process.clone() },
         };
-        offers.insert(key, entry);
+        offers.insert(key, Arc::new(entry));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The store: sessions' facts, the event log, id counters and the messages to agents, in one SQLite file.
+//! The store: sessions' facts, the event log, id counters, the messages to agents and what plugins leave behind, in
+//! one SQLite file.
 //!
 //! Facts and the events that tell of them are written in one transaction. A store has no clock and no chance of its
 //! own: what it is handed is what it writes.
@@ -7,6 +8,7 @@ mod claim;
 mod error;
 mod events;
 mod messages;
+mod plugins;
 mod schema;
 mod sessions;
 mod sqlite;
@@ -21,6 +23,7 @@ use crate::world::Proc;
 pub use claim::Claim;
 pub use error::StoreError;
 pub use messages::Message;
+pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
 
 /// The result of everything that a store does.
@@ -45,6 +48,9 @@ pub trait Reader: Send + Sync {
 
     /// A session's messages, in the order in which they were queued.
     fn messages(&self, session: &SessionId) -> Result<Vec<Message>>;
+
+    /// What is written down of plugins that are not called as usual.
+    fn plugin_conditions(&self) -> Result<Vec<StoredCondition>>;
 }
 
 /// What can be read and written. Every write is one transaction: all of it happened, or nothing.

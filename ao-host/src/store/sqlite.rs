@@ -10,8 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::Connection;
 
 use super::{
-    EventFilter, Message, Reader, Result, SessionFilter, Store, StoreError, events, messages, schema, sessions,
+    EventFilter, Message, Reader, Result, SessionFilter, Store, StoreError, StoredCondition, events, messages, plugins,
+    schema, sessions,
 };
+use crate::registry::StateScope;
 
 /// The store of an installation, opened to write.
 pub struct SqliteStore(Database);
@@ -68,6 +70,22 @@ impl SqliteStore {
     pub fn open(path: &Utf8Path) -> Result<Self> {
         Ok(Self(Database::new(path, schema::open(path)?)))
     }
+
+    pub(super) fn plugin_state(&self, scope: &StateScope, key: &str) -> Result<Option<String>> {
+        self.0.read(|context| plugins::state(context, scope, key))
+    }
+
+    pub(super) fn set_plugin_state(&self, scope: &StateScope, key: &str, json: &str) -> Result<bool> {
+        self.0.write(|context| plugins::set_state(context, scope, key, json))
+    }
+
+    pub(super) fn remove_plugin_state(&self, scope: &StateScope, key: &str) -> Result<()> {
+        self.0.write(|context| plugins::remove_state(context, scope, key))
+    }
+
+    pub(super) fn set_plugin_condition(&self, stored: &StoredCondition) -> Result<()> {
+        self.0.write(|context| plugins::set_condition(context, stored))
+    }
 }
 
 impl SqliteReader {
@@ -105,6 +123,10 @@ impl Reader for SqliteReader {
     fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
         self.read(|context| messages::list(context, session))
     }
+
+    fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
+        self.read(plugins::conditions)
+    }
 }
 
 impl Reader for SqliteStore {
@@ -130,6 +152,10 @@ impl Reader for SqliteStore {
 
     fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
         self.0.read(|context| messages::list(context, session))
+    }
+
+    fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
+        self.0.read(plugins::conditions)
     }
 }
 

@@ -4,61 +4,13 @@ use std::time::Duration;
 
 use ao_core::Code;
 use ao_core::model::PluginName;
-use ao_core::plugin::registrations;
 use ao_core::slots::Slot;
 use ao_core::slots::tracker::GetIssue;
-use ao_faulty as _;
-use ao_host::loader::{Library, Vault};
-use ao_host::registry::{Candidate, Deadlines, Origin, Registry, Search, SearchOrder, admit};
-use ao_host::trust::{Trust, TrustedByHash};
-use ao_plugin_fixture as _;
-use camino::{Utf8Path, Utf8PathBuf};
+use ao_host::registry::{Candidate, Deadlines, Origin};
+use camino::Utf8PathBuf;
 use serde_json::json;
 
-use crate::support::{Scratch, fixture_library, library};
-
-/// A home with a copy of a library in it.
-struct Home {
-    scratch: Scratch,
-    library: Utf8PathBuf,
-    vault: Vault,
-    trust_file: Utf8PathBuf,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self::with(&fixture_library())
-    }
-
-    /// With the library whose tracker misbehaves.
-    fn faulty() -> Self {
-        Self::with(&library("ao_faulty"))
-    }
-
-    fn with(built: &Utf8Path) -> Self {
-        let scratch = Scratch::new();
-        let library = scratch.path().join(built.file_name().unwrap());
-        fs_err::copy(built, &library).unwrap();
-        let vault = Vault::new(scratch.path().join("by-hash"));
-        let trust_file = scratch.path().join("trust/trust.toml");
-        Self { scratch, library, vault, trust_file }
-    }
-
-    fn trust(&self) {
-        let read = |stored: &_| Ok(Library::load(stored)?.manifest().clone());
-        admit(&self.library, &self.vault, &self.trust_file, &read).unwrap();
-    }
-
-    fn registry_of(&self, listed: Vec<Candidate>) -> Registry {
-        let trust = Trust::read(&self.trust_file, &TrustedByHash::default()).unwrap();
-        let candidates = SearchOrder { listed, directories: Vec::new() };
-        Registry::assemble(registrations(), &Search { candidates, trust: &trust, vault: &self.vault }).unwrap()
-    }
-
-    fn registry(&self) -> Registry {
-        self.registry_of(vec![Candidate::plain(self.library.clone())])
-    }
-}
+use crate::boundary::plugin_home::Home;
 
 fn fixture() -> PluginName {
     "fixture".parse().unwrap()
@@ -66,11 +18,11 @@ fn fixture() -> PluginName {
 
 #[test]
 fn a_library_replaces_what_is_linked_in_and_differs_in_origin_only() {
-    let home = Home::new();
+    let home = Home::examples();
     home.trust();
-    let (linked, loaded) = (home.registry_of(Vec::new()), home.registry());
+    let (linked, loaded) = (home.registry_of(Vec::new()), home.loaded());
     assert!(loaded.problems().is_empty(), "{:?}", loaded.problems());
-    let ours = |entry: &&ao_host::registry::Entry| entry.library.name == "ao_plugin_fixture";
+    let ours = |entry: &std::sync::Arc<ao_host::registry::Entry>| entry.library.name == "ao_plugin_fixture";
     for (linked, loaded) in linked.entries().filter(ours).zip(loaded.entries().filter(ours)) {
         assert_eq!(linked.component, loaded.component);
         assert_eq!(linked.origin, Origin::LinkedIn);
@@ -82,10 +34,10 @@ fn a_library_replaces_what_is_linked_in_and_differs_in_origin_only() {
 
 #[test]
 fn both_doors_lead_to_the_same_answers() {
-    let home = Home::new();
+    let home = Home::examples();
     home.trust();
     let config = json!({"issues": {"7": "Fix the door"}});
-    for registry in [home.registry_of(Vec::new()), home.registry()] {
+    for registry in [home.registry_of(Vec::new()), home.loaded()] {
         let tracker = registry.tracker(&fixture(), &config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -97,9 +49,9 @@ fn both_doors_lead_to_the_same_answers() {
 
 #[test]
 fn both_doors_have_the_same_guard() {
-    let home = Home::faulty();
+    let home = Home::new();
     home.trust();
-    for registry in [home.registry_of(Vec::new()), home.registry()] {
+    for registry in [home.registry_of(Vec::new()), home.loaded()] {
         let tracker = registry.tracker(&"faulty".parse().unwrap(), &json!({})).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -112,7 +64,7 @@ fn both_doors_have_the_same_guard() {
 
 #[test]
 fn a_deadline_of_the_users_ends_a_call() {
-    let home = Home::faulty();
+    let home = Home::new();
     home.trust();
     let deadlines = Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_millis(30))]);
     let registry = home.registry_of(vec![Candidate { deadlines, ..Candidate::plain(home.library.clone()) }]);
@@ -124,7 +76,7 @@ fn a_deadline_of_the_users_ends_a_call() {
 
 #[test]
 fn equal_configurations_share_an_instance() {
-    let home = Home::new();
+    let home = Home::examples();
     let registry = home.registry_of(Vec::new());
     let instance = |config| registry.runtime(&"faulty".parse().unwrap(), &config).unwrap();
     let first = instance(json!({"at": "stream", "number": 1}));
@@ -134,9 +86,10 @@ fn equal_configurations_share_an_instance() {
 
 #[test]
 fn an_untrusted_library_is_a_problem_and_everything_else_works() {
-    let home = Home::new();
-    let registry = home.registry();
-    let [problem] = registry.problems() else { panic!("one problem, not {:?}", registry.problems()) };
+    let home = Home::examples();
+    let registry = home.registry_of(vec![Candidate::plain(home.library.clone())]);
+    let problems = registry.problems();
+    let [problem] = problems.as_slice() else { panic!("one problem, not {problems:?}") };
     assert_eq!(problem.error.code, Code::UNTRUSTED);
     assert!(problem.to_string().contains("ao plugin trust"), "{problem}");
     assert_eq!(registry.entry(Slot::Tracker, &fixture()).unwrap().origin, Origin::LinkedIn);
@@ -144,19 +97,19 @@ fn an_untrusted_library_is_a_problem_and_everything_else_works() {
 
 #[test]
 fn a_library_that_changed_since_it_was_trusted_is_not_used() {
-    let home = Home::new();
+    let home = Home::examples();
     home.trust();
     let mut bytes = fs_err::read(&home.library).unwrap();
     bytes.push(0);
     fs_err::remove_file(&home.library).unwrap();
     ao_host::world::files::write_atomic(&home.library, &bytes, 0o600).unwrap();
-    let registry = home.registry();
+    let registry = home.registry_of(vec![Candidate::plain(home.library.clone())]);
     assert!(registry.problems()[0].to_string().contains("has changed since it was trusted"));
 }
 
 #[test]
 fn a_pin_must_match() {
-    let home = Home::new();
+    let home = Home::examples();
     home.trust();
     let pinned = Candidate { pinned: Some("0".repeat(64)), ..Candidate::plain(home.library.clone()) };
     let registry = home.registry_of(vec![pinned]);
@@ -165,7 +118,7 @@ fn a_pin_must_match() {
 
 #[test]
 fn two_libraries_of_one_name_need_an_override() {
-    let home = Home::new();
+    let home = Home::examples();
     home.trust();
     let twin = home.scratch.path().join("libtwin.so");
     fs_err::copy(&home.library, &twin).unwrap();
@@ -181,7 +134,7 @@ fn two_libraries_of_one_name_need_an_override() {
 
 #[test]
 fn what_nobody_has_is_told_with_what_there_is() {
-    let registry = Home::new().registry_of(Vec::new());
+    let registry = Home::examples().registry_of(Vec::new());
     let error = registry.entry(Slot::Tracker, &"linear".parse().unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "no tracker plugin is named `linear`; there are faulty, fixture");
+    assert_eq!(error.to_string(), "no tracker plugin is named `linear`; there are faulty, fixture, probe");
 }

@@ -1,7 +1,7 @@
 //! What this crate's tests start: the holder, and agents of every temper.
 //!
-//! Not part of the product. `__hold <spec file>` is the holder as `ao` has it, `plugin-fault <json>` a host with plugins
-//! that misbehave; every other first argument is an agent.
+//! Not part of the product. `__hold <spec file>` is the holder and `__library <copy>` the host of a library, both as `ao`
+//! has them; `plugin-fault <json>` is a host with plugins that misbehave; every other first argument is an agent.
 
 #![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
 
@@ -15,7 +15,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ao_core::model::Timestamp;
-use camino::Utf8Path;
+use ao_core::plugin::NoHost;
+use ao_core::slots::tracker::GetIssue;
+use ao_core::slots::{Instance, Slot};
+use ao_host::isolation::IsolatedLibrary;
+use ao_host::loader::{CreateRequest, Library, Vault};
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Signal, getpid, kill_process, setsid};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGTERM};
@@ -36,6 +41,15 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
     match words {
         ["__hold", spec] => ao_host::holder::hold(Utf8Path::new(spec), &now).map_err(io::Error::other),
         ["plugin-fault", script] => plugin_fault::play(script).map(|()| ExitCode::SUCCESS),
+        [ao_host::isolation::LIBRARY_COMMAND, copy] => {
+            let vault = Utf8Path::new(copy).ancestors().nth(2).unwrap_or(Utf8Path::new("/"));
+            match ao_host::isolation::serve(&Vault::new(vault.to_owned()), Utf8Path::new(copy)) {
+                Ok(never) => match never {},
+                Err(error) => Err(io::Error::other(error)),
+            }
+        }
+        // A host with a library out of process, in the middle of a call that does not end.
+        ["isolate", copy] => isolate(Utf8Path::new(copy)),
         ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),
         ["die"] => {
             kill_process(getpid(), Signal::KILL)?;
@@ -70,6 +84,26 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
         }
         _ => Err(io::Error::other(format!("no such agent: {words:?}"))),
     }
+}
+
+fn isolate(copy: &Utf8Path) -> io::Result<ExitCode> {
+    let vault = copy.ancestors().nth(2).unwrap_or(Utf8Path::new("/"));
+    let stored = Vault::new(vault.to_owned()).reopen(copy).map_err(io::Error::other)?;
+    let manifest = Library::load(&stored).map_err(io::Error::other)?.manifest().clone();
+    let component = manifest.component(Slot::Tracker, "faulty").ok_or_else(|| io::Error::other("no tracker"))?;
+    let program = Utf8PathBuf::from_path_buf(std::env::current_exe()?).map_err(|_| io::Error::other("not UTF-8"))?;
+    let (config, host) = (serde_json::json!({}), Arc::new(NoHost));
+    let request = CreateRequest { slot: Slot::Tracker, name: "faulty", config: &config, host };
+    let transport = Arc::new(IsolatedLibrary::new(&program)).connect(&stored, component, &request);
+    let tracker = Instance::remote(Slot::Tracker, transport.map_err(io::Error::other)?).tracker();
+    let tracker = tracker.ok_or_else(|| io::Error::other("no tracker"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        tracker.get(GetIssue::new("1")).await.map_err(io::Error::other)?;
+        io::stdout().write_all(b"ready\n")?;
+        tracker.get(GetIssue::new("never")).await.map_err(io::Error::other)
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn now() -> Timestamp {

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao_core::plugin::{CallContext, CallPolicy, Class, Kind, Method, Transport, current, encode, guard};
+use ao_core::plugin::{
+    Admission, CallContext, CallPolicy, Class, Host, Kind, Method, Outcome, StreamEvent, Transport, current, encode,
+    guard,
+};
 use ao_core::slots::common::Owner;
 use ao_core::slots::{Agent, Instance, Notifier, Runtime, Scm, Slot, Terminal, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
@@ -79,7 +82,8 @@ impl Bench {
     pub(super) fn try_open(&self, config: &Value, host: Arc<FakeHost>) -> Result<Opened> {
         let link = self.subject.connect(self.door, config, Arc::clone(&host) as _)?;
         let noticed = self.noticed.clone();
-        let policy = Arc::new(Policy { slot: self.slot(), limit: self.limit, next: AtomicU64::new(1), noticed });
+        let next = AtomicU64::new(1);
+        let policy = Arc::new(Policy { slot: self.slot(), limit: self.limit, next, noticed, host: link.host });
         let instance = link.instance.guarded(Arc::clone(&policy) as _);
         Ok(Opened { instance, transport: link.transport, policy, host })
     }
@@ -187,6 +191,7 @@ impl Opened {
             limit: limit.unwrap_or(self.policy.limit),
             next: AtomicU64::new(self.policy.next.fetch_add(1, Ordering::Relaxed)),
             noticed: self.policy.noticed.clone(),
+            host: self.policy.host.clone(),
         };
         guard(&policy, &declared, async { self.transport.call(current(), method, payload).await }).await
     }
@@ -198,22 +203,17 @@ struct Policy {
     limit: Duration,
     next: AtomicU64,
     noticed: Noticed,
+    /// Of an instance that is linked in; one that lives elsewhere has its host there.
+    host: Option<Arc<dyn Host>>,
 }
 
-impl CallPolicy for Policy {
-    fn admit(&self, method: &Method) -> Result<CallContext> {
-        let limit = method.deadline.unwrap_or(self.limit).min(self.limit);
-        let deadline = (method.kind == Kind::Call).then(|| clock::now() + limit);
-        Ok(CallContext { id: self.next.fetch_add(1, Ordering::Relaxed), deadline })
-    }
-
-    fn timer(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(tokio::time::sleep_until(deadline.into()))
-    }
-
-    fn record(&self, method: &Method, _context: CallContext, failure: Option<&mut Error>) {
-        let Some(error) = failure else { return };
-        let name = method.name;
+impl Policy {
+    fn notice(&self, name: &str, error: &Error) {
+        let own = error.message.starts_with(&format!("`{name}` panicked"));
+        if error.code == Code::PANIC && !own && error.message.contains(super::fake_host::PANIC) {
+            // The host's panic, handed on as an error.
+            return;
+        }
         if error.code == Code::PANIC || error.code == Code::PROTOCOL {
             self.noticed.note(describe(error));
         } else if error.code == Code::UNKNOWN_METHOD && self.slot.methods().iter().any(|known| known.name == name) {
@@ -223,5 +223,33 @@ impl CallPolicy for Policy {
         } else if error.message.trim().is_empty() {
             self.noticed.note(format!("`{name}` failed with `{}` and no message", error.code));
         }
+    }
+}
+
+impl CallPolicy for Policy {
+    fn admit(&self, method: &Method) -> Result<Admission> {
+        let limit = method.deadline.unwrap_or(self.limit).min(self.limit);
+        let deadline = (method.kind == Kind::Call).then(|| clock::now() + limit);
+        Ok(Admission::Go(CallContext { id: self.next.fetch_add(1, Ordering::Relaxed), deadline }))
+    }
+
+    fn timer(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep_until(deadline.into()))
+    }
+
+    fn record(&self, method: &Method, _context: CallContext, outcome: Outcome<'_>) {
+        if let Outcome::Failed(error) = outcome {
+            self.notice(method.name, error);
+        }
+    }
+
+    fn stream(&self, method: &Method, _context: CallContext, event: StreamEvent<'_>) {
+        if let StreamEvent::Failed(error) = event {
+            self.notice(method.name, error);
+        }
+    }
+
+    fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.clone()
     }
 }

@@ -9,6 +9,9 @@ use ao_core::{Error, Result};
 use async_trait::async_trait;
 use serde_json::Value;
 
+/// What a host says that panics on purpose. A plugin that hands this on has not panicked itself.
+pub(super) const PANIC: &str = "a host that panics on purpose";
+
 /// How a host misbehaves when it is called.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -118,7 +121,7 @@ impl Host for FakeHost {
             // Needs no runtime: the host is polled wherever the plugin runs.
             Some(Fault::Slow(delay)) => super::clock::after(delay).await,
             Some(Fault::Error(error)) => return Err(error),
-            Some(Fault::Panic) => panic!("a host that panics on purpose"),
+            Some(Fault::Panic) => panic!("{PANIC}"),
             Some(Fault::Garbage(bytes)) => return Ok(bytes),
             None => {}
         }

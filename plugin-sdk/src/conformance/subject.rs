@@ -4,7 +4,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ao_core::plugin::{BoxStream, CallContext, ComponentManifest, Dispatch, Host, Transport, capture, panicked, scope};
+use ao_core::plugin::{
+    BoxStream, CallContext, ComponentManifest, Dispatch, Host, Transport, capture, enter_host, panicked, scope,
+};
 use ao_core::slots::{Instance, IntoInstance, Slot};
 use ao_core::{Error, Result};
 use async_trait::async_trait;
@@ -62,6 +64,8 @@ pub struct Subject {
 pub(super) struct Link {
     pub(super) instance: Instance,
     pub(super) transport: Arc<dyn Transport>,
+    /// Where it is linked in: the host that its calls find.
+    pub(super) host: Option<Arc<dyn Host>>,
 }
 
 impl Subject {
@@ -70,7 +74,9 @@ impl Subject {
     pub fn plugin<P: Plugin + IntoInstance<Marker>, Marker>(slot: Slot) -> Self {
         let name = std::any::type_name::<P>();
         let schema = crate::plugin::config_schema::<P>();
-        Self::instances(slot, name, schema, |config, _host| crate::plugin::create::<P, Marker>(config))
+        Self::instances(slot, name, schema, |config, _host| {
+            crate::plugin::create::<P, Marker>(config).map(|created| created.instance)
+        })
     }
 
     /// Instances that a function makes from a configuration and a host, such as ones with an environment of their own.
@@ -84,14 +90,15 @@ impl Subject {
     ) -> Self {
         let connect = move |door: Door, config: &Value, host: Arc<dyn Host>| {
             let host: Arc<dyn Host> = Arc::new(Shielded(host));
-            let make = AssertUnwindSafe(|| make(config.clone(), Arc::clone(&host)));
-            let instance = catch_unwind(make).unwrap_or_else(|panic| Err(panicked("constructor", &*panic)))?;
+            let make = || enter_host(Some(Arc::clone(&host)), || make(config.clone(), Arc::clone(&host)));
+            let instance =
+                catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| Err(panicked("constructor", &*panic)))?;
             let transport = Arc::new(Loopback(instance.clone().dispatcher()));
             let instance = match door {
                 Door::Json => Instance::remote(slot, Arc::clone(&transport) as Arc<dyn Transport>),
                 Door::Native | Door::Host => instance,
             };
-            Ok(Link { instance, transport })
+            Ok(Link { instance, transport, host: Some(host) })
         };
         let methods = slot.methods().iter().map(|method| method.name.to_owned()).collect();
         let doors = &[Door::Native, Door::Json];
@@ -108,7 +115,7 @@ impl Subject {
         let connect = move |_door: Door, config: &Value, host: Arc<dyn Host>| {
             let connect = AssertUnwindSafe(|| connect(config, host));
             let transport = catch_unwind(connect).unwrap_or_else(|panic| Err(panicked("constructor", &*panic)))?;
-            Ok(Link { instance: Instance::remote(slot, Arc::clone(&transport)), transport })
+            Ok(Link { instance: Instance::remote(slot, Arc::clone(&transport)), transport, host: None })
         };
         Self {
             slot,

@@ -79,11 +79,23 @@ impl Fault {
     /// Misbehaves in a call, and says what is answered after it.
     pub(crate) async fn answer(self) -> Result<String> {
         match self {
-            Self::Never => std::future::pending().await,
+            Self::Never => {
+                let _told = TellsItsEnd;
+                std::future::pending::<()>().await;
+            }
             Self::Slow => tokio::time::sleep(Duration::from_millis(100)).await,
             other => other.now()?,
         }
         Ok(if self == Self::Huge { "x".repeat(100 * 1024 * 1024) } else { String::new() })
+    }
+}
+
+/// Shows that a cancellation has reached the plugin.
+struct TellsItsEnd;
+
+impl Drop for TellsItsEnd {
+    fn drop(&mut self) {
+        tracing::info!("nobody waits any more");
     }
 }
 

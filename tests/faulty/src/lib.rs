@@ -4,6 +4,7 @@
 //! its fault by the issue's id.
 
 mod fault;
+pub mod probe;
 mod runtime;
 mod tracker;
 
@@ -11,6 +12,7 @@ use ao_plugin_sdk::export_plugin;
 use ao_plugin_sdk::prelude::*;
 
 pub use fault::Fault;
+pub use probe::ProbeTracker;
 pub use runtime::FaultyRuntime;
 pub use tracker::FaultyTracker;
 
@@ -46,4 +48,8 @@ export_plugin! {
     runtime "faulty" => FaultyRuntime,
     /// Issues that misbehave.
     tracker "faulty" => FaultyTracker,
+    /// Terminals that send back what they get.
+    runtime "probe" => FaultyRuntime,
+    /// Issues that show what reached the plugin.
+    tracker "probe" => ProbeTracker,
 }

@@ -1,9 +1,10 @@
-//! A runtime whose terminals misbehave. It has no sessions.
+//! A runtime whose terminals misbehave, but for an honest one whose handle has the key `echo`. It has no sessions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ao_plugin_sdk::prelude::*;
 
+use crate::probe::Echo;
 use crate::{Config, Place};
 
 /// The runtime.
@@ -53,7 +54,10 @@ impl Runtime for FaultyRuntime {
         Ok(AttachPlan::Stream)
     }
 
-    async fn terminal(&self, _request: OpenTerminal) -> Result<BoxStream> {
+    async fn terminal(&self, request: OpenTerminal) -> Result<BoxStream> {
+        if request.handle.key == "echo" {
+            return Ok(Box::new(Echo::new()));
+        }
         Ok(Box::new(FaultyStream { config: self.config, greeted: AtomicBool::new(false) }))
     }
 }

@@ -23,8 +23,9 @@ impl Plugin for FaultyTracker {
 #[async_trait]
 impl Tracker for FaultyTracker {
     async fn get(&self, request: GetIssue) -> Result<Issue> {
-        tracing::debug!(issue = %request.id, "fetching");
+        tracing::info!(issue = %request.id, "fetching");
         let mut issue = Issue::new(request.id.as_str(), format!("Issue {}", request.id), IssueState::Open);
+        issue.labels = vec![self.config.number.to_string()];
         issue.body = match request.id.as_str() {
             "missing" => return Err(Error::not_found("no issue `missing`")),
             "deadline" => format!("{:?}", deadline().map(|left| left.as_secs())),

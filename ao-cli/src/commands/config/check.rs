@@ -135,8 +135,8 @@ fn check(files: ConfigFiles, edge: &Edge) -> Result<(Vec<Utf8PathBuf>, Diagnosti
 }
 
 /// Libraries that are listed and cannot be used. One that only lacks the user's trust is not at fault.
-fn libraries<'a>(config: &'a Config, registry: &'a Registry) -> impl Iterator<Item = Diagnostic> + use<'a> {
-    registry.problems().iter().filter_map(|problem| {
+fn libraries<'a>(config: &'a Config, registry: &Registry) -> impl Iterator<Item = Diagnostic> + use<'a> {
+    registry.problems().into_iter().filter_map(|problem| {
         let library = config.plugins().iter().find(|library| library.path == problem.path)?;
         let found = Diagnostic::error(&library.place, KeyPath::of(["plugins"]), problem.error.to_string());
         Some(Diagnostic { severity: severity(problem.error.code == Code::UNTRUSTED), ..found })

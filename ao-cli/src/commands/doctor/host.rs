@@ -111,7 +111,7 @@ fn trust(loaded: &Loaded) -> Vec<Check> {
 /// A library that the configuration asks for and that cannot be used is at fault; one that lies around is not.
 fn libraries(setup: &Setup) -> Vec<Check> {
     let listed = |path: &Utf8Path| setup.loaded.config.plugins().iter().any(|library| library.path == path);
-    let problems = setup.registry.problems().iter().map(|problem| {
+    let problems = setup.registry.problems().into_iter().map(|problem| {
         let level = if listed(&problem.path) { Level::Fail } else { Level::Warn };
         check(level, "library", problem.to_string())
     });

@@ -7,7 +7,7 @@ use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
 use ao_core::slots::common::{Doctor, Finding, Owner};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Error, Result};
-use ao_host::registry::Origin;
+use ao_host::registry::{Condition, ConditionState, Origin};
 use ao_host::setup::Setup;
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use super::{Check, Level, host};
 use crate::commands::config::slots;
 use crate::edge::{Edge, block_on};
 use crate::failure::Failure;
+use crate::manager;
 
 /// The configuration's checks, then those of the plugins that it names or that are linked in.
 pub(super) fn checks(edge: &Edge) -> Result<Vec<Check>, Failure> {
@@ -34,7 +35,25 @@ pub(super) fn checks(edge: &Edge) -> Result<Vec<Check>, Failure> {
         };
         checks.extend(found.into_iter().map(|check| need.judge(check)));
     }
+    checks.extend(resting(edge));
     Ok(checks)
+}
+
+/// Plugins that are not called as usual.
+fn resting(edge: &Edge) -> Vec<Check> {
+    let conditions = match manager::plugin_conditions(edge) {
+        Ok(conditions) => conditions,
+        Err(failure) => {
+            let message = format!("what is written down of plugins cannot be read: {}", failure.message());
+            return vec![Check::new(host::BY, Level::Warn, "calls", message)];
+        }
+    };
+    let check = |condition: Condition| {
+        let message = condition.complaint()?;
+        let level = if condition.state == ConditionState::HalfOpen { Level::Warn } else { Level::Fail };
+        Some(Check::new(&format!("{}/{}", condition.slot, condition.name), level, "calls", message))
+    };
+    conditions.into_iter().filter_map(check).collect()
 }
 
 /// A plugin to ask.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ao_core::config::Isolation;
 use ao_core::model::{InvalidName, PluginName};
 use ao_core::plugin::{Class, ComponentManifest, Kind, LibraryManifest, Method};
 use ao_core::slots::Slot;
@@ -69,6 +70,9 @@ struct Plugin {
     sdk: String,
     /// Where it comes from.
     origin: Origin,
+    /// Where its code runs; none for a file that is looked at by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    isolation: Option<Isolation>,
     /// What it takes the place of.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<Origin>,
@@ -116,7 +120,7 @@ fn plugin(edge: &Edge, slot: Slot, name: &str) -> Result<Inspection, crate::fail
     let setup = edge.setup_of(edge.config_files_if_any())?;
     let entry = setup.registry.entry(slot, &name)?;
     let shown = Plugin::of(&entry.component, &entry.library, entry.origin.clone());
-    let mut plugin = Plugin { replaces: entry.replaces.clone(), ..shown };
+    let mut plugin = Plugin { isolation: Some(entry.isolation), replaces: entry.replaces.clone(), ..shown };
     for method in &mut plugin.methods {
         let limit = entry.deadline(&method.name).map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         method.deadline_ms = limit.or(method.deadline_ms);
@@ -150,6 +154,7 @@ impl Plugin {
             version: library.version.clone(),
             sdk: library.sdk.clone(),
             origin,
+            isolation: None,
             replaces: None,
             methods: component.slot.methods().iter().map(|method| MethodRow::of(method, provided(method))).collect(),
             config_schema: component.config_schema.clone(),
@@ -208,6 +213,9 @@ impl Plugin {
         ];
         if let Origin::Library { sha256, .. } = &self.origin {
             fields.push(("sha256", sha256.clone()));
+        }
+        if self.isolation == Some(Isolation::Process) {
+            fields.push(("isolation", "process: isolated from `ao`".to_owned()));
         }
         fields.extend(self.replaces.iter().map(|replaced| ("replaces", replaced.to_string())));
         page.fields(fields);

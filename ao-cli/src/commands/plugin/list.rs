@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use ao_core::config::Isolation;
 use ao_core::slots::Slot;
-use ao_host::registry::{Entry, LibraryProblem, Origin};
+use ao_host::registry::{Condition, ConditionState, Entry, LibraryProblem, Origin};
 use ao_host::setup::Setup;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::commands::config::blocks;
 use crate::edge::Edge;
 use crate::failure::{self, Outcome};
+use crate::manager;
 use crate::output::{self, Page};
 use crate::view::{Format, View};
 
@@ -47,9 +49,16 @@ struct Row {
     version: String,
     /// Where it comes from.
     origin: Origin,
+    /// Where its code runs.
+    isolation: Isolation,
     /// What it takes the place of.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<Origin>,
+    /// Whether calls of it pass: that of its instance that is worst off.
+    state: ConditionState,
+    /// Its instances that are not called as usual.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<Condition>,
 }
 
 /// A library that cannot be used.
@@ -66,7 +75,12 @@ struct Problem {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let setup = edge.setup_of(edge.config_files_if_any())?;
-        let list = PluginList::of(&setup);
+        // The list does not depend on it.
+        let conditions = manager::plugin_conditions(edge).unwrap_or_else(|failure| {
+            output::warning(format_args!("how plugins are doing cannot be read: {}", failure.message()));
+            Vec::new()
+        });
+        let list = PluginList::of(&setup, &conditions);
         if !self.format.is_json() {
             // What is wrong with their settings is no reason not to list them.
             failure::diagnostics(&blocks(&setup).into_iter().collect());
@@ -83,9 +97,9 @@ impl Arguments {
 }
 
 impl PluginList {
-    fn of(setup: &Setup) -> Self {
+    fn of(setup: &Setup, conditions: &[Condition]) -> Self {
         Self {
-            plugins: setup.registry.entries().map(Row::of).collect(),
+            plugins: setup.registry.entries().map(|entry| Row::of(&entry, conditions)).collect(),
             problems: setup.registry.problems().iter().map(Problem::of).collect(),
             untrusted: setup.loaded.untrusted.iter().map(ToString::to_string).collect(),
         }
@@ -93,7 +107,8 @@ impl PluginList {
 }
 
 impl Row {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, conditions: &[Condition]) -> Self {
+        let conditions: Vec<_> = conditions.iter().filter(|condition| condition.is_of(entry)).cloned().collect();
         Self {
             slot: entry.component.slot,
             name: entry.component.name.to_string(),
@@ -101,7 +116,10 @@ impl Row {
             library: entry.library.name.clone(),
             version: entry.library.version.clone(),
             origin: entry.origin.clone(),
+            isolation: entry.isolation,
             replaces: entry.replaces.clone(),
+            state: conditions.iter().map(|condition| condition.state).max().unwrap_or(ConditionState::Closed),
+            conditions,
         }
     }
 }
@@ -121,9 +139,18 @@ impl View for PluginList {
         let row = |row: &Row| {
             let replaces = row.replaces.as_ref().map(|replaced| format!(" (replaces {replaced})")).unwrap_or_default();
             let library = format!("{} {}", row.library, row.version);
-            [row.slot.to_string(), row.name.clone(), library, format!("{}{replaces}", row.origin), row.summary.clone()]
+            let isolated = if row.isolation == Isolation::Process { ", isolated" } else { "" };
+            let state = if row.state == ConditionState::Closed { "ready" } else { row.state.as_str() };
+            [
+                row.slot.to_string(),
+                row.name.clone(),
+                state.to_owned(),
+                library,
+                format!("{}{isolated}{replaces}", row.origin),
+                row.summary.clone(),
+            ]
         };
         let rows: Vec<_> = self.plugins.iter().map(row).collect();
-        page.table(["SLOT", "NAME", "LIBRARY", "ORIGIN", "SUMMARY"], &rows);
+        page.table(["SLOT", "NAME", "STATE", "LIBRARY", "ORIGIN", "SUMMARY"], &rows);
     }
 }

@@ -2,6 +2,7 @@
 
 mod add;
 mod admission;
+mod certify;
 mod inspect;
 mod list;
 mod new;
@@ -11,6 +12,7 @@ mod untrust;
 mod verify;
 
 pub(super) use add::Added;
+pub(super) use certify::Certification;
 pub(super) use inspect::Inspection;
 pub(super) use list::PluginList;
 pub(super) use remove::Removed;
@@ -19,7 +21,7 @@ pub(super) use untrust::Untrusted;
 pub(super) use verify::Verification;
 
 subcommands! {
-    /// List, inspect, install, trust and begin plugins
+    /// List, inspect, begin, certify, install and trust plugins
     {
         List(list),
         Inspect(inspect),
@@ -29,5 +31,6 @@ subcommands! {
         Trust(trust),
         Untrust(untrust),
         Verify(verify),
+        Certify(certify),
     }
 }

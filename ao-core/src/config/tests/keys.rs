@@ -145,7 +145,7 @@ readyThresholdMs: 1
 terminalPort: 1
 directTerminalPort: 1
 defaults: { notifiers: [], orchestrator: {}, worker: {} }
-plugins: [{ path: a.so, isolation: process, package: x, source: npm, name: x, version: '1' }]
+plugins: [{ path: a.so, package: x, source: npm, name: x, version: '1' }]
 projects:
   app:
     path: .
@@ -160,7 +160,7 @@ projects:
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 27, "{}", problems.render());
+    assert_eq!(problems.len(), 26, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }
@@ -223,7 +223,7 @@ fn plugins_are_paths_with_known_keys() {
         ("{}", "the key `path` is missing in item 1 of `plugins`"),
         ("a.so", "item 1 of `plugins` must be a map of keys, not text"),
         ("{ path: a, sha256: abc }", "64 hexadecimal digits"),
-        ("{ path: a, isolation: container }", "`isolation` must be `in-process`"),
+        ("{ path: a, isolation: container }", "`isolation` must be one of `in-process`, `process`"),
         ("{ path: a, isolation: in_process }", "did you mean `in-process`?"),
         ("{ path: a, deadlines: { get: 1s } }", "the key `get` is not a slot and a method"),
         ("{ path: a, deadlines: { traker.get: 1s } }", "the key `traker.get` names no slot"),

@@ -59,10 +59,17 @@ fn every_accepted_key_changes_the_outcome() {
     let base = "path: a.so";
     let plugins = |keys: &str| config(&format!("version: 1\nplugins: [{{ {base}{keys} }}]\n")).expect(keys);
     let digest = format!(", sha256: \"{}\"", "ab".repeat(32));
-    for keys in [", enabled: false", ", override: true", ", deadlines: { tracker.get: 9s }", digest.as_str()] {
+    for keys in [
+        ", enabled: false",
+        ", override: true",
+        ", isolation: process",
+        ", deadlines: { tracker.get: 9s }",
+        digest.as_str(),
+    ] {
         assert_ne!(plugins(keys).plugins()[0], plugins("").plugins()[0], "{keys}");
     }
     assert_eq!(plugins(", isolation: in-process").plugins()[0].isolation, super::super::Isolation::InProcess);
+    assert_eq!(plugins(", isolation: process").plugins()[0].isolation, super::super::Isolation::Process);
     assert_eq!(plain.plugins().len(), 0);
     let named = config("version: 1\nagents: { fixer: command }\n").expect("agents");
     assert_eq!(named.agents().keys().map(PluginName::as_str).collect::<Vec<_>>(), ["fixer"]);

@@ -169,7 +169,7 @@ fn enums(source: &str) -> Vec<(String, Vec<String>)> {
             }
             let name: String = item.chars().take_while(|character| character.is_alphanumeric()).collect();
             let renamed = attributes.split("rename = \"").nth(1).and_then(|rest| rest.split('"').next());
-            let absent = attributes.contains("#[default]") || attributes.contains("serde(other)");
+            let absent = attributes.contains("#[default]") || attributes.contains("serde(other");
             if !absent {
                 let (_, variants) = found.last_mut().unwrap();
                 variants.push(renamed.map_or_else(|| words(&name), str::to_owned));

@@ -254,6 +254,32 @@ fn a_library_that_others_may_change_is_refused() {
 }
 
 #[test]
+fn a_library_in_a_directory_that_others_may_change_is_refused() {
+    let scratch = Scratch::new();
+    let open = scratch.path().join("open");
+    fs_err::create_dir(&open).expect("created");
+    let path = open.join("lib.so");
+    fs_err::copy(fixture_library(), &path).expect("copied");
+    fs_err::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("chmod");
+    let error = refused(&path);
+    assert!(matches!(&error, LoadError::Exposed { path, .. } if path.ends_with("open")), "{error}");
+    // Only a sticky bit keeps others from replacing what is in it.
+    fs_err::set_permissions(&open, std::fs::Permissions::from_mode(0o1777)).expect("chmod");
+    let vault = Scratch::new();
+    Vault::new(vault.path().join("by-hash")).store(&path).expect("sticky");
+}
+
+#[test]
+fn a_library_that_lacks_a_symbol_is_refused_when_it_is_loaded() {
+    let scratch = Scratch::new();
+    // What tokio waits with: without this, the first call would end the process.
+    let path = damaged(&scratch, |bytes| replace(bytes, b"\0epoll_ctl\0", b"\0epoll_xxx\0"));
+    let vault = Vault::new(scratch.path().join("by-hash"));
+    let error = Library::load(&vault.store(&path).expect("complete")).err().expect("a symbol is missing");
+    assert!(matches!(error, LoadError::System { .. }) && error.to_string().contains("epoll_xxx"), "{error}");
+}
+
+#[test]
 fn a_changed_copy_is_refused() {
     let scratch = Scratch::new();
     let vault = Vault::new(scratch.path().join("by-hash"));

@@ -2,4 +2,9 @@
 //! another compiler or with an earlier SDK, by `AO_TEST_LIBRARIES=<directory>`.
 
 mod faults;
+mod guard;
 mod loader;
+pub(crate) mod plugin_home;
+mod plugin_host;
+mod reload;
+mod streams;

@@ -1,5 +1,7 @@
 //! The plugin keeps the contract of its slot, in a real repository.
 
+use std::sync::Arc;
+
 use ao_plugin_git::{Config, Worktree};
 use ao_plugin_sdk::conformance::{Subject, WorkspaceKit};
 use ao_plugin_sdk::core::slots::{IntoInstance, Slot};
@@ -17,7 +19,7 @@ async fn the_contract_is_kept() {
         // Only refuses what is wrong with it.
         ao_plugin_sdk::serde_json::from_value::<Config>(config)
             .map_err(|error| Error::invalid_input(error.to_string()))?;
-        Ok(Worktree::with_environment(variables.clone()).into_instance())
+        Ok(Arc::new(Worktree::with_environment(variables.clone())).into_instance())
     });
     let kit = WorkspaceKit::of(subject, json!({})).project(scratch.project.as_str()).effects();
     let report = tokio::task::spawn_blocking(move || kit.run()).await.expect("the kit does not panic");

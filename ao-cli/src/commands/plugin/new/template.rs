@@ -117,7 +117,7 @@ tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
 }
 
 /// What to do with the library once it is built: `ao` with these arguments, and the file behind them.
-const COMMANDS: &[&str] = &["plugin add"];
+const COMMANDS: &[&str] = &["plugin certify", "plugin add"];
 
 /// The commands that lead from the new crate to a plugin in use.
 pub(super) fn next_steps(name: &CrateName) -> Vec<String> {

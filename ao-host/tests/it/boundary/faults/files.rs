@@ -7,11 +7,12 @@ use object::{Object, ObjectSection};
 use serde_json::json;
 
 use super::rig::{Others, Played, Rig};
+use crate::support::fixture_library;
 
 /// Trusts a file and uses it, beside the fixture library, which answers.
 fn refused(damage: impl FnOnce(&Rig) -> Utf8PathBuf) -> (String, String) {
     let mut rig = Rig::empty();
-    let (library, fixture) = (damage(&rig), rig.fixture());
+    let (library, fixture) = (damage(&rig), fixture_library());
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     let problems = played.seen[2]["problems"].as_array().unwrap();
@@ -117,7 +118,7 @@ fn a_library_in_a_directory_that_all_the_world_may_write() {
 /// What a registry says of a library in it, which nobody trusted or which changed since.
 fn not_used(prepare: impl FnOnce(&mut Rig, &Utf8PathBuf)) -> (String, String) {
     let mut rig = Rig::empty();
-    let (library, fixture) = (rig.install("ao_faulty", |_| {}), rig.fixture());
+    let (library, fixture) = (rig.install("ao_faulty", |_| {}), fixture_library());
     rig.trust(&fixture);
     prepare(&mut rig, &library);
     rig.assemble(&[&library, &fixture]).get("faulty", json!({}), "1");
@@ -142,8 +143,9 @@ fn a_library_that_changed_since_it_was_trusted() {
 /// The user's file is cut in place while its library is in use: what is mapped is our own copy.
 #[test]
 fn a_file_that_is_cut_while_it_is_loaded() {
-    let mut rig = Rig::with("ao_faulty");
-    let library = rig.scratch.path().join("libao_faulty.so");
+    let mut rig = Rig::empty();
+    let (library, fixture) = (rig.install("ao_faulty", |_| {}), fixture_library());
+    rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
     rig.get("faulty", json!({}), "fine").step(json!({"do": "cut", "library": library}));
     rig.get("faulty", json!({}), "panic");
     rig.step(json!({"do": "stream", "plugin": "faulty", "config": {}, "frames": 1}));
@@ -155,7 +157,7 @@ fn a_file_that_is_cut_while_it_is_loaded() {
 #[test]
 fn the_same_file_twice_and_two_files_with_one_name() {
     let mut rig = Rig::empty();
-    let (faulty, fixture) = (rig.install("ao_faulty", |_| {}), rig.fixture());
+    let (faulty, fixture) = (rig.install("ao_faulty", |_| {}), fixture_library());
     let twin = rig.file("libtwin.so", &fs_err::read(&faulty).unwrap());
     let other = rig.install("ao_faulty_abi", |_| {});
     rig.trust(&faulty).trust(&fixture).trust(&twin).trust(&other);
@@ -174,7 +176,7 @@ fn the_same_file_twice_and_two_files_with_one_name() {
 fn the_same_bytes_under_two_names_share_one_image() {
     let mut rig = Rig::empty();
     let faulty = rig.install("ao_faulty", |_| {});
-    let (twin, fixture) = (rig.file("libtwin.so", &fs_err::read(&faulty).unwrap()), rig.fixture());
+    let (twin, fixture) = (rig.file("libtwin.so", &fs_err::read(&faulty).unwrap()), fixture_library());
     rig.trust(&faulty).trust(&twin).trust(&fixture);
     rig.assemble(&[&faulty, &fixture]).get("faulty", json!({}), "fine");
     rig.assemble(&[&twin, &fixture]).get("faulty", json!({}), "fine");

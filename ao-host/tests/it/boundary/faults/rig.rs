@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
-use crate::support::{Scratch, library};
+use crate::support::{Scratch, fixture_library, library};
 
 /// How long the host in the child waits for a call.
 pub(super) const DEADLINE: u64 = 300;
@@ -39,10 +39,10 @@ impl Rig {
         Self { scratch: Scratch::new(), steps: Vec::new(), assembled: Vec::new() }
     }
 
-    /// With a library, trusted, beside the fixture library: the usual case.
+    /// With a library as it was built, trusted, beside the fixture library: the usual case.
     pub(super) fn with(name: &str) -> Self {
         let mut rig = Self::empty();
-        let (faulty, fixture) = (rig.install(name, |_| {}), rig.fixture());
+        let (faulty, fixture) = (library(name), fixture_library());
         rig.trust(&faulty).trust(&fixture).assemble(&[&faulty, &fixture]);
         rig
     }
@@ -52,11 +52,6 @@ impl Rig {
         let mut bytes = fs_err::read(library(name)).unwrap();
         change(&mut bytes);
         self.file(&format!("lib{name}.so"), &bytes)
-    }
-
-    /// A copy of the fixture library.
-    pub(super) fn fixture(&self) -> Utf8PathBuf {
-        self.install("ao_plugin_fixture", |_| {})
     }
 
     /// Puts a file into the home.

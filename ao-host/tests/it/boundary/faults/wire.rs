@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::calls::bounded;
 use super::rig::{Others, Played, Rig};
+use crate::support::{fixture_library, library};
 
 /// What a tracker sees that answers this.
 fn get(reply: &str) -> Played {
@@ -18,9 +19,14 @@ fn get(reply: &str) -> Played {
 
 #[test]
 fn replies_that_cannot_be_read_are_the_plugins_fault() {
-    for reply in ["garbage", "empty", "wrong_type", "wrong_types", "deep", "garbage_error"] {
-        let played = get(reply);
-        assert_eq!(played.code(), "protocol", "{reply}: {}", played.last());
+    let replies = ["garbage", "empty", "wrong_type", "wrong_types", "deep", "garbage_error"];
+    let mut rig = Rig::with("ao_faulty_abi");
+    for reply in replies {
+        rig.get("faulty-abi", json!({"reply": reply}), "1");
+    }
+    let played = rig.play_and_others_answer(Others::OfOtherLibraries);
+    for (reply, seen) in replies.iter().zip(&played.seen[3..]) {
+        assert_eq!(seen["error"]["code"], "protocol", "{reply}: {seen}");
     }
 }
 
@@ -77,38 +83,44 @@ fn a_stream_of_garbage_is_an_error_to_whoever_reads_it() {
 
 /// The library with another manifest.
 fn with_mode(rig: &Rig, mode: u8) -> Utf8PathBuf {
-    rig.install("ao_faulty_abi", |bytes| {
-        let word = b"AO_FAULTY_ABI_MODE=";
-        let at = bytes.windows(word.len()).position(|window| window == word).expect("the word");
-        bytes[at + word.len()] = mode;
-    })
+    let mut bytes = fs_err::read(library("ao_faulty_abi")).unwrap();
+    let word = b"AO_FAULTY_ABI_MODE=";
+    let at = bytes.windows(word.len()).position(|window| window == word).expect("the word");
+    bytes[at + word.len()] = mode;
+    rig.file(&format!("libmode{mode}.so"), &bytes)
 }
 
 #[test]
 fn manifests_that_cannot_be_used_are_refused() {
-    for (mode, why) in [
+    let refusals = [
         (b'1', "cannot be read"),
         (b'2', "cannot be read"),
         (b'3', "it speaks version 2.0 of the contract"),
         (b'4', "exports no plugins"),
         (b'5', "plugin name `../../etc`"),
         (b'6', "cannot be read"),
-    ] {
-        let mut rig = Rig::empty();
-        let (library, fixture) = (with_mode(&rig, mode), rig.fixture());
-        rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
-        let played = rig.play_and_others_answer(Others::OfOtherLibraries);
-        let said = played.seen[0]["error"]["message"].as_str().unwrap_or_else(|| panic!("{:?}", played.seen));
-        assert!(said.contains(why), "{said}");
-        let (code, _) = played.problem(2);
-        assert_eq!(code, "untrusted", "no trust is left behind");
+    ];
+    let mut rig = Rig::empty();
+    let mut libraries: Vec<_> = refusals.iter().map(|(mode, _)| with_mode(&rig, *mode)).collect();
+    libraries.push(fixture_library());
+    for library in &libraries {
+        rig.trust(library);
     }
+    rig.assemble(&libraries.iter().collect::<Vec<_>>());
+    let played = rig.play_and_others_answer(Others::OfOtherLibraries);
+    for ((mode, why), seen) in refusals.iter().zip(&played.seen) {
+        let said = seen["error"]["message"].as_str().unwrap_or_else(|| panic!("{mode}: {seen}"));
+        assert!(said.contains(why), "{mode}: {said}");
+    }
+    let problems = played.last()["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), refusals.len());
+    assert!(problems.iter().all(|problem| problem["code"] == "untrusted"), "no trust is left behind: {problems:?}");
 }
 
 #[test]
 fn a_slot_of_the_future_is_left_out() {
     let mut rig = Rig::empty();
-    let (library, fixture) = (with_mode(&rig, b'7'), rig.fixture());
+    let (library, fixture) = (with_mode(&rig, b'7'), fixture_library());
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]).get("faulty-abi", json!({}), "1");
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     assert_eq!((&played.seen[0]["plugins"], &played.last()["ok"]), (&json!(2), &json!("Honest")));
@@ -117,7 +129,7 @@ fn a_slot_of_the_future_is_left_out() {
 #[test]
 fn a_plugin_that_is_promised_and_cannot_be_made_is_an_error() {
     let mut rig = Rig::empty();
-    let (library, fixture) = (with_mode(&rig, b'8'), rig.fixture());
+    let (library, fixture) = (with_mode(&rig, b'8'), fixture_library());
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]).get("promised", json!({}), "1");
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     assert_eq!(played.code(), "protocol", "its error is no error: {}", played.last());
@@ -131,7 +143,7 @@ fn a_header_that_switches_the_layout_check_off_is_refused() {
         let [checked, unchecked] = ["__ao_plugin_v1_", "__xo_plugin_v1_"].map(|prefix| value_of(bytes, prefix));
         swap(bytes, checked, unchecked);
     });
-    let fixture = rig.fixture();
+    let fixture = fixture_library();
     rig.trust(&library).trust(&fixture).assemble(&[&library, &fixture]);
     let played = rig.play_and_others_answer(Others::OfOtherLibraries);
     let said = played.seen[0]["error"]["message"].as_str().unwrap();
