@@ -45,6 +45,7 @@ pub mod conformance;
 mod contained;
 mod context;
 mod export;
+mod exported;
 pub mod files;
 pub mod holder;
 pub mod host;
@@ -70,6 +71,7 @@ pub use plugin::Plugin;
 /// What `export_plugin!` expands to; not for authors.
 #[doc(hidden)]
 pub mod glue {
+    pub use crate::exported::{has_twins, is_plugin_name};
     pub use crate::library::{LibHeader, Library, header};
     pub use crate::plugin::{config_schema, create};
 }

@@ -11,6 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A plugin: made from its configuration, then used as its slot's trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is exported, but is no plugin",
+    label = "`Plugin` is not implemented for this type",
+    note = "write `impl Plugin for {Self}`, with its `Config` and a `new` that makes it from one"
+)]
 pub trait Plugin: Sized + Send + Sync + 'static {
     /// What stands under the plugin's block in the configuration file. Its JSON Schema is checked before `new` is
     /// called; derive it with `#[serde(deny_unknown_fields)]`, so that a typo is an error.

@@ -132,6 +132,11 @@ slot_table! {
 }
 
 /// Turns a plugin's type into an [`Instance`] of the slot that `Marker` names.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is exported for a slot whose trait it does not implement",
+    label = "this type does not implement the slot's trait",
+    note = "export it for the slot that it implements, or write the slot's `impl`: `impl Tracker for {Self}` for `tracker`"
+)]
 pub trait IntoInstance<Marker> {
     /// The instance.
     fn into_instance(self: Arc<Self>) -> Instance;

@@ -5,6 +5,7 @@ mod admission;
 mod certify;
 mod inspect;
 mod list;
+mod new;
 mod remove;
 mod trust;
 mod untrust;
@@ -20,10 +21,11 @@ pub(super) use untrust::Untrusted;
 pub(super) use verify::Verification;
 
 subcommands! {
-    /// List, inspect, install, trust and certify plugins
+    /// List, inspect, begin, certify, install and trust plugins
     {
         List(list),
         Inspect(inspect),
+        New(new),
         Add(add),
         Remove(remove),
         Trust(trust),

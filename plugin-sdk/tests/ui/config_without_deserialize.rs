@@ -1,0 +1,27 @@
+//! The configuration cannot be read.
+
+use ao_plugin_sdk::prelude::*;
+
+#[derive(JsonSchema)]
+struct Config {}
+
+struct Mine;
+
+impl Plugin for Mine {
+    type Config = Config;
+
+    fn new(_config: Config) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+#[async_trait]
+impl Notifier for Mine {
+    async fn notify(&self, _request: Notification) -> Result<Notified> {
+        Ok(Notified::new())
+    }
+}
+
+export_plugin! { notifier "mine" => Mine }
+
+fn main() {}

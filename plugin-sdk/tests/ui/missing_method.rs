@@ -1,0 +1,24 @@
+//! A method without a default is left out.
+
+use ao_plugin_sdk::prelude::*;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+struct Mine;
+
+impl Plugin for Mine {
+    type Config = Config;
+
+    fn new(_config: Config) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+#[async_trait]
+impl Notifier for Mine {}
+
+export_plugin! { notifier "mine" => Mine }
+
+fn main() {}
