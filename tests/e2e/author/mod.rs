@@ -107,7 +107,7 @@ fn said(output: &Output) -> String {
 
 /// The lines without their indentation.
 fn trimmed(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", line.trim())).collect()
+    text.lines().map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 /// Takes what was built of a crate out of the directory that all share, so that it does not grow with every run.

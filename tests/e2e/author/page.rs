@@ -93,7 +93,7 @@ fn commands(text: &str, exit: i32) -> Result<Vec<Command>, String> {
 fn words(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     for (index, part) in command.split('"').enumerate() {
-        if index % 2 == 1 {
+        if !index.is_multiple_of(2) {
             words.push(part.to_owned());
             continue;
         }
@@ -102,7 +102,11 @@ fn words(command: &str) -> Result<Vec<String>, String> {
         }
         words.extend(part.split_whitespace().map(str::to_owned));
     }
-    if command.matches('"').count() % 2 == 0 { Ok(words) } else { Err(format!("an open quote in `{command}`")) }
+    if command.matches('"').count().is_multiple_of(2) {
+        Ok(words)
+    } else {
+        Err(format!("an open quote in `{command}`"))
+    }
 }
 
 /// Whether a text is what a page says. `...` stands for anything within a line; alone on a line, for any lines.
