@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ao_core::{Code, Error};
 use camino::{Utf8Path, Utf8PathBuf};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
+use tokio::task::JoinHandle;
 
 use crate::edge::block_on;
 
@@ -76,16 +78,81 @@ impl Program {
             io::ErrorKind::NotFound => Error::not_found(format!("cannot start `{name}`: there is no such program")),
             _ => Error::wrap(Code::OTHER, format!("cannot start `{name}`"), &error),
         };
-        let child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn().map_err(failed)?;
         let group = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
-        let mut end = pin!(child.wait_with_output());
-        let Ok(output) = tokio::time::timeout(self.limit, &mut end).await else {
+        let (stdout, stderr) = (Tail::of(child.stdout.take(), MOST_OUTPUT), Tail::of(child.stderr.take(), MOST_ERRORS));
+        let Ok(status) = tokio::time::timeout(self.limit, child.wait()).await else {
             // Nobody has waited for the program yet, so its pid is still its own.
             let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
             return Err(Error::new(Code::TIMEOUT, format!("`{name}` did not end within {} s", self.limit.as_secs())));
         };
-        let output = output.map_err(failed)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Ended { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) })
+        let status = status.map_err(failed)?;
+        Ok(Ended { status, stdout: stdout.text().await, stderr: stderr.text().await })
+    }
+}
+
+/// The most of a program's output that is kept: its end.
+const MOST_OUTPUT: usize = 16 * 1024 * 1024;
+/// The most of its complaints.
+const MOST_ERRORS: usize = 64 * 1024;
+/// How long a stream may stay open after its program has ended: something that it started may hold it.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// The end of what a program writes, read as it comes, so that it never waits for us and never fills our memory.
+struct Tail {
+    kept: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Tail {
+    fn of(stream: Option<impl AsyncRead + Send + Unpin + 'static>, most: usize) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let theirs = Arc::clone(&kept);
+        let reader = tokio::spawn(async move {
+            let Some(mut stream) = stream else { return };
+            let mut buffer = [0; 8192];
+            while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                let mut kept = theirs.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&buffer[..length]);
+                // Twice as much before it is cut, so that not every read moves everything.
+                if kept.len() > 2 * most {
+                    let surplus = kept.len() - most;
+                    kept.drain(..surplus);
+                }
+            }
+        });
+        Self { kept, reader }
+    }
+
+    /// What there is once the program has ended.
+    async fn text(mut self) -> String {
+        let _ = tokio::time::timeout(LINGER, &mut self.reader).await;
+        self.reader.abort();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&kept).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Ended, Error> {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Program { path: program.into(), arguments, environment: BTreeMap::new(), limit }.run(Utf8Path::new("/"))
+    }
+
+    #[test]
+    fn a_flood_is_cut_to_its_end() {
+        let ended = run("/usr/bin/head", &["-c", "60000000", "/dev/zero"], Duration::from_mins(1)).unwrap();
+        assert!(ended.status.success() && (MOST_OUTPUT..=2 * MOST_OUTPUT).contains(&ended.stdout.len()));
+    }
+
+    #[test]
+    fn who_holds_the_streams_after_the_programs_end_is_not_waited_for() {
+        // tidy: shell because a program that leaves another behind is wanted
+        let ended = run("/bin/sh", &["-c", "sleep 60 & echo done"], Duration::from_secs(30)).unwrap();
+        assert_eq!(ended.stdout, "done\n");
+        assert_eq!(ended.success(), Some("done"));
     }
 }

@@ -55,10 +55,11 @@ in_both_engines! {
         let before = studio.traces();
         let run = studio.world.ao(&["spawn", "--agent", "sleeper"]);
         assert_eq!(run.code(), 2, "{run}");
-        assert!(run.stderr().contains("the program `no-such-program` was not found"), "{run}");
+        assert!(run.stderr().contains("the agent `sleeper` cannot be started"), "{run}");
+        assert!(run.stderr().contains("no-such-program"), "{run}");
         assert_eq!(run.stdout(), "");
         assert_eq!(studio.traces(), before);
-        assert_eq!(studio.status("app-1"), "errored");
+        assert_eq!(studio.world.json(&["status", "--all"])["sessions"], serde_json::json!([]), "nothing was begun");
     }
 
     /// Spoken to and ended; its work stays.

@@ -3,8 +3,7 @@
 use ao_core::config::PostCreateCommand;
 use ao_core::lifecycle::{PlannedPlugins, PlannedStep, SpawnPlan};
 use ao_core::model::SessionId;
-use ao_core::slots::agent::{AvailabilityState, DetectAgent};
-use ao_core::{Code, Error, Result};
+use ao_core::{Code, Result};
 
 use super::SpawnRequest;
 use crate::store::Reader;
@@ -35,7 +34,7 @@ impl Outlook<'_> {
             Err(error) if error.code == Code::UNSUPPORTED => None,
             Err(error) => return Err(error),
         };
-        self.detect(request).await?;
+        request.refuse_unusable_agent().await?;
         let mut plugins =
             PlannedPlugins::new(crew.agent.plugin.clone(), crew.runtime.plugin.clone(), crew.workspace.plugin.clone());
         plugins.tracker = crew.tracker.as_ref().map(|tracker| tracker.plugin.clone());
@@ -49,17 +48,6 @@ impl Outlook<'_> {
         plan.symlinks = create.symlinks;
         plan.post_create = project.post_create.iter().map(planned_step).collect();
         Ok(plan)
-    }
-
-    async fn detect(&self, request: &SpawnRequest<'_>) -> Result<()> {
-        let found = request.crew.agent.instance.detect(DetectAgent::new()).await?;
-        let code = match found.state {
-            AvailabilityState::Missing | AvailabilityState::TooOld => Code::INVALID_INPUT,
-            AvailabilityState::LoggedOut => Code::UNAUTHORIZED,
-            _ => return Ok(()),
-        };
-        let name = &request.crew.agent_name;
-        Err(Error::new(code, format!("the agent `{name}` cannot be started: {}", found.message)))
     }
 }
 

@@ -7,8 +7,9 @@ use ao_core::lifecycle::{Assignment, Policy, status};
 use ao_core::model::event::EventKind;
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, SessionId};
+use ao_core::slots::agent::{AvailabilityState, DetectAgent};
 use ao_core::slots::workspace::{CreateWorkspace, Freshness, IdentifySession, IdentityChange};
-use ao_core::{Error, Result};
+use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
@@ -76,6 +77,18 @@ impl SpawnRequest<'_> {
         SessionFilter { project: Some(self.project.name.clone()), project_path: Some(self.project.path.clone()) }
     }
 
+    /// Refuses an agent that says of itself that it cannot be started.
+    pub(super) async fn refuse_unusable_agent(&self) -> Result<()> {
+        let found = self.crew.agent.instance.detect(DetectAgent::new()).await?;
+        let code = match found.state {
+            AvailabilityState::Missing | AvailabilityState::TooOld => Code::INVALID_INPUT,
+            AvailabilityState::LoggedOut => Code::UNAUTHORIZED,
+            _ => return Ok(()),
+        };
+        let name = &self.crew.agent_name;
+        Err(Error::new(code, format!("the agent `{name}` cannot be started: {}", found.message)))
+    }
+
     /// Refuses where one of these sessions works on the issue and that is not what is wanted.
     pub(super) fn refuse_repeat(&self, there: &[Session], world: &World) -> Result<(), StoreError> {
         let Some(issue) = self.issue.filter(|_| self.repeat == Repeat::Refuse) else { return Ok(()) };
@@ -100,6 +113,7 @@ impl Sessions {
     /// Spawns a session. On failure nothing is left of it but its row, which says what failed.
     pub async fn spawn(&self, request: &SpawnRequest<'_>) -> Result<Spawned> {
         self.places.ensure()?;
+        request.refuse_unusable_agent().await?;
         let session = self.reserve(request)?;
         let id = session.id.clone();
         let (step, error) = match self.build(&id, request).await {
@@ -181,7 +195,7 @@ impl Sessions {
         let identify = IdentifySession::new(request.project.path.clone(), id.clone(), change);
         match request.crew.workspace.instance.identify(identify).await {
             // A workspace plugin need not keep identities.
-            Err(error) if error.code == ao_core::Code::UNSUPPORTED => Ok(()),
+            Err(error) if error.code == Code::UNSUPPORTED => Ok(()),
             other => other.map(drop),
         }
     }
