@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ao_core::config::Secrets;
+use ao_core::config::{Isolation, Secrets};
 use ao_core::model::{InvalidName, PluginName, SessionId};
 use ao_core::plugin::Frame;
 use ao_core::slots::runtime::{OpenTerminal, RuntimeHandle, Size};
 use ao_core::slots::tracker::{CreateIssue, DescribeIssue, GetIssue, Issue, IssueState, ListIssues};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Error, Result};
+use ao_host::isolation::Hosting;
 use ao_host::loader::{Library, Vault};
 use ao_host::registry::{Candidate, Deadlines, Registry, Search, SearchOrder, admit};
 use ao_host::trust::{Trust, TrustedByHash};
@@ -32,6 +33,8 @@ pub(crate) struct Script {
     home: Utf8PathBuf,
     /// How long the host waits for each call of the plugins here.
     deadline_ms: u64,
+    /// Where the libraries run.
+    isolation: Isolation,
     steps: Vec<Step>,
 }
 
@@ -66,7 +69,7 @@ enum Step {
 pub(crate) fn play(text: &str) -> io::Result<()> {
     let script: Script = serde_json::from_str(text).map_err(io::Error::other)?;
     tracing::subscriber::set_global_default(Counter).map_err(io::Error::other)?;
-    let mut host = Host::new(&script);
+    let mut host = Host::new(&script)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for step in script.steps {
         let start = Instant::now();
@@ -82,20 +85,30 @@ struct Host {
     vault: Vault,
     trust_file: Utf8PathBuf,
     deadlines: Deadlines,
+    hosting: Hosting,
     registry: Option<Arc<Registry>>,
 }
 
 impl Host {
-    fn new(script: &Script) -> Self {
+    fn new(script: &Script) -> io::Result<Self> {
         let limit = Duration::from_millis(script.deadline_ms);
         let methods = Slot::ALL.iter().flat_map(|slot| slot.methods().iter().map(|method| (*slot, method)));
         let calls = methods.filter(|(_, method)| method.deadline.is_some());
-        Self {
+        let hosting = if script.isolation == Isolation::Process {
+            let program = std::env::current_exe()?;
+            Hosting::Process {
+                program: Utf8PathBuf::from_path_buf(program).map_err(|_| io::Error::other("not UTF-8"))?,
+            }
+        } else {
+            Hosting::InProcess
+        };
+        Ok(Self {
+            hosting,
             vault: Vault::new(script.home.join("by-hash")),
             trust_file: script.home.join("trust/trust.toml"),
             deadlines: Deadlines::new(calls.map(|(slot, method)| (slot, method.name.to_owned(), limit))),
             registry: None,
-        }
+        })
     }
 
     async fn take(&mut self, step: Step) -> Result<Value> {
@@ -128,8 +141,12 @@ impl Host {
     fn assemble(&mut self, libraries: Vec<Utf8PathBuf>) -> Result<Value> {
         let trust = Trust::read(&self.trust_file, &TrustedByHash::default())?;
         let listed = libraries.into_iter();
-        let listed =
-            listed.map(|path| Candidate { deadlines: self.deadlines.clone(), ..Candidate::plain(path) }).collect();
+        let candidate = |path| Candidate {
+            deadlines: self.deadlines.clone(),
+            hosting: self.hosting.clone(),
+            ..Candidate::plain(path)
+        };
+        let listed = listed.map(candidate).collect();
         let candidates = SearchOrder { listed, directories: Vec::new() };
         let search = Search { candidates, trust: &trust, vault: &self.vault };
         let registry = Registry::assemble(std::iter::empty(), &search)?;

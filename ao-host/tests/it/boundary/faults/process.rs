@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::rig::{Played, Rig};
+use super::rig::{Others, Played, Rig, Where};
 
 /// Calls another plugin, which answers, and then the fault.
 fn ends(fault: &str) -> Played {
@@ -37,4 +37,32 @@ fn a_library_runs_out_of_stack() {
     // Which of the two depends on whose handler finds the guard page: the library's standard library or nobody's.
     let end = ends("overflow").end();
     assert!([is(Signal::SEGV), is(Signal::ABORT)].contains(&end), "{end:?}");
+}
+
+/// In a process of its own, the same costs the call in flight: the next one is answered by a new process.
+fn costs_a_call(fault: &str) -> String {
+    let mut rig = Rig::with_at("ao_faulty", Where::Apart);
+    rig.get("faulty", json!({}), "fine");
+    rig.get("faulty", json!({"fault": fault}), "1");
+    let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+    assert_eq!(played.code(), "lost", "{:?}", played.seen);
+    played.last()["error"]["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_isolated_library_that_exits_costs_a_call() {
+    let said = costs_a_call("exit");
+    assert!(said.ends_with("ended during the call: exit code 7"), "{said}");
+}
+
+#[test]
+fn an_isolated_library_that_aborts_costs_a_call() {
+    let said = costs_a_call("abort");
+    assert!(said.ends_with("ended during the call: signal 6"), "{said}");
+}
+
+#[test]
+fn an_isolated_library_that_runs_out_of_stack_costs_a_call() {
+    let said = costs_a_call("overflow");
+    assert!(said.contains("ended during the call: signal "), "{said}");
 }

@@ -9,8 +9,24 @@ use serde_json::{Value, json};
 
 use crate::support::{Scratch, fixture_library, library};
 
-/// How long the host in the child waits for a call.
-pub(super) const DEADLINE: u64 = 300;
+/// Where the libraries of a host run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// In the host's own process.
+    Here,
+    /// Each in a process of its own.
+    Apart,
+}
+
+impl Where {
+    /// How long the host in the child waits for a call, in milliseconds. A process has to start first.
+    pub(super) fn deadline(self) -> u64 {
+        match self {
+            Self::Here => 300,
+            Self::Apart => 2500,
+        }
+    }
+}
 
 /// A child that lives longer than this is killed. Far above what any script takes.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -22,6 +38,7 @@ const SOON: u64 = 5000;
 /// A scratch home with libraries in it, and the script so far.
 pub(super) struct Rig {
     pub(super) scratch: Scratch,
+    place: Where,
     steps: Vec<Value>,
     assembled: Vec<Utf8PathBuf>,
 }
@@ -36,7 +53,7 @@ pub(super) struct Played {
 impl Rig {
     /// With no library in it.
     pub(super) fn empty() -> Self {
-        Self { scratch: Scratch::new(), steps: Vec::new(), assembled: Vec::new() }
+        Self { scratch: Scratch::new(), place: Where::Here, steps: Vec::new(), assembled: Vec::new() }
     }
 
     /// With a library as it was built, trusted, beside the fixture library: the usual case.
@@ -45,6 +62,11 @@ impl Rig {
         let (faulty, fixture) = (library(name), fixture_library());
         rig.trust(&faulty).trust(&fixture).assemble(&[&faulty, &fixture]);
         rig
+    }
+
+    /// The same, in processes of their own.
+    pub(super) fn with_at(name: &str, place: Where) -> Self {
+        Self { place, ..Self::with(name) }
     }
 
     /// Puts a copy of a built library into the home, changed by the test.
@@ -96,7 +118,9 @@ impl Rig {
     /// Plays the script.
     #[expect(clippy::disallowed_methods, reason = "it starts the test program, with an environment built from nothing")]
     pub(super) fn play(&mut self) -> Played {
-        let script = json!({"home": self.scratch.path(), "deadline_ms": DEADLINE, "steps": self.steps});
+        let isolation = if self.place == Where::Here { "in-process" } else { "process" };
+        let (home, deadline) = (self.scratch.path(), self.place.deadline());
+        let script = json!({"home": home, "deadline_ms": deadline, "isolation": isolation, "steps": self.steps});
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ao-host-test-program"));
         command.args(["plugin-fault", &script.to_string()]).current_dir(self.scratch.path());
         command.env_clear().env("HOME", self.scratch.path());
