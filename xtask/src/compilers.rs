@@ -25,6 +25,9 @@ const LIBRARIES: &[&str] = &["ao-plugin-fixture", "ao-faulty", "ao-faulty-abi"];
 /// The boundary's tests, by the beginning of their names.
 const TESTS: &str = "boundary::";
 
+/// The tests that run the conformance kit over libraries.
+const KIT: &str = "certify::";
+
 /// Tells the tests where to look for libraries first.
 const PLACE_OF_LIBRARIES: &str = "AO_TEST_LIBRARIES";
 
@@ -96,6 +99,11 @@ fn both_ways(compiler: &Compiler) -> Result<(), Failure> {
     let theirs = environment::root().join(TARGET).join("debug/deps");
     Program::cargo()
         .args(["test", "--locked", "--package", "ao-host", "--test", "it", "--", TESTS])
+        .env(PLACE_OF_LIBRARIES, &theirs)
+        .run()?;
+    // The conformance kit over them, as a user runs it.
+    Program::cargo()
+        .args(["test", "--locked", "--package", "ao-cli", "--test", "e2e", "--", KIT])
         .env(PLACE_OF_LIBRARIES, theirs)
         .run()?;
     // Our libraries, their host.
