@@ -8,7 +8,7 @@ use crate::process::{Failure, Program};
 use crate::report::{Outcome, Report};
 
 /// The tests in which a library is loaded and used in the test's own process.
-const TESTS: &[&str] = &["boundary::loader", "boundary::stream"];
+const TESTS: &[&str] = &["boundary::loader", "boundary::streams", "boundary::reload", "boundary::plugin_host"];
 
 /// The one triple that is tested; the sanitizer wants it named.
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
@@ -42,7 +42,8 @@ fn sanitizer() -> Result<(), Failure> {
         .args(["run", "nightly", "cargo", "test", "--locked", "--package", "ao-host", "--test", "it"])
         .args(["--target", TRIPLE, "--"])
         .args(TESTS.iter().copied())
-        .env("RUSTFLAGS", "-Zsanitizer=address")
+        // The sanitizer's runtime is in the test binary, and the libraries that it loads must find it there.
+        .env("RUSTFLAGS", "-Zsanitizer=address -Clink-arg=-Wl,--export-dynamic")
         .env("CARGO_TARGET_DIR", TARGET)
         // A library stays mapped for good, and what it owns with it.
         .env("ASAN_OPTIONS", "detect_leaks=0")
