@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::objects;
+
 /// The result of every slot method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -101,6 +103,8 @@ impl fmt::Display for Code {
 ///
 /// `message` is a lower-case fragment that reads well after "failed to …: ".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Error")]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Error {
     /// What kind of failure this is.
@@ -203,6 +207,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+objects!(Error);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{Doctor, FindEffect, Finding, Proof, unsupported};
 use super::define::slots;
 use crate::model::{BranchName, Timestamp};
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// Where issues come from.
@@ -188,7 +188,7 @@ pub enum IssueState {
 
 /// What changes in an issue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IssueChange {
     /// Its state.
@@ -215,3 +215,5 @@ pub enum IssueChange {
     #[serde(other)]
     Unknown,
 }
+
+objects!(IssueChange);
