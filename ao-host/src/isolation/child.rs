@@ -135,8 +135,10 @@ impl Server {
             ToChild::Manifest { request } => {
                 let server = Arc::clone(self);
                 self.run_blocking(request, move || {
-                    let manifest = encode("manifest", server.library()?.manifest())?;
-                    Ok(Outcome::Answered(Answer::Done(manifest)))
+                    let manifest = server.library()?.manifest();
+                    // Here is where the library's own words are known; the host gets what this version understands.
+                    server.vault.keep_manifest(&server.vault.reopen(&server.copy)?, manifest)?;
+                    Ok(Outcome::Answered(Answer::Done(encode("manifest", manifest)?)))
                 });
             }
             ToChild::Call { request, invoke } => {
