@@ -63,7 +63,7 @@ codes! {
     INVALID_INPUT = "invalid_input", exit 2;
     /// The plugin knows the method and declines it. Never triggers a default.
     UNSUPPORTED = "unsupported", exit 1;
-    /// The dispatcher has no such method. Plugin authors never answer this.
+    /// A plugin's dispatcher, or the host, has no such method. Plugin authors never answer this.
     UNKNOWN_METHOD = "unknown_method", exit 1;
     /// The thing behind the plugin cannot be reached now.
     UNAVAILABLE = "unavailable", exit 75, retry;
