@@ -37,7 +37,7 @@ slot agent: trait Agent {
     /// How a question of the agent's is answered.
     [call 10s once] answer(request: AnswerAsk) -> Result<DeliverPlan> { unsupported("answers to questions") }
     /// Wake-ups: something may have changed. A hint, never a fact.
-    [open 0 idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
+    [open 10s idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
     /// Whether what the agent needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }

@@ -36,9 +36,9 @@ slot runtime: trait Runtime {
     /// How a human gets into the session.
     [call 5s idem] attach(request: Attach) -> Result<AttachPlan>;
     /// The session's terminal: data frames both ways; control frames `resize`, `detach`, `exit`.
-    [open 0 once] terminal(request: OpenTerminal) -> Result<BoxStream> { unsupported("a terminal stream") }
+    [open 10s once] terminal(request: OpenTerminal) -> Result<BoxStream> { unsupported("a terminal stream") }
     /// Wake-ups: something may have changed. A hint, never a fact.
-    [open 0 idem] watch(request: WatchRuntimes) -> Result<BoxStream> { unsupported("wake-ups") }
+    [open 10s idem] watch(request: WatchRuntimes) -> Result<BoxStream> { unsupported("wake-ups") }
     /// Whether what the runtime needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }

@@ -21,7 +21,7 @@ slot tracker: trait Tracker {
     /// Whether a change with this key happened.
     [call 30s idem] find_effect(request: FindEffect) -> Result<Proof> { Ok(Proof::Unknown) }
     /// What an issue gives to a session.
-    [call 0 pure] describe(request: DescribeIssue) -> Result<IssueText> { Ok(IssueText::from_issue(&request.issue)) }
+    [call 5s pure] describe(request: DescribeIssue) -> Result<IssueText> { Ok(IssueText::from_issue(&request.issue)) }
     /// Whether what the tracker needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }

@@ -27,6 +27,15 @@ fn every_method_of_every_slot_has_its_fixture_and_no_other() {
 }
 
 #[test]
+fn every_method_has_a_deadline() {
+    for slot in Slot::ALL {
+        for method in slot.methods() {
+            assert!(method.deadline.is_some(), "{slot}.{} may take for ever", method.name);
+        }
+    }
+}
+
+#[test]
 fn what_is_read_is_written_again_as_it_was() {
     for subject in subjects() {
         assert!(!subject.samples.samples.is_empty(), "{} has no samples", subject.name);
