@@ -156,6 +156,7 @@ impl Component {
         let (host, name) = (Arc::clone(&self.host), method.to_owned());
         let call = async move { capture(&name, scope(context, scope_host(Some(host), call))).await };
         if self.inner.made.dispatch.is_pure(method) {
+            let call = Contained::new(Box::pin(call), Arc::clone(&self.host), self.runtime);
             return async move { reply(call.await) }.into_ffi();
         }
         spawned(self.runtime, call)
