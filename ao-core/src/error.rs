@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::objects;
+
 /// The result of every slot method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -61,7 +63,7 @@ codes! {
     INVALID_INPUT = "invalid_input", exit 2;
     /// The plugin knows the method and declines it. Never triggers a default.
     UNSUPPORTED = "unsupported", exit 1;
-    /// The dispatcher has no such method. Plugin authors never answer this.
+    /// A plugin's dispatcher, or the host, has no such method. Plugin authors never answer this.
     UNKNOWN_METHOD = "unknown_method", exit 1;
     /// The thing behind the plugin cannot be reached now.
     UNAVAILABLE = "unavailable", exit 75, retry;
@@ -101,6 +103,8 @@ impl fmt::Display for Code {
 ///
 /// `message` is a lower-case fragment that reads well after "failed to …: ".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Error")]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct Error {
     /// What kind of failure this is.
@@ -203,6 +207,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+objects!(Error);
 
 #[cfg(test)]
 mod tests {

@@ -3,14 +3,16 @@
 
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use ao_core::plugin::{Host, enter_host};
 use tokio::runtime::Runtime;
 
 /// A value of a plugin's.
 pub(crate) struct Contained<T> {
-    /// Taken only by `drop`.
+    /// Taken by `drop`, and by the end of what is a future.
     value: Option<T>,
     host: Arc<dyn Host>,
     runtime: &'static Runtime,
@@ -30,9 +32,23 @@ impl<T> Deref for Contained<T> {
     }
 }
 
+/// A plugin's work that is done where the host polls it. Nothing of it is left when it has ended.
+impl<F: Future> Future for Contained<Pin<Box<F>>> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let work = self.value.as_mut().expect("nobody polls what has ended");
+        let polled = work.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.value = None;
+        }
+        polled
+    }
+}
+
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
-        let value = self.value.take();
+        let Some(value) = self.value.take() else { return };
         let _inside = self.runtime.enter();
         // The panic hook has told of it already.
         let _ = catch_unwind(AssertUnwindSafe(|| enter_host(Some(Arc::clone(&self.host)), || drop(value))));

@@ -5,7 +5,8 @@
 
 use ao_core::model::SessionId;
 use ao_core::plugin::{
-    Host, ReadSecret, SECRET, SecretValue, WAKE, WakeHost, Woken, current, current_host, encode, scope, scope_host,
+    CallContext, Host, ReadSecret, SECRET, SecretValue, WAKE, WakeHost, Woken, current, current_host, encode, scope,
+    scope_host,
 };
 use ao_core::{Code, Error, Result};
 use serde::Serialize;
@@ -56,9 +57,10 @@ pub mod state {
     }
 }
 
-/// The future, with the call and the host of now wherever it is polled: for tasks that the plugin starts itself.
+/// The future, with the call and the host of now wherever it is polled: for tasks that the plugin starts itself. Without
+/// the call's deadline, as a task may outlive the call: what feeds a stream goes on after the stream was opened.
 pub fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    scope(current(), scope_host(current_host(), future))
+    scope(CallContext { deadline: None, ..current() }, scope_host(current_host(), future))
 }
 
 async fn ask<Q: Serialize, R: DeserializeOwned>(method: &str, request: &Q) -> Result<R> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ao_abi::StreamBox;
 use ao_abi::{Bytes, ComponentBox, FfiFuture, FutureExt, HostBox, Meta, RErr, ROk, RResult, RStr, Reply, Root};
 use ao_core::plugin::{
-    CallContext, Dispatch, HEALTH, Host, LibraryManifest, Life, Manifest, Registration, SHUTDOWN, WIRE_VERSION,
+    CallContext, Dispatch, HEALTH, Host, LibraryManifest, Life, Manifest, PING, Registration, SHUTDOWN, WIRE_VERSION,
     capture, encode, enter_host, panicked, registrations, scope, scope_host,
 };
 use ao_core::slots::Slot;
@@ -156,6 +156,7 @@ impl Component {
         let (host, name) = (Arc::clone(&self.host), method.to_owned());
         let call = async move { capture(&name, scope(context, scope_host(Some(host), call))).await };
         if self.inner.made.dispatch.is_pure(method) {
+            let call = Contained::new(Box::pin(call), Arc::clone(&self.host), self.runtime);
             return async move { reply(call.await) }.into_ffi();
         }
         spawned(self.runtime, call)
@@ -203,6 +204,8 @@ impl ao_abi::Component for Component {
                     health.in_flight = inner.in_flight.load(Ordering::Relaxed);
                     encode(HEALTH, &health)?
                 }
+                // Reaches nothing of the plugin's: that this task runs is the answer.
+                PING => b"{}".to_vec(),
                 SHUTDOWN => life.shutdown().await.map(|()| b"{}".to_vec())?,
                 _ => {
                     let counted = InFlight::begin(&inner);

@@ -2,7 +2,7 @@
 //! host's subscriber never sees them by itself.
 
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 use ao_core::plugin::{Host, current, current_host};
 use tracing::field::{Field, Visit};
@@ -10,14 +10,23 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The host of the newest instance: takes the lines of threads that the plugin started itself.
-static NEWEST: Mutex<Option<Arc<dyn Host>>> = Mutex::new(None);
+/// The hosts of this image's instances: that of the newest takes the lines of threads that the plugin started itself.
+/// Each goes with its instance, whose secrets it knows.
+static HOSTS: Mutex<Vec<Weak<dyn Host>>> = Mutex::new(Vec::new());
+
+fn hosts() -> MutexGuard<'static, Vec<Weak<dyn Host>>> {
+    HOSTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Sends this image's events and panics to the host. Called only in a loaded library: a program that links the plugin
 /// in has its own subscriber and its own panic hook.
 pub(crate) fn install(host: &Arc<dyn Host>) {
     static INSTALLED: Once = Once::new();
-    *NEWEST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(host));
+    {
+        let mut hosts = hosts();
+        hosts.retain(|host| host.strong_count() > 0);
+        hosts.push(Arc::downgrade(host));
+    }
     INSTALLED.call_once(|| {
         // A plugin that set a subscriber of its own keeps it.
         let _ = tracing::subscriber::set_global_default(Forward);
@@ -27,7 +36,7 @@ pub(crate) fn install(host: &Arc<dyn Host>) {
 
 /// Who gets the lines of this thread.
 fn receiver() -> Option<Arc<dyn Host>> {
-    current_host().or_else(|| NEWEST.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    current_host().or_else(|| hosts().iter().rev().find_map(Weak::upgrade))
 }
 
 /// 1 error to 5 trace, as on the island.

@@ -39,5 +39,9 @@ fn read(edge: &Edge, copy: &Utf8Path) -> Result<Manifest, Error> {
     if copy != edge.places.plugins_by_hash().join(hash).join(copy.file_name().unwrap_or_default()) {
         return Err(Error::invalid_input(format!("`{copy}` is not one of the copies")));
     }
-    Ok(Library::load(&edge.vault().open(hash, copy)?)?.manifest().clone())
+    let vault = edge.vault();
+    let stored = vault.open(hash, copy)?;
+    let library = Library::load(&stored)?;
+    // Here, where the library's own words are known; whoever asked gets what this version understands.
+    Ok(vault.keep_manifest(&stored, library.manifest())?)
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::time::Timestamp;
-use crate::record::record;
+use crate::record::{objects, record};
 
 /// One process for good: a pid alone is reused, these three together are not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ProcessId")]
+#[serde(remote = "Self")]
 pub struct ProcessId {
     /// The kernel's number for the process.
     pub pid: u32,
@@ -28,7 +30,8 @@ impl fmt::Display for ProcessId {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "ExitStatus")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 pub enum ExitStatus {
     /// It returned this code.
     Code {
@@ -147,7 +150,7 @@ record! {
 
 /// Where a held program's standard streams go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 pub enum HoldStdio {
     /// The holder's own: the terminal that it was started in.
     #[default]
@@ -172,6 +175,8 @@ pub const HOLDER_FILE: &str = "holder.json";
 pub const EXIT_FILE: &str = "exit.json";
 /// The environment variable that marks every process of a session: `<owner>/<session>`.
 pub const MARKER_VARIABLE: &str = "AO_SESSION_MARKER";
+
+objects!(ProcessId, ExitStatus, HoldStdio);
 
 #[cfg(test)]
 mod tests {

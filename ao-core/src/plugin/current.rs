@@ -25,13 +25,14 @@ thread_local! {
 /// The context of the call that is being polled on this thread.
 #[must_use]
 pub fn current() -> CallContext {
-    CURRENT.with_borrow(|context| *context)
+    // Code that runs while the thread ends, such as a thread-local's destructor, belongs to no call.
+    CURRENT.try_with(|context| context.try_borrow().map(|context| *context).unwrap_or_default()).unwrap_or_default()
 }
 
 /// The host of the instance whose call is being polled on this thread; none outside of any.
 #[must_use]
 pub fn current_host() -> Option<Arc<dyn Host>> {
-    HOST.with_borrow(Clone::clone)
+    HOST.try_with(|host| host.try_borrow().ok()?.clone()).ok().flatten()
 }
 
 /// Runs `work` with `context` as [`current`].
@@ -51,10 +52,11 @@ pub fn enter_host<T>(host: Option<Arc<dyn Host>>, work: impl FnOnce() -> T) -> T
     struct Restore(Option<Arc<dyn Host>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            HOST.set(self.0.take());
+            let _ = HOST.try_with(|host| host.replace(self.0.take()));
         }
     }
-    let _restore = Restore(HOST.replace(host));
+    // A thread that ends has none any more.
+    let _restore = Restore(HOST.try_with(|current| current.replace(host)).ok().flatten());
     work()
 }
 

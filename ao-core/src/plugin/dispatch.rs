@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{BoxStream, CallContext, Class, HEALTH, Health, Life, Method, SHUTDOWN, answered_or_older, current};
+use super::{BoxStream, CallContext, Class, HEALTH, Health, Life, Method, PING, SHUTDOWN, answered_or_older, current};
 use crate::{Code, Error, Result};
 
 /// The plugin's end: an instance of a slot, called by method name with JSON.
@@ -92,6 +92,10 @@ impl Life for RemoteLife {
     async fn health(&self) -> Result<Health> {
         let reply = answered_or_older(self.0.call(current(), HEALTH, b"{}".to_vec()).await.map(Some))?;
         reply.map_or_else(|| Ok(Health::default()), |reply| decode(HEALTH, &reply))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        answered_or_older(self.0.call(current(), PING, b"{}".to_vec()).await.map(drop))
     }
 
     async fn shutdown(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::model::SessionId;
 use crate::record::record;
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 /// Asks the host to look sooner: [`WakeHost`] to [`Woken`].
 pub const WAKE: &str = "ao.wake";
@@ -50,10 +50,13 @@ impl Host for NoHost {
     }
 }
 
-/// The answer of a host to a name that it does not know.
+/// The answer of a host to a name that it does not know: [`Code::UNKNOWN_METHOD`], as from an instance.
 #[must_use]
 pub fn no_such_call(method: &str) -> Error {
-    Error::unsupported(format!("this host does not answer `{method}`"))
+    Error::new(
+        Code::UNKNOWN_METHOD,
+        format!("this host has no `{method}`: it is older than the call, or keeps no such thing"),
+    )
 }
 
 record! {

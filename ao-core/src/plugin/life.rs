@@ -10,6 +10,9 @@ use crate::{Code, Error, Result};
 
 /// Asks an instance how it is: an empty object to [`Health`].
 pub const HEALTH: &str = "ao.health";
+/// Asks whether the library behind an instance answers at all: an empty object to an empty object. The SDK answers it on
+/// the library's own runtime; no code of the plugin's author runs.
+pub const PING: &str = "ao.ping";
 /// Tells an instance that it will not be called again: an empty object to an empty object.
 pub const SHUTDOWN: &str = "ao.shutdown";
 
@@ -49,6 +52,12 @@ pub enum HealthState {
 pub trait Life: Send + Sync {
     /// How it is.
     async fn health(&self) -> Result<Health>;
+
+    /// Whether it can be reached at all, whatever it is busy with. Reaches no code of the plugin's author: one that is
+    /// linked in is always reached.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// It will not be called again.
     async fn shutdown(&self) -> Result<()>;

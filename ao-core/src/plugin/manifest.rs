@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::PluginName;
 use crate::record::record;
@@ -62,11 +62,11 @@ record! {
 
 /// Reads the components that this version knows; a library may have more.
 fn known_components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ComponentManifest>, D::Error> {
-    let all = Vec::<Value>::deserialize(deserializer)?;
-    let of_a_known_slot = |component: &Value| serde_json::from_value::<Slot>(component["slot"].clone()).is_ok();
+    let all = Vec::<Map<String, Value>>::deserialize(deserializer)?;
+    let slot = |component: &Map<String, Value>| component.get("slot").and_then(|slot| Slot::deserialize(slot).ok());
     all.into_iter()
-        .filter(of_a_known_slot)
-        .map(|component| serde_json::from_value(component).map_err(de::Error::custom))
+        .filter(|component| slot(component).is_some())
+        .map(|component| serde_json::from_value(Value::Object(component)).map_err(de::Error::custom))
         .collect()
 }
 

@@ -9,7 +9,7 @@ pub struct Method {
     pub name: &'static str,
     /// How it is invoked.
     pub kind: Kind,
-    /// How long the host waits by default; `None` is without limit.
+    /// How long the host waits by default, of a [`Kind::Open`] for the stream to be open; `None` is without limit.
     pub deadline: Option<Duration>,
     /// What a repeat of it means.
     pub class: Class,

@@ -17,7 +17,7 @@ pub use dispatch::{Dispatch, RemoteLife, Transport, decode, encode, remote_call,
 pub(crate) use dispatch::{lacking, unknown_method};
 pub use host::{GetState, ReadSecret, RemoveState, SecretValue, SetState, StateChanged, StateValue, WakeHost, Woken};
 pub use host::{Host, NoHost, SECRET, STATE_GET, STATE_REMOVE, STATE_SET, WAKE, no_such_call};
-pub use life::{Created, HEALTH, Health, HealthState, Life, SHUTDOWN, answered_or_older};
+pub use life::{Created, HEALTH, Health, HealthState, Life, PING, SHUTDOWN, answered_or_older};
 pub use manifest::{ComponentManifest, LibraryManifest, Manifest, WIRE_VERSION};
 pub use method::{Class, Kind, Method};
 pub use registration::{Registration, registrations};

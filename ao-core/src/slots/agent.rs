@@ -13,7 +13,7 @@ use super::runtime::{Input, Liveness};
 use crate::model::facts::ExitMeaning;
 use crate::model::{DeliveryLevel, SessionId, Timestamp};
 use crate::plugin::BoxStream;
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// Which program the agent is.
@@ -37,7 +37,7 @@ slot agent: trait Agent {
     /// How a question of the agent's is answered.
     [call 10s once] answer(request: AnswerAsk) -> Result<DeliverPlan> { unsupported("answers to questions") }
     /// Wake-ups: something may have changed. A hint, never a fact.
-    [open 0 idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
+    [open 10s idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
     /// Whether what the agent needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }
@@ -305,7 +305,8 @@ pub enum AvailabilityState {
 
 /// A new conversation or an old one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "LaunchMode")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LaunchMode {
     /// A new one.
@@ -359,7 +360,8 @@ pub enum PermissionMode {
 
 /// How the prompt reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "PromptDelivery")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PromptDelivery {
     /// It stands in the arguments, or in a file that they name: nothing is left to do.
@@ -408,7 +410,8 @@ pub enum Strength {
 
 /// What an agent's composer holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "Composer")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Composer {
     /// Nothing.
@@ -428,7 +431,8 @@ pub enum Composer {
 
 /// How a message reaches an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "DeliverPlan")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DeliverPlan {
     /// By these steps through the runtime, in this order.
@@ -445,3 +449,5 @@ pub enum DeliverPlan {
     #[serde(other)]
     Unknown,
 }
+
+objects!(LaunchMode, PromptDelivery, Composer, DeliverPlan);

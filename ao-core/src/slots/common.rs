@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::record;
+use crate::record::{objects, record};
 
 record! {
     /// Whose things a request is about: one installation of `ao`, by its state directory.
@@ -76,7 +76,8 @@ pub enum FindingLevel {
 
 /// Whether an effect happened, as the world shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "Proof")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 pub enum Proof {
     /// It happened.
     Found {
@@ -94,3 +95,5 @@ pub enum Proof {
 pub(crate) fn unsupported<T>(what: &str) -> crate::Result<T> {
     Err(crate::Error::unsupported(format!("this plugin does not support {what}")))
 }
+
+objects!(Proof);

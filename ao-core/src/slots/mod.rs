@@ -2,7 +2,7 @@
 //!
 //! One file a slot, with the requests and replies that only it uses. Reading a declaration:
 //! `[call 30s once] create(request: CreateRuntime) -> Result<RuntimeHandle>;` is a call with a deadline of 30 s and an
-//! effect that must happen once; a block in place of the `;` is the default for a plugin that has no opinion.
+//! effect that must happen once; the deadline of an `open` ends when the stream is open; a block in place of the `;` is the default for a plugin that has no opinion.
 
 mod define;
 

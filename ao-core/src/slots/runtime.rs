@@ -12,7 +12,7 @@ use super::define::slots;
 use crate::model::process::{ExitStatus, ProcessId};
 use crate::model::{DeliveryLevel, PluginName, SessionId, Timestamp};
 use crate::plugin::BoxStream;
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// Where an agent's process lives.
@@ -36,9 +36,9 @@ slot runtime: trait Runtime {
     /// How a human gets into the session.
     [call 5s idem] attach(request: Attach) -> Result<AttachPlan>;
     /// The session's terminal: data frames both ways; control frames `resize`, `detach`, `exit`.
-    [open 0 once] terminal(request: OpenTerminal) -> Result<BoxStream> { unsupported("a terminal stream") }
+    [open 10s once] terminal(request: OpenTerminal) -> Result<BoxStream> { unsupported("a terminal stream") }
     /// Wake-ups: something may have changed. A hint, never a fact.
-    [open 0 idem] watch(request: WatchRuntimes) -> Result<BoxStream> { unsupported("wake-ups") }
+    [open 10s idem] watch(request: WatchRuntimes) -> Result<BoxStream> { unsupported("wake-ups") }
     /// Whether what the runtime needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }
@@ -238,7 +238,8 @@ record! {
 
 /// What a step of a delivery puts in. The host alone sequences the steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "Input")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Input {
     /// Text, as a paste, byte for byte; nothing is submitted.
@@ -255,7 +256,8 @@ pub enum Input {
 
 /// Whether an agent lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "Liveness")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Liveness {
     /// It runs.
@@ -290,7 +292,8 @@ impl Liveness {
 
 /// How a human gets into a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[schemars(rename = "AttachPlan")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttachPlan {
     /// By running a program in the human's terminal.
@@ -309,3 +312,5 @@ pub enum AttachPlan {
     #[serde(other)]
     Unknown,
 }
+
+objects!(Input, Liveness, AttachPlan);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{Doctor, FindEffect, Finding, Proof, unsupported};
 use super::define::slots;
 use crate::model::{BranchName, SessionId, Timestamp};
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// Pull requests, checks and reviews.
@@ -277,7 +277,7 @@ record! {
 
 /// What was found for a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PullFound {
     /// A pull request.
@@ -368,7 +368,7 @@ pub enum MergeMethod {
 
 /// How a merge ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MergeOutcome {
     /// It is merged.
@@ -392,7 +392,7 @@ pub enum MergeOutcome {
 
 /// What changes in a pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PullChange {
     /// It is closed.
@@ -416,7 +416,7 @@ pub enum PullChange {
 
 /// What a webhook is worth.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WebhookVerdict {
     /// It is genuine.
@@ -435,3 +435,5 @@ pub enum WebhookVerdict {
     #[serde(other)]
     Unknown,
 }
+
+objects!(PullFound, MergeOutcome, PullChange, WebhookVerdict);

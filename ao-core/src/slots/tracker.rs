@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{Doctor, FindEffect, Finding, Proof, unsupported};
 use super::define::slots;
 use crate::model::{BranchName, Timestamp};
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// Where issues come from.
@@ -21,7 +21,7 @@ slot tracker: trait Tracker {
     /// Whether a change with this key happened.
     [call 30s idem] find_effect(request: FindEffect) -> Result<Proof> { Ok(Proof::Unknown) }
     /// What an issue gives to a session.
-    [call 0 pure] describe(request: DescribeIssue) -> Result<IssueText> { Ok(IssueText::from_issue(&request.issue)) }
+    [call 5s pure] describe(request: DescribeIssue) -> Result<IssueText> { Ok(IssueText::from_issue(&request.issue)) }
     /// Whether what the tracker needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }
@@ -188,7 +188,7 @@ pub enum IssueState {
 
 /// What changes in an issue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IssueChange {
     /// Its state.
@@ -215,3 +215,5 @@ pub enum IssueChange {
     #[serde(other)]
     Unknown,
 }
+
+objects!(IssueChange);

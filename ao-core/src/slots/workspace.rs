@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{Doctor, Finding, unsupported};
 use super::define::slots;
 use crate::model::{BranchName, SessionId};
-use crate::record::record;
+use crate::record::{objects, record};
 
 slots! {
 /// An isolated copy of the project for one session.
@@ -254,7 +254,7 @@ pub enum Freshness {
 
 /// How taking back ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Discarded {
     /// Nothing is left of it.
@@ -271,7 +271,7 @@ pub enum Discarded {
 
 /// Whether a copy is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Presence {
     /// It is.
@@ -290,7 +290,7 @@ pub enum Presence {
 
 /// What happens to a session's identity in the repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IdentityChange {
     /// It is written. One that is there already is another session's: a conflict.
@@ -307,3 +307,5 @@ pub enum IdentityChange {
     #[serde(other)]
     Unknown,
 }
+
+objects!(Discarded, Presence, IdentityChange);

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao_core::plugin::{BoxStream, CallContext, Host, Transport, capture, encode};
+use ao_core::plugin::{BoxStream, CallContext, HEALTH, Host, PING, SHUTDOWN, Transport, capture, encode};
 use ao_core::slots::Slot;
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,7 +26,7 @@ use super::wire::{self, Answer, Invoke, Make, ToChild, ToHost};
 use crate::loader::{CreateRequest, Library, Vault};
 
 /// Methods that every slot has beside its own.
-const RESERVED: [&str; 2] = ["ao.health", "ao.shutdown"];
+const RESERVED: [&str; 3] = [HEALTH, PING, SHUTDOWN];
 
 /// Hosts the library of which `copy` is our copy, for the process at the other end of the standard input. Ends only by
 /// an error, or with this process.
@@ -135,8 +135,10 @@ impl Server {
             ToChild::Manifest { request } => {
                 let server = Arc::clone(self);
                 self.run_blocking(request, move || {
-                    let manifest = encode("manifest", server.library()?.manifest())?;
-                    Ok(Outcome::Answered(Answer::Done(manifest)))
+                    let manifest = server.library()?.manifest();
+                    // Here is where the library's own words are known; the host gets what this version understands.
+                    server.vault.keep_manifest(&server.vault.reopen(&server.copy)?, manifest)?;
+                    Ok(Outcome::Answered(Answer::Done(encode("manifest", manifest)?)))
                 });
             }
             ToChild::Call { request, invoke } => {

@@ -141,7 +141,7 @@ mod tests {
                     std::future::pending().await
                 }
                 "panic" => panic!("a host that panics"),
-                _ => Err(Error::unsupported(format!("no `{method}`"))),
+                _ => Err(ao_core::plugin::no_such_call(method)),
             }
         }
     }
@@ -194,7 +194,7 @@ mod tests {
         runtime.block_on(async {
             let ours = instance(1);
             assert_eq!(ours.call("echo", vec![0, 159, 255]).await, Ok(vec![0, 159, 255]));
-            assert_eq!(ours.call("what", Vec::new()).await.unwrap_err().code, Code::UNSUPPORTED);
+            assert_eq!(ours.call("what", Vec::new()).await.unwrap_err().code, Code::UNKNOWN_METHOD);
             assert_eq!(ours.call("panic", Vec::new()).await.unwrap_err().code, Code::PANIC);
             assert_eq!(instance(2).call("echo", Vec::new()).await.unwrap_err().code, Code::PROTOCOL);
             // Many at once, more than run at once, each with its own answer.

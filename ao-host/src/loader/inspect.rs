@@ -64,6 +64,10 @@ fn check_complete(path: &Utf8Path, bytes: &[u8]) -> Result<(), LoadError> {
     if !bytes.starts_with(&elf::ELFMAG) {
         return Ok(());
     }
+    if bytes.get(4) == Some(&elf::ELFCLASS32.0) {
+        let why = format!("it is built for 32 bits, this is {}", std::env::consts::ARCH);
+        return Err(LoadError::NotALibrary { path: path.to_owned(), why });
+    }
     let cut = |why: String| LoadError::Truncated { path: path.to_owned(), why };
     let header = elf::FileHeader64::<object::Endianness>::parse(bytes).map_err(|error| cut(error.to_string()))?;
     let endian = header.endian().map_err(|error| cut(error.to_string()))?;
@@ -119,6 +123,10 @@ mod tests {
         assert!(why(b"").contains("the file is empty"));
         assert!(why(b"#!/bin/sh\necho hi\n").contains("it is a text file"));
         assert!(why(&[0x7f, b'E', b'L', b'F', 2, 1, 1]).contains("cut short"));
+        let narrow = [b"\x7fELF\x01\x01\x01".as_slice(), &[0; 512]].concat();
+        let (narrow, cut) = (why(&narrow), why(&narrow[..7]));
+        assert!(narrow.contains("it is built for 32 bits") && !narrow.contains("cut short"), "{narrow}");
+        assert_eq!(narrow, cut, "more bytes would not help");
     }
 
     #[test]

@@ -124,6 +124,15 @@ fn checked_root(path: &Utf8Path, header: AbiHeaderRef) -> Result<RootRef, LoadEr
     header.init_root_module::<RootRef>().map_err(layout)
 }
 
+impl Library {
+    /// What the library of this hash says of itself, as it says it, if it is mapped in this process: a newer `ao` may
+    /// understand more of it than this one.
+    pub(super) fn said(sha256: &str) -> Option<Vec<u8>> {
+        let root = LOADED.lock().unwrap_or_else(PoisonError::into_inner).get(sha256)?.root;
+        Some((root.manifest())().into_vec())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ao_abi::abi_stable::library::CheckTypeLayout;

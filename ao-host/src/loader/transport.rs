@@ -126,13 +126,32 @@ impl Stream for OpenStream {
 /// The host, as an instance of a library sees it.
 pub(super) struct HostObject(pub(super) Arc<dyn Host>);
 
+/// Its destructor makes this thread's end visible.
+struct Here;
+
+impl Drop for Here {
+    fn drop(&mut self) {}
+}
+
+thread_local! {
+    static HERE: Here = const { Here };
+}
+
+/// Whether our thread-locals on this thread are gone: a library's may be dropped after them, and log. What subscribers
+/// do with a line would panic then, and end the process.
+fn thread_is_ending() -> bool {
+    HERE.try_with(|_| ()).is_err()
+}
+
 impl ao_abi::Host for HostObject {
     fn log_enabled(&self, level: u8, target: RStr<'_>) -> bool {
-        self.0.log_enabled(level, target.as_str())
+        !thread_is_ending() && self.0.log_enabled(level, target.as_str())
     }
 
     fn log(&self, call: u64, level: u8, target: RStr<'_>, message: RStr<'_>) {
-        self.0.log(call, level, target.as_str(), message.as_str());
+        if !thread_is_ending() {
+            self.0.log(call, level, target.as_str(), message.as_str());
+        }
     }
 
     fn call(&self, method: RStr<'_>, payload: Bytes) -> FfiFuture<Reply> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use ao_core::plugin::Manifest;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Inspected, LoadError, inspect};
+use super::{Inspected, Library, LoadError, inspect};
 use crate::hash::sha256;
 use crate::world::files;
 
@@ -120,11 +120,18 @@ impl Vault {
         of_hash.into_iter().any(|file| self.verify(&file, hash).is_ok())
     }
 
-    /// Keeps the manifest of a copy beside it, so that it is known without running the library's code.
+    /// Keeps the manifest of a copy beside it, so that it is known without running the library's code. Kept is what the
+    /// library itself said, where it is mapped in this process or a process of ours has kept it before: slots and fields
+    /// that this version does not know are there for one that does.
     pub fn keep_manifest(&self, stored: &Stored, manifest: &Manifest) -> Result<Manifest, LoadError> {
         let path = stored.path.with_file_name(MANIFEST_FILE);
-        let json = serde_json::to_vec(manifest)
-            .map_err(|error| LoadError::Manifest { path: stored.path.clone(), why: error.to_string() })?;
+        let reads_so = |json: &Vec<u8>| serde_json::from_slice(json).is_ok_and(|read: Manifest| read == *manifest);
+        let json = match Library::said(&stored.sha256).filter(reads_so) {
+            Some(said) => said,
+            None if std::fs::read(&path).is_ok_and(|kept| reads_so(&kept)) => return Ok(manifest.clone()),
+            None => serde_json::to_vec(manifest)
+                .map_err(|error| LoadError::Manifest { path: stored.path.clone(), why: error.to_string() })?,
+        };
         files::write_atomic(&path, &json, 0o600).map_err(|source| LoadError::Store { path, source })?;
         Ok(manifest.clone())
     }
@@ -204,6 +211,32 @@ fn write_copy(root: &Utf8Path, copy: &Utf8Path, bytes: &[u8]) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_library_said_is_kept_although_this_version_does_not_know_all_of_it() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = Vault::new(Utf8PathBuf::from_path_buf(home.path().join("vault")).unwrap());
+        let hash = "0".repeat(64);
+        let copy = vault.root.join(&hash).join("lib.so");
+        let stored =
+            Stored { path: copy.clone(), sha256: hash.clone(), inspected: Inspected { symbol: String::new() } };
+        write_copy(&vault.root, &copy, b"").unwrap();
+        let said = serde_json::json!({
+            "wire": "1.7",
+            "library": {"name": "acme", "version": "1.0.0", "sdk": "1.7.0", "signed": true},
+            "components": [{"slot": "oracle", "name": "acme", "methods": [], "config_schema": {}}],
+        });
+        let kept = copy.with_file_name(MANIFEST_FILE);
+        files::write_atomic(&kept, said.to_string().as_bytes(), 0o600).unwrap();
+        let understood: Manifest = serde_json::from_value(said.clone()).unwrap();
+        assert_eq!(vault.keep_manifest(&stored, &understood).unwrap(), understood);
+        let json = |path| serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(json(&kept), said, "the slot and the field of the future are still there");
+        let mut other = understood.clone();
+        other.wire = "1.8".to_owned();
+        vault.keep_manifest(&stored, &other).unwrap();
+        assert_eq!(vault.manifest(&hash), Some(other), "what is kept is of this library");
+    }
 
     #[test]
     fn only_the_user_and_root_may_be_able_to_change_a_library() {

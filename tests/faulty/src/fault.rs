@@ -42,6 +42,10 @@ pub enum Fault {
     Overflow,
     /// Takes 100 ms, then answers.
     Slow,
+    /// Logs while a thread ends, when its thread-locals are dropped.
+    LateLog,
+    /// Waits for something that never comes, and panics when nobody waits any more.
+    LatePanic,
 }
 
 impl Fault {
@@ -54,7 +58,7 @@ impl Fault {
     /// Misbehaves, where nothing can be waited for: in constructors and when something is dropped.
     pub fn now(self) -> Result<()> {
         match self {
-            Self::None | Self::Never | Self::Huge => {}
+            Self::None | Self::Never | Self::Huge | Self::LatePanic => {}
             Self::Refuse => return Err(Error::invalid_input("this is refused").at_field("fault")),
             Self::Panic => panic!("on purpose"),
             Self::ThreadPanic => {
@@ -72,6 +76,8 @@ impl Fault {
             Self::Abort => std::process::abort(),
             Self::Overflow => assert_ne!(deeper(0), 1),
             Self::Slow => std::thread::sleep(Duration::from_millis(100)),
+            // Joined, so that its thread-locals are gone when this returns.
+            Self::LateLog => drop(std::thread::spawn(log_late).join()),
         }
         Ok(())
     }
@@ -81,6 +87,10 @@ impl Fault {
         match self {
             Self::Never => {
                 let _told = TellsItsEnd;
+                std::future::pending::<()>().await;
+            }
+            Self::LatePanic => {
+                let _panics = PanicsAtItsEnd;
                 std::future::pending::<()>().await;
             }
             Self::Slow => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -97,6 +107,36 @@ impl Drop for TellsItsEnd {
     fn drop(&mut self) {
         tracing::info!("nobody waits any more");
     }
+}
+
+/// Panics when a cancellation reaches the plugin.
+struct PanicsAtItsEnd;
+
+impl Drop for PanicsAtItsEnd {
+    fn drop(&mut self) {
+        panic!("on purpose, in a drop");
+    }
+}
+
+/// Logs when its thread ends.
+struct LogsAtItsEnd;
+
+impl Drop for LogsAtItsEnd {
+    fn drop(&mut self) {
+        tracing::warn!("the thread ends");
+    }
+}
+
+thread_local! {
+    static BEFORE: LogsAtItsEnd = const { LogsAtItsEnd };
+    static AFTER: LogsAtItsEnd = const { LogsAtItsEnd };
+}
+
+/// What was touched first is dropped last: one goes before what logging itself keeps for the thread, one after it.
+fn log_late() {
+    BEFORE.with(|_| ());
+    tracing::warn!("the thread begins");
+    AFTER.with(|_| ());
 }
 
 fn lock_twice() {

@@ -38,6 +38,11 @@ impl Tracker for FaultyTracker {
         };
         Ok(issue)
     }
+
+    async fn describe(&self, request: DescribeIssue) -> Result<IssueText> {
+        Fault::named(&request.issue.id).unwrap_or(Fault::None).answer().await?;
+        Ok(IssueText::from_issue(&request.issue))
+    }
 }
 
 impl Drop for FaultyTracker {

@@ -27,6 +27,15 @@ fn every_method_of_every_slot_has_its_fixture_and_no_other() {
 }
 
 #[test]
+fn every_method_has_a_deadline() {
+    for slot in Slot::ALL {
+        for method in slot.methods() {
+            assert!(method.deadline.is_some(), "{slot}.{} may take for ever", method.name);
+        }
+    }
+}
+
+#[test]
 fn what_is_read_is_written_again_as_it_was() {
     for subject in subjects() {
         assert!(!subject.samples.samples.is_empty(), "{} has no samples", subject.name);
@@ -51,6 +60,41 @@ fn fields_of_the_future_are_skipped_wherever_they_stand() {
             }
         }
     }
+}
+
+/// Read by position, they would fix the order of the fields.
+#[test]
+fn an_array_in_the_place_of_a_record_is_refused() {
+    let mut seen = 0;
+    for subject in subjects() {
+        for sample in &subject.samples.samples {
+            for place in objects(sample) {
+                let object = at(sample, &place).and_then(Value::as_object).unwrap();
+                let kind = object.get("kind").into_iter();
+                let rest: serde_json::Map<_, _> = object.clone().into_iter().filter(|(key, _)| key != "kind").collect();
+                for array in [
+                    json!([]),
+                    kind.clone().cloned().collect(),
+                    kind.clone().chain(rest.values()).cloned().collect(),
+                    kind.cloned().chain([json!(rest)]).collect(),
+                ] {
+                    let again = (subject.again)(&replaced(sample, &place, array.clone()));
+                    let at = shown(&place);
+                    assert!(again.is_err(), "{}, at `{at}`: {array} is read as {again:?}", subject.name);
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen} arrays");
+    for json in [r#"["conflict","somebody else was first",[],null,null]"#, r#"["conflict","somebody else was first"]"#]
+    {
+        let error = serde_json::from_str::<ao_core::Error>(json).unwrap_err();
+        assert!(error.to_string().contains("invalid type: sequence"), "{error}");
+    }
+    let manifest = r#"["1.0",["acme","0.1.0","0.1.0"],[]]"#;
+    let error = serde_json::from_str::<ao_core::plugin::Manifest>(manifest).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: sequence, expected an object at line 1 column 0");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ao_core::plugin::{Kind, Manifest};
+use ao_core::plugin::{Kind, Life, Manifest, RemoteLife};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Code, Error};
 
@@ -66,6 +66,20 @@ fn no_error_of_a_method_that_the_library_has_is_taken_for_a_default() {
                 assert_eq!(wire.asked.lock().unwrap().len(), 1, "it is not asked twice");
             }
         }
+    }
+}
+
+#[test]
+fn a_library_from_before_the_reserved_methods_answers_by_refusing_them() {
+    let life = |answer| RemoteLife(Arc::new(Wire::answering(answer)));
+    let said = |code| Err(Error::new(code, "the library's own word"));
+    for older in [Ok(b"{}".to_vec()), said(Code::UNKNOWN_METHOD)] {
+        assert_eq!(now(life(older.clone()).ping()), Ok(()));
+        assert_eq!(now(life(older.clone()).shutdown()), Ok(()));
+        assert!(now(life(older).health()).is_ok());
+    }
+    for code in [Code::TIMEOUT, Code::LOST, Code::PANIC] {
+        assert_eq!(now(life(said(code.clone())).ping()).unwrap_err().code, code);
     }
 }
 

@@ -9,7 +9,7 @@ use ao_core::plugin::{CallContext, Frame, Host, NoHost, scope};
 use ao_core::slots::common::{FindEffect, Owner, Proof};
 use ao_core::slots::runtime::{Attach, AttachPlan, CreateRuntime, Input, ListRuntimes, OpenTerminal, ReadOutput};
 use ao_core::slots::runtime::{RuntimeHandle, SendInput, Size};
-use ao_core::slots::tracker::{CreateIssue, DescribeIssue, GetIssue, ListIssues};
+use ao_core::slots::tracker::{CreateIssue, DescribeIssue, GetIssue, Issue, IssueState, ListIssues};
 use ao_core::slots::{Instance, Slot, Tracker};
 use ao_core::{Code, Result};
 use ao_host::loader::{CreateRequest, Library, LoadError, Vault};
@@ -97,6 +97,32 @@ fn a_default_is_answered_and_a_refusal_is_not_a_default() {
     assert_eq!(text.label, "12");
     let error = run(faulty_tracker().list(ListIssues::new())).expect_err("not supported");
     assert_eq!(error.code, Code::UNSUPPORTED);
+}
+
+#[test]
+fn a_pure_call_that_panics_when_it_is_dropped_costs_nothing_else() {
+    let tracker = faulty_tracker();
+    let issue = |id: &str| Issue::new(id, "Fix the door", IssueState::Open);
+    run(async {
+        let mut call = Box::pin(tracker.describe(DescribeIssue::new(issue("late_panic"))));
+        let first = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx))).await;
+        assert!(first.is_pending(), "it waits, inline");
+        drop(call);
+        assert_eq!(tracker.describe(DescribeIssue::new(issue("12"))).await.expect("it answers").label, "12");
+    });
+}
+
+#[test]
+fn the_host_of_an_instance_goes_with_it() {
+    let made = || {
+        let (tracker, host) = tracker();
+        (tracker, Arc::downgrade(&host))
+    };
+    let ((older, older_host), (newer, newer_host)) = (made(), made());
+    drop(newer);
+    assert_eq!((older_host.strong_count(), newer_host.strong_count()), (1, 0), "it knows the instance's secrets");
+    drop(older);
+    assert_eq!(older_host.strong_count(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::Code;
-use ao_core::plugin::{CallContext, HEALTH, Health, HealthState, Life, NoHost, RemoteLife, registrations};
+use ao_core::plugin::{CallContext, HEALTH, Health, HealthState, Life, NoHost, PING, RemoteLife, registrations};
 use ao_core::slots::Slot;
 use ao_core::slots::tracker::GetIssue;
 use ao_host::loader::{CreateRequest, Library};
@@ -146,10 +146,13 @@ fn health_is_what_the_plugin_says_and_what_it_is_working_on() {
         let mut call = std::pin::pin!(transport.call(CallContext::default(), "get", request));
         assert!(tokio::time::timeout(Duration::from_millis(20), call.as_mut()).await.is_err());
         assert_eq!(life.health().await.unwrap().in_flight, 1);
+        life.ping().await.unwrap();
+        assert_eq!(transport.call(CallContext::default(), PING, b"{}".to_vec()).await.unwrap(), b"{}");
         let raw = transport.call(CallContext::default(), HEALTH, b"{}".to_vec()).await.unwrap();
         assert_eq!(serde_json::from_slice::<Health>(&raw).unwrap().in_flight, 1);
     });
     let linked = registrations().find(|one| one.slot == Slot::Tracker && one.name == "probe").unwrap();
     let created = (linked.create)(config).unwrap();
     assert_eq!(run(created.life.health()).unwrap().state, HealthState::Degraded);
+    run(created.life.ping()).unwrap();
 }

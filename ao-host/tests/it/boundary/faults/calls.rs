@@ -96,6 +96,18 @@ fn a_thread_of_its_own_panics() {
     check(&row("thread_panic", At::Constructor, Sees::Answer));
 }
 
+/// With the thread-locals of `tracing`, the SDK and the host gone already, or still there.
+#[test]
+fn logs_when_a_threads_locals_are_dropped() {
+    check(&row("late_log", At::Call, Sees::Answer));
+    check(&row("late_log", At::Constructor, Sees::Answer));
+}
+
+#[test]
+fn panics_when_it_is_cancelled() {
+    check(&row("late_panic", At::Call, Sees::TimeOut));
+}
+
 #[test]
 fn an_instance_panics_when_it_is_dropped() {
     let mut rig = Rig::with("ao_faulty");
