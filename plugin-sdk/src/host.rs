@@ -67,7 +67,13 @@ async fn ask<Q: Serialize, R: DeserializeOwned>(method: &str, request: &Q) -> Re
     let host = current_host().ok_or_else(|| {
         Error::unavailable(format!("`{method}` is asked outside of any call; a task of the plugin's own needs `carry`"))
     })?;
-    let reply = Host::call(&*host, method, encode(method, request)?).await?;
+    let reply = Host::call(&*host, method, encode(method, request)?).await.map_err(|mut error| {
+        // A plugin that hands it on would seem to lack the method that it was called by.
+        if error.code == Code::UNKNOWN_METHOD {
+            error.code = Code::UNSUPPORTED;
+        }
+        error
+    })?;
     serde_json::from_slice(&reply)
         .map_err(|error| Error::wrap(Code::PROTOCOL, format!("the host's answer to `{method}` is unreadable"), &error))
 }

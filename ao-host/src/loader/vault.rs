@@ -1,10 +1,12 @@
 //! Our own copies of plugin libraries, named by what is in them. Only these are ever mapped.
 
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
 use ao_core::plugin::Manifest;
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::OFlags;
 
 use super::{Inspected, Library, LoadError, inspect};
 use crate::hash::sha256;
@@ -47,8 +49,7 @@ impl Vault {
 
     /// Checks a library and stores a copy of it.
     pub fn store(&self, path: &Utf8Path) -> Result<Stored, LoadError> {
-        check_exposure(path)?;
-        let bytes = read(path)?;
+        let bytes = read_unexposed(path)?;
         let inspected = inspect(path, &bytes)?;
         let hash = sha256(&bytes);
         let name = path.file_name().unwrap_or("library");
@@ -138,8 +139,7 @@ impl Vault {
 
     fn verify(&self, path: &Utf8Path, expected: &str) -> Result<Vec<u8>, LoadError> {
         debug_assert!(path.starts_with(&self.root), "only copies of ours are verified");
-        check_exposure(path)?;
-        let bytes = read(path)?;
+        let bytes = read_unexposed(path)?;
         if sha256(&bytes) != expected {
             return Err(LoadError::Changed { path: path.to_owned() });
         }
@@ -154,11 +154,34 @@ fn entries(directory: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> + use<> {
 }
 
 fn read(path: &Utf8Path) -> Result<Vec<u8>, LoadError> {
+    let (file, metadata) = open(path, OFlags::empty())?;
+    contents(path, file, &metadata)
+}
+
+/// The bytes of a library that nobody but the user and root can change or replace. What is looked at is what is read: one
+/// path without symbolic links, and the owner and mode of the file that was opened.
+fn read_unexposed(path: &Utf8Path) -> Result<Vec<u8>, LoadError> {
+    let canonical = canonical(path)?;
+    let (file, metadata) = open(&canonical, OFlags::NOFOLLOW)?;
+    check_place(&canonical, &metadata)?;
+    check_directories(&canonical)?;
+    contents(path, file, &metadata)
+}
+
+fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, LoadError> {
+    path.canonicalize_utf8().map_err(|source| LoadError::Read { path: path.to_owned(), source })
+}
+
+fn open(path: &Utf8Path, flags: OFlags) -> Result<(File, Metadata), LoadError> {
     let failed = |source| LoadError::Read { path: path.to_owned(), source };
     // Non-blocking, so that a named pipe in the place of a library is refused rather than waited for.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(failed)?;
+    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    Ok((file, metadata))
+}
+
+fn contents(path: &Utf8Path, file: File, metadata: &Metadata) -> Result<Vec<u8>, LoadError> {
     if !metadata.is_file() {
         return Err(LoadError::NotALibrary { path: path.to_owned(), why: "it is not a regular file".to_owned() });
     }
@@ -166,22 +189,35 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::NotALibrary { path: path.to_owned(), why: format!("it has {} bytes", metadata.len()) });
     }
     let mut bytes = Vec::new();
+    let failed = |source| LoadError::Read { path: path.to_owned(), source };
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
 /// Nobody but the user and root may be able to change the library, or to put another in its place.
 fn check_exposure(path: &Utf8Path) -> Result<(), LoadError> {
-    let canonical = path.canonicalize_utf8().map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let canonical = canonical(path)?;
+    check_place(&canonical, &metadata(&canonical)?)?;
+    check_directories(&canonical)
+}
+
+/// Those above a path without symbolic links.
+fn check_directories(canonical: &Utf8Path) -> Result<(), LoadError> {
+    canonical.ancestors().skip(1).try_for_each(|place| check_place(place, &metadata(place)?))
+}
+
+/// Of what stands there, not of what a symbolic link leads to that has taken its place.
+fn metadata(place: &Utf8Path) -> Result<Metadata, LoadError> {
+    std::fs::symlink_metadata(place).map_err(|source| LoadError::Read { path: place.to_owned(), source })
+}
+
+fn check_place(place: &Utf8Path, metadata: &Metadata) -> Result<(), LoadError> {
+    let kind = if metadata.is_dir() { Place::Directory } else { Place::File };
     let user = rustix::process::geteuid().as_raw();
-    for place in canonical.ancestors() {
-        let metadata = std::fs::metadata(place).map_err(|source| LoadError::Read { path: place.to_owned(), source })?;
-        let kind = if metadata.is_dir() { Place::Directory } else { Place::File };
-        if let Some(why) = exposure(kind, metadata.uid(), metadata.mode(), user) {
-            return Err(LoadError::Exposed { path: place.to_owned(), why });
-        }
+    match exposure(kind, metadata.uid(), metadata.mode(), user) {
+        Some(why) => Err(LoadError::Exposed { path: place.to_owned(), why }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What stands on the way to a library.
@@ -236,6 +272,32 @@ mod tests {
         other.wire = "1.8".to_owned();
         vault.keep_manifest(&stored, &other).unwrap();
         assert_eq!(vault.manifest(&hash), Some(other), "what is kept is of this library");
+    }
+
+    #[test]
+    fn what_is_checked_is_what_is_read() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let home = tempfile::tempdir().unwrap();
+        let home = Utf8PathBuf::from_path_buf(home.path().canonicalize().unwrap()).unwrap();
+        let (file, link) = (home.join("lib.so"), home.join("link.so"));
+        files::write_atomic(&file, b"bytes", 0o600).unwrap();
+        symlink(&file, &link).unwrap();
+        assert_eq!(read_unexposed(&link).unwrap(), b"bytes", "through a link to the path that it stands for");
+        let swapped = open(&link, OFlags::NOFOLLOW).map(drop).unwrap_err();
+        assert!(matches!(swapped, LoadError::Read { .. }), "a link in the place of the file: {swapped}");
+        // The file behind the descriptor, whatever has its name by now.
+        let (opened, metadata) = open(&file, OFlags::NOFOLLOW).unwrap();
+        files::write_atomic(&file, b"others", 0o600).unwrap();
+        assert_eq!(contents(&file, opened, &metadata).unwrap(), b"bytes");
+        for exposed in [&file, &home] {
+            let before = std::fs::metadata(exposed).unwrap().permissions();
+            std::fs::set_permissions(exposed, PermissionsExt::from_mode(0o722)).unwrap();
+            for path in [&file, &link] {
+                let refused = read_unexposed(path).unwrap_err();
+                assert!(matches!(&refused, LoadError::Exposed { path, .. } if path == exposed), "{refused}");
+            }
+            std::fs::set_permissions(exposed, before).unwrap();
+        }
     }
 
     #[test]

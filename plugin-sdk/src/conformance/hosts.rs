@@ -24,7 +24,7 @@ async fn slow(bench: Bench) -> Verdict {
 }
 
 async fn error(bench: Bench) -> Verdict {
-    let codes = [Code::UNAVAILABLE, Code::UNKNOWN_METHOD, Code::TIMEOUT];
+    let codes = [Code::UNAVAILABLE, Code::UNSUPPORTED, Code::TIMEOUT];
     survived(bench, codes.map(|code| Fault::Error(Error::new(code, "of the conformance kit"))).into()).await
 }
 
