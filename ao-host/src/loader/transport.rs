@@ -75,8 +75,18 @@ fn bounded_frame(code: Code, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// The error that a library answered.
+/// The largest error, in bytes: it is masked, kept and shown.
+const MAX_ERROR: usize = 64 * 1024;
+
+/// The error that a library answered. One that is too large breaks the protocol.
 pub(crate) fn error_in(bytes: &[u8]) -> Error {
+    if bytes.len() > MAX_ERROR {
+        let (length, limit) = (bytes.len(), MAX_ERROR / 1024);
+        return Error::new(
+            Code::PROTOCOL,
+            format!("the plugin failed with an error of {length} bytes; at most {limit} KiB are read"),
+        );
+    }
     serde_json::from_slice(bytes)
         .unwrap_or_else(|error| Error::wrap(Code::PROTOCOL, "the plugin failed with an unreadable error", &error))
 }
@@ -173,5 +183,19 @@ impl ao_abi::Host for HostObject {
             }
         }
         .into_ffi()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_too_large_is_not_read() {
+        let error = |length: usize| serde_json::to_vec(&Error::not_found("x".repeat(length))).unwrap_or_default();
+        assert_eq!(error_in(&error(60_000)).code, Code::NOT_FOUND);
+        let refused = error_in(&error(70_000));
+        assert_eq!(refused.code, Code::PROTOCOL);
+        assert!(refused.message.len() < 200, "{refused}");
     }
 }

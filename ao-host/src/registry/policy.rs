@@ -354,3 +354,14 @@ impl CallPolicy for InstancePolicy {
         tracing::debug_span!(target: "ao::plugin", "call", slot, plugin, method = method.name, call = context.id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_kept_up_to_a_length() {
+        assert_eq!(clipped("short".to_owned()), "short");
+        assert_eq!(clipped("ä".repeat(10_000)).chars().count(), LONGEST_WHY + 1);
+    }
+}
