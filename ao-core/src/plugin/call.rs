@@ -92,7 +92,9 @@ pub async fn capture<T>(what: &str, call: impl Future<Output = Result<T>>) -> Re
 
 /// Runs one call under a policy: admission, deadline, capture of panics, record of the outcome.
 pub async fn guard<T>(policy: &dyn CallPolicy, method: &Method, call: impl Future<Output = Result<T>>) -> Result<T> {
-    run(policy, method, call).await.map(|(_, value)| value)
+    let (open, value) = run(policy, method, call).await?;
+    open.end(None);
+    Ok(value)
 }
 
 /// Opens a stream under a policy, which also guards what the stream does.
@@ -101,21 +103,25 @@ pub async fn guard_open(
     method: &'static Method,
     call: impl Future<Output = Result<BoxStream>>,
 ) -> Result<BoxStream> {
-    let (context, stream) = run(&**policy, method, call).await?;
-    Ok(Box::new(GuardedStream::new(stream, Arc::clone(policy), method, context)))
+    let (open, stream) = run(&**policy, method, call).await?;
+    // The stream is there before the call is over: in between, nothing would be under way.
+    let stream = GuardedStream::new(stream, Arc::clone(policy), method, open.context);
+    open.end(None);
+    Ok(Box::new(stream))
 }
 
-async fn run<T>(
-    policy: &dyn CallPolicy,
-    method: &Method,
+/// Runs a call. One that was answered is still open: the caller ends it.
+async fn run<'a, T>(
+    policy: &'a dyn CallPolicy,
+    method: &'a Method,
     call: impl Future<Output = Result<T>>,
-) -> Result<(CallContext, T)> {
+) -> Result<(Open<'a>, T)> {
     let context = admitted(policy, method).await?;
     let open = Open { policy, method, context, ended: false };
     let (host, span) = (policy.host(), policy.span(method, context));
     let mut call = pin!(capture(method.name, call));
     let mut timer = context.deadline.map(|deadline| policy.timer(deadline));
-    let mut result = poll_fn(|cx| {
+    let result = poll_fn(|cx| {
         let poll = || enter(context, || enter_host(host.clone(), || call.as_mut().poll(cx)));
         if let Poll::Ready(result) = span.in_scope(poll) {
             return Poll::Ready(result);
@@ -128,8 +134,13 @@ async fn run<T>(
         }
     })
     .await;
-    open.end(result.as_mut().err());
-    result.map(|value| (context, value))
+    match result {
+        Ok(value) => Ok((open, value)),
+        Err(mut error) => {
+            open.end(Some(&mut error));
+            Err(error)
+        }
+    }
 }
 
 /// A probe that is asked for again and again ends here: the policy refuses.
@@ -225,7 +236,9 @@ mod tests {
             });
         }
 
-        fn stream(&self, _: &Method, _: CallContext, _: StreamEvent<'_>) {}
+        fn stream(&self, _: &Method, _: CallContext, event: StreamEvent<'_>) {
+            self.learned.lock().unwrap().push(format!("{event:?}").to_lowercase());
+        }
     }
 
     fn now<T>(future: impl Future<Output = T>) -> T {
@@ -275,6 +288,26 @@ mod tests {
         assert_eq!(now(guard(&policy, &METHOD, async { Ok(1) })), Ok(1));
         let policy = Policy { probes: Mutex::new(100), ..Policy::default() };
         assert_eq!(now(guard(&policy, &METHOD, async { Ok(1) })).unwrap_err().code, Code::UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_stream_is_open_before_its_call_is_over() {
+        struct Nothing;
+        #[async_trait::async_trait]
+        impl crate::plugin::Stream for Nothing {
+            async fn next(&self) -> Result<Option<crate::plugin::Frame>> {
+                Ok(None)
+            }
+
+            async fn send(&self, _: crate::plugin::Frame) -> Result<()> {
+                Ok(())
+            }
+        }
+        static OPEN: Method = Method { kind: Kind::Open, ..METHOD };
+        let policy = Arc::new(Policy::default());
+        let guarded: Arc<dyn CallPolicy> = policy.clone();
+        drop(now(guard_open(&guarded, &OPEN, async { Ok(Box::new(Nothing) as BoxStream) })).unwrap());
+        assert_eq!(*policy.learned.lock().unwrap(), ["opened", "answered", "closed"]);
     }
 
     #[test]

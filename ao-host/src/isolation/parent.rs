@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ao_core::plugin::{BoxStream, CallContext, ComponentManifest, Host, Manifest, Transport, decode};
+use ao_core::plugin::{BoxStream, CallContext, ComponentManifest, Host, Manifest, PING, Transport, decode};
 use ao_core::slots::Slot;
 use ao_core::{Code, Error, Result};
 use async_trait::async_trait;
@@ -16,13 +16,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::backoff::Backoff;
 use super::convert::kept_level;
-use super::process::Process;
+use super::process::{Process, Request};
 use super::stream::IsolatedStream;
 use super::wire::{Answer, Invoke, Make, ToChild};
 use crate::loader::{CreateRequest, Stored, bounded, error_in, meta};
+use crate::registry::{MAKING, late};
 
 /// How long a library may take to say what is in it.
 const MANIFEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a process ended that was told to.
+const ENDED_BY_US: &str = "`ao` ended it";
 
 /// A library and the process that hosts it, if there is one now.
 pub struct IsolatedLibrary {
@@ -36,6 +40,21 @@ struct State {
     backoff: Backoff,
     /// How the last process ended.
     last_end: String,
+}
+
+impl State {
+    /// Lets go of a process that was just killed: its end is certain, but nobody has seen it yet.
+    fn forget(&mut self, killed: Option<&Arc<Process>>) {
+        let is_it = |there: &&mut Arc<Process>| killed.is_none_or(|killed| Arc::ptr_eq(there, killed));
+        let Some(process) = self.process.as_mut().filter(is_it) else { return };
+        let (began, at, seen) = match process.ended() {
+            Some(ended) => (ended.began, ended.at, Some(ended.to_string())),
+            None => (process.began(), Instant::now(), None),
+        };
+        self.backoff.ended(began, at);
+        self.last_end = seen.unwrap_or_else(|| format!("signal 9, because {}", process.cause()));
+        self.process = None;
+    }
 }
 
 impl IsolatedLibrary {
@@ -95,9 +114,29 @@ impl IsolatedLibrary {
     /// Ends the process, if there is one: for a library that does not answer any more. The calls in flight are lost, the
     /// next one starts a new process.
     pub fn kill(&self) {
-        if let Some(process) = &self.state().process {
-            process.kill(Some("`ao` ended it"));
+        let mut state = self.state();
+        if let Some(process) = &state.process {
+            process.kill(Some(ENDED_BY_US));
         }
+        state.forget(None);
+    }
+
+    /// The same, if this is its process still.
+    fn kill_this(&self, process: &Arc<Process>) {
+        process.kill(Some("a constructor in it did not end"));
+        self.state().forget(Some(process));
+    }
+
+    /// The program that hosts it.
+    pub(crate) fn program(&self) -> &Utf8Path {
+        &self.program
+    }
+
+    /// Whether there is no process, and it is not time to start one.
+    pub(crate) fn rests(&self) -> bool {
+        let state = self.state();
+        state.process.as_ref().is_none_or(|process| process.ended().is_some())
+            && state.backoff.remaining(Instant::now()).is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -158,6 +197,16 @@ struct IsolatedTransport {
 struct Instance {
     process: Arc<Process>,
     number: u64,
+    /// When its constructor was asked for.
+    began: Instant,
+    /// The constructor's answer, until it has come. It stays asked for when whoever waits for it goes away.
+    asked: Option<Request>,
+}
+
+impl Instance {
+    fn new(process: &Arc<Process>) -> Self {
+        Self { process: Arc::clone(process), number: process.number(), began: Instant::now(), asked: None }
+    }
 }
 
 impl Drop for Instance {
@@ -167,22 +216,46 @@ impl Drop for Instance {
 }
 
 impl IsolatedTransport {
-    /// The process, and the instance's number in it.
+    /// The process, and the instance's number in it. Whoever asks while the instance is made waits for the same
+    /// constructor; one that takes too long ends the process.
     async fn instance(&self) -> Result<(Arc<Process>, u64)> {
-        let mut instance = self.instance.lock().await;
+        let mut place = self.instance.lock().await;
         let process = self.library.process(&self.copy)?;
-        if let Some(there) = instance.as_ref().filter(|there| Arc::ptr_eq(&there.process, &process)) {
-            return Ok((process, there.number));
+        if place.as_ref().is_some_and(|there| !Arc::ptr_eq(&there.process, &process)) {
+            *place = None;
         }
-        *instance = None;
-        let made = Instance { number: process.number(), process: Arc::clone(&process) };
-        process.attach(made.number, Arc::clone(&self.host));
-        let (slot, name, config) = (self.slot.to_string(), self.name.clone(), self.config.clone());
-        let make = Make { instance: made.number, level: kept_level(&*self.host), slot, name, config };
-        done(process.ask(|request| ToChild::Create { request, make }).await?.answer().await?)
-            .map_err(|error| error.context(format!("cannot make the {} plugin `{}`", self.slot, self.name)))?;
-        let number = instance.insert(made).number;
+        let there = match &mut *place {
+            Some(there) => there,
+            none => {
+                let there = Instance::new(&process);
+                process.attach(there.number, Arc::clone(&self.host));
+                let (slot, name, config) = (self.slot.to_string(), self.name.clone(), self.config.clone());
+                let make = Make { instance: there.number, level: kept_level(&*self.host), slot, name, config };
+                let asked = process.ask(|request| ToChild::Create { request, make }).await?;
+                let there = none.insert(there);
+                there.asked = Some(asked);
+                there
+            }
+        };
+        let number = there.number;
+        let Some(asked) = &mut there.asked else { return Ok((process, number)) };
+        let left = MAKING.saturating_sub(there.began.elapsed());
+        let made = tokio::time::timeout(left, asked.answer()).await;
+        there.asked = None;
+        let made = made.unwrap_or_else(|_| {
+            self.library.kill_this(&process);
+            Err(late())
+        });
+        if let Err(error) = made.and_then(done) {
+            *place = None;
+            return Err(error.context(format!("cannot make the {} plugin `{}`", self.slot, self.name)));
+        }
         Ok((process, number))
+    }
+
+    /// Whether the instance is being made, which says nothing against its process.
+    fn is_being_made(&self) -> bool {
+        self.instance.try_lock().map_or(true, |place| place.as_ref().is_some_and(|there| there.asked.is_some()))
     }
 
     fn invoke(&self, instance: u64, context: CallContext, method: &str, payload: Vec<u8>) -> Invoke {
@@ -200,6 +273,9 @@ impl Transport for IsolatedTransport {
 
     async fn call(&self, context: CallContext, method: &'static str, payload: Vec<u8>) -> Result<Vec<u8>> {
         bounded(method, payload.len())?;
+        if method == PING && self.is_being_made() {
+            return Ok(b"{}".to_vec());
+        }
         let (process, instance) = self.instance().await?;
         let invoke = self.invoke(instance, context, method, payload);
         let mut request = process.ask(|request| ToChild::Call { request, invoke }).await?;

@@ -115,6 +115,16 @@ impl Process {
         self.pending().ended.clone()
     }
 
+    /// When it began.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Why it is to end, where that is known.
+    pub(super) fn cause(&self) -> String {
+        self.life().cause.clone().unwrap_or_else(|| "nobody knows why".to_owned())
+    }
+
     /// Ends it, now. `cause` is told to those who wait for it.
     pub(super) fn kill(&self, cause: Option<&str>) {
         let mut life = self.life();

@@ -36,14 +36,19 @@ pub struct CreateRequest<'a> {
     pub host: Arc<dyn Host>,
 }
 
-/// The libraries of this process, by hash: the same bytes are mapped once.
-static LOADED: Mutex<BTreeMap<String, Library>> = Mutex::new(BTreeMap::new());
+/// The libraries of this process, by hash: the same bytes are mapped once. Each is locked by itself while its code runs,
+/// so that one that hangs keeps no other from being loaded.
+static LOADED: Mutex<BTreeMap<String, Arc<Mutex<Option<Library>>>>> = Mutex::new(BTreeMap::new());
 
 impl Library {
     /// Maps a stored copy, checks its layout and reads its manifest. Its code runs from here on.
     pub fn load(stored: &Stored) -> Result<Self, LoadError> {
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = loaded.get(&stored.sha256) {
+        let cell = {
+            let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(loaded.entry(stored.sha256.clone()).or_default())
+        };
+        let mut loaded = cell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = &*loaded {
             return Ok(library.clone());
         }
         let root = map(stored)?;
@@ -55,7 +60,7 @@ impl Library {
             return Err(unreadable(format!("it speaks version {} of the contract, this host 1", manifest.wire)));
         }
         let library = Self { path: stored.path.clone(), root, manifest: Arc::new(manifest) };
-        loaded.insert(stored.sha256.clone(), library.clone());
+        *loaded = Some(library.clone());
         Ok(library)
     }
 

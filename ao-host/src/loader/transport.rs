@@ -12,15 +12,40 @@ use async_trait::async_trait;
 /// The largest request or reply, in bytes.
 const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
 
+/// Something of a library's that is dropped on a thread of its own: its destructor is the author's, and may never end.
+/// The thread is not waited for, so that whoever lets go of it goes on; it ends with the process at the latest.
+struct Elsewhere<T: Send + 'static>(Option<T>);
+
+impl<T: Send + 'static> Elsewhere<T> {
+    fn new(inner: T) -> Self {
+        Self(Some(inner))
+    }
+
+    fn inner(&self) -> &T {
+        let Some(inner) = &self.0 else { unreachable!("only `drop` takes it") };
+        inner
+    }
+}
+
+impl<T: Send + 'static> Drop for Elsewhere<T> {
+    fn drop(&mut self) {
+        let inner = self.0.take();
+        let spawned = std::thread::Builder::new().name("plugin drop".to_owned()).spawn(move || drop(inner));
+        if let Err(error) = spawned {
+            tracing::debug!("there was no thread to drop something of a plugin on: {error}");
+        }
+    }
+}
+
 /// An instance of a library, as the proxy's transport.
 pub(super) struct ComponentTransport {
-    component: ComponentBox,
+    component: Elsewhere<ComponentBox>,
     methods: BTreeSet<String>,
 }
 
 impl ComponentTransport {
     pub(super) fn new(component: ComponentBox, methods: BTreeSet<String>) -> Self {
-        Self { component, methods }
+        Self { component: Elsewhere::new(component), methods }
     }
 }
 
@@ -50,8 +75,18 @@ fn bounded_frame(code: Code, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// The error that a library answered.
+/// The largest error, in bytes: it is masked, kept and shown.
+const MAX_ERROR: usize = 64 * 1024;
+
+/// The error that a library answered. One that is too large breaks the protocol.
 pub(crate) fn error_in(bytes: &[u8]) -> Error {
+    if bytes.len() > MAX_ERROR {
+        let (length, limit) = (bytes.len(), MAX_ERROR / 1024);
+        return Error::new(
+            Code::PROTOCOL,
+            format!("the plugin failed with an error of {length} bytes; at most {limit} KiB are read"),
+        );
+    }
     serde_json::from_slice(bytes)
         .unwrap_or_else(|error| Error::wrap(Code::PROTOCOL, "the plugin failed with an unreadable error", &error))
 }
@@ -64,7 +99,7 @@ impl Transport for ComponentTransport {
 
     async fn call(&self, context: CallContext, method: &'static str, payload: Vec<u8>) -> Result<Vec<u8>> {
         bounded(method, payload.len())?;
-        let call = ao_abi::Component::call(&self.component, meta(context), method.into(), payload.into());
+        let call = ao_abi::Component::call(self.component.inner(), meta(context), method.into(), payload.into());
         match call.await {
             ROk(reply) => {
                 // Of a reply it is the plugin that is wrong, and the call may have had its effect.
@@ -77,22 +112,22 @@ impl Transport for ComponentTransport {
 
     async fn open(&self, context: CallContext, method: &'static str, payload: Vec<u8>) -> Result<BoxStream> {
         bounded(method, payload.len())?;
-        let open = ao_abi::Component::open(&self.component, meta(context), method.into(), payload.into());
+        let open = ao_abi::Component::open(self.component.inner(), meta(context), method.into(), payload.into());
         match open.await {
-            ROk(stream) => Ok(Box::new(OpenStream(stream))),
+            ROk(stream) => Ok(Box::new(OpenStream(Elsewhere::new(stream)))),
             RErr(error) => Err(error_in(&error)),
         }
     }
 }
 
 /// A stream that a library opened.
-struct OpenStream(StreamBox);
+struct OpenStream(Elsewhere<StreamBox>);
 
 #[async_trait]
 impl Stream for OpenStream {
     async fn next(&self) -> Result<Option<Frame>> {
         loop {
-            let frame = match ao_abi::Stream::next(&self.0).await {
+            let frame = match ao_abi::Stream::next(self.0.inner()).await {
                 ROk(RSome(frame)) => frame,
                 ROk(RNone) => return Ok(None),
                 RErr(error) => return Err(error_in(&error)),
@@ -116,7 +151,7 @@ impl Stream for OpenStream {
             _ => return Err(Error::unsupported("a frame of a kind that libraries do not know")),
         };
         bounded_frame(Code::INVALID_INPUT, bytes.len())?;
-        match ao_abi::Stream::send(&self.0, ao_abi::Frame { kind, bytes: bytes.into() }).await {
+        match ao_abi::Stream::send(self.0.inner(), ao_abi::Frame { kind, bytes: bytes.into() }).await {
             ROk(()) => Ok(()),
             RErr(error) => Err(error_in(&error)),
         }
@@ -167,5 +202,19 @@ impl ao_abi::Host for HostObject {
             }
         }
         .into_ffi()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_too_large_is_not_read() {
+        let error = |length: usize| serde_json::to_vec(&Error::not_found("x".repeat(length))).unwrap_or_default();
+        assert_eq!(error_in(&error(60_000)).code, Code::NOT_FOUND);
+        let refused = error_in(&error(70_000));
+        assert_eq!(refused.code, Code::PROTOCOL);
+        assert!(refused.message.len() < 200, "{refused}");
     }
 }

@@ -1,6 +1,5 @@
-//! When a plugin that keeps failing is left alone. Pure: events and the time in, verdicts out.
+//! When a method that keeps failing is left alone. Pure: events and the time in, verdicts out.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use ao_core::Code;
@@ -12,12 +11,8 @@ pub(super) const FAILURES: u32 = 5;
 pub(super) const FIRST_REST: Duration = Duration::from_secs(10);
 /// …up to this.
 pub(super) const LONGEST_REST: Duration = Duration::from_mins(5);
-/// So many panics…
-pub(super) const PANICS: usize = 5;
-/// …within this time disable the instance.
-pub(super) const PANIC_WINDOW: Duration = Duration::from_mins(10);
-/// When to ask again while a trial is under way.
-const TRIAL: Duration = Duration::from_secs(1);
+/// How long others wait for a trial: it may be a call that takes ten minutes.
+pub(super) const TRIAL: Duration = Duration::from_secs(5);
 
 /// Whether this failure says that the plugin, or what is behind it, does not work: a refusal is an answer.
 pub(super) fn counts(code: &Code) -> bool {
@@ -33,7 +28,7 @@ pub(super) enum Ended {
     Failed,
     /// With a panic, which counts twice: as a failure and by itself.
     Panicked,
-    /// Nobody waited for its end.
+    /// Nobody waited for its end, or it says nothing about the plugin.
     Dropped,
 }
 
@@ -44,10 +39,8 @@ pub(super) enum Position {
     Closed,
     /// Calls are refused until then.
     Open { until: Timestamp, rest: Duration },
-    /// One call is tried: the one with this number.
-    HalfOpen { trial: Option<u64> },
-    /// Calls are refused for good.
-    Disabled,
+    /// One call is tried: the one with this number, since then.
+    HalfOpen { trial: Option<u64>, since: Timestamp },
 }
 
 /// What becomes of a call.
@@ -55,11 +48,11 @@ pub(super) enum Position {
 pub(super) enum Verdict {
     /// It passes.
     Go,
-    /// It is refused; none is for good.
-    Refuse { retry_after: Option<Duration> },
+    /// It is refused.
+    Refuse { retry_after: Duration },
 }
 
-/// The breaker of one instance.
+/// The breaker of one method of an instance.
 #[derive(Clone, Debug)]
 pub(super) struct Breaker {
     position: Position,
@@ -67,13 +60,15 @@ pub(super) struct Breaker {
     failures: u32,
     /// How often it has opened since it was closed.
     openings: u32,
-    panics: VecDeque<Timestamp>,
+    /// The last call that was made before the last counted failure was learned: those up to it may have failed of the
+    /// same event, and count no more.
+    known: u64,
     since: Timestamp,
 }
 
 impl Breaker {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { position: Position::Closed, failures: 0, openings: 0, panics: VecDeque::new(), since: now }
+        Self { position: Position::Closed, failures: 0, openings: 0, known: 0, since: now }
     }
 
     pub(super) fn position(&self) -> Position {
@@ -85,88 +80,72 @@ impl Breaker {
         self.since
     }
 
-    /// How many calls have failed in a row.
+    /// How many calls have failed in a row, those at the same time taken as one.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Whether calls pass and answers change nothing: what nearly every call finds, without a look at the clock.
+    /// Whether calls pass and answers change nothing.
     pub(super) fn is_quiet(&self) -> bool {
         self.position == Position::Closed && self.failures == 0
     }
 
     /// Decides about the call with this number.
     pub(super) fn admit(&mut self, call: u64, now: Timestamp) -> Verdict {
-        match self.position {
-            Position::Closed => Verdict::Go,
-            Position::Disabled => Verdict::Refuse { retry_after: None },
-            Position::Open { until, rest } => match left(until, rest, now) {
-                Some(left) => Verdict::Refuse { retry_after: Some(left) },
-                None => self.try_one(call, now),
-            },
-            Position::HalfOpen { trial: None } => self.try_one(call, now),
-            Position::HalfOpen { trial: Some(_) } => Verdict::Refuse { retry_after: Some(TRIAL) },
+        let wait = match self.position {
+            Position::Closed => return Verdict::Go,
+            Position::Open { until, rest } => left(until, rest, now),
+            Position::HalfOpen { trial: None, .. } => None,
+            Position::HalfOpen { trial: Some(_), since } => left(since.after(TRIAL), TRIAL, now),
+        };
+        if let Some(retry_after) = wait {
+            return Verdict::Refuse { retry_after };
         }
-    }
-
-    fn try_one(&mut self, call: u64, now: Timestamp) -> Verdict {
         if !matches!(self.position, Position::HalfOpen { .. }) {
             self.since = now;
         }
-        self.position = Position::HalfOpen { trial: Some(call) };
+        self.position = Position::HalfOpen { trial: Some(call), since: now };
         Verdict::Go
     }
 
-    /// Learns how a call ended. `chance` spreads the rests of many, so that they do not all end at once.
-    pub(super) fn ended(&mut self, call: u64, ended: Ended, now: Timestamp, chance: u8) {
-        if ended == Ended::Panicked && self.panicked(now) {
-            self.failures = self.failures.saturating_add(1);
-            return self.stand(Position::Disabled, now);
-        }
+    /// Learns how a call ended, when calls up to the number `newest` had been made. `chance` spreads the rests of many,
+    /// so that they do not all end at once.
+    pub(super) fn ended(&mut self, call: u64, ended: Ended, newest: u64, now: Timestamp, chance: u8) {
+        let failed = matches!(ended, Ended::Failed | Ended::Panicked);
         match self.position {
-            Position::Closed => match ended {
-                Ended::Answered => self.failures = 0,
-                Ended::Dropped => {}
-                Ended::Failed | Ended::Panicked => {
-                    self.failures = self.failures.saturating_add(1);
-                    if self.failures >= FAILURES {
-                        self.open(now, chance);
-                    }
-                }
-            },
-            Position::HalfOpen { trial } if trial == Some(call) => match ended {
-                Ended::Answered => {
-                    (self.failures, self.openings) = (0, 0);
-                    self.stand(Position::Closed, now);
-                }
-                Ended::Dropped => self.position = Position::HalfOpen { trial: None },
-                Ended::Failed | Ended::Panicked => {
-                    self.failures = self.failures.saturating_add(1);
+            Position::Closed if failed && call > self.known => {
+                self.count(newest);
+                if self.failures >= FAILURES {
                     self.open(now, chance);
                 }
-            },
+            }
+            Position::Closed if ended == Ended::Answered => self.failures = 0,
+            // Whichever call it was: the plugin answers.
+            Position::HalfOpen { .. } if ended == Ended::Answered => {
+                (self.failures, self.openings, self.position, self.since) = (0, 0, Position::Closed, now);
+            }
+            Position::HalfOpen { trial, since } if trial == Some(call) => {
+                if failed {
+                    self.count(newest);
+                    self.open(now, chance);
+                } else {
+                    self.position = Position::HalfOpen { trial: None, since };
+                }
+            }
             // Calls that were under way when it opened say nothing new.
-            Position::HalfOpen { .. } | Position::Open { .. } | Position::Disabled => {}
+            Position::Closed | Position::HalfOpen { .. } | Position::Open { .. } => {}
         }
     }
 
-    /// Whether that was one panic too many.
-    fn panicked(&mut self, now: Timestamp) -> bool {
-        self.panics.push_back(now);
-        self.panics.retain(|at| now.since(*at) < PANIC_WINDOW);
-        self.panics.len() >= PANICS
+    fn count(&mut self, newest: u64) {
+        self.failures = self.failures.saturating_add(1);
+        self.known = newest;
     }
 
     fn open(&mut self, now: Timestamp, chance: u8) {
         let rest = rest(self.openings, chance);
         self.openings = self.openings.saturating_add(1);
-        self.stand(Position::Open { until: now.after(rest), rest }, now);
-    }
-
-    fn stand(&mut self, position: Position, now: Timestamp) {
-        if self.position != position {
-            (self.position, self.since) = (position, now);
-        }
+        (self.position, self.since) = (Position::Open { until: now.after(rest), rest }, now);
     }
 }
 
@@ -194,12 +173,17 @@ mod tests {
         Timestamp::from_millis(seconds * 1000)
     }
 
+    /// Tells of a call's end when no later call had been made.
+    fn ended(breaker: &mut Breaker, call: u64, ended: Ended, now: Timestamp, chance: u8) {
+        breaker.ended(call, ended, call, now, chance);
+    }
+
     /// A breaker that has just opened, at second 0.
     fn opened() -> Breaker {
         let mut breaker = Breaker::new(at(0));
-        for call in 0..u64::from(FAILURES) {
+        for call in 1..=u64::from(FAILURES) {
             assert_eq!(breaker.admit(call, at(0)), Verdict::Go);
-            breaker.ended(call, Ended::Failed, at(0), 128);
+            ended(&mut breaker, call, Ended::Failed, at(0), 128);
         }
         breaker
     }
@@ -213,9 +197,9 @@ mod tests {
     #[test]
     fn five_in_a_row_open_it_and_an_answer_in_between_does_not() {
         let mut breaker = Breaker::new(at(0));
-        for call in 0..100 {
-            let ended = if call % 5 == 4 { Ended::Answered } else { Ended::Failed };
-            breaker.ended(call, ended, at(0), 0);
+        for call in 1..=100 {
+            let end = if call % 5 == 0 { Ended::Answered } else { Ended::Failed };
+            ended(&mut breaker, call, end, at(0), 0);
         }
         assert_eq!(breaker.position(), Position::Closed);
         assert!(matches!(opened().position(), Position::Open { .. }));
@@ -223,19 +207,47 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_fail_together_count_once() {
+        let mut breaker = Breaker::new(at(0));
+        for round in 0..4 {
+            for call in 1..=100 {
+                breaker.ended(round * 100 + call, Ended::Failed, round * 100 + 100, at(0), 0);
+            }
+        }
+        assert_eq!((breaker.failures(), breaker.position()), (4, Position::Closed));
+        breaker.ended(401, Ended::Failed, 401, at(0), 0);
+        assert!(matches!(breaker.position(), Position::Open { .. }));
+    }
+
+    #[test]
     fn one_call_is_tried_and_decides() {
         let mut breaker = opened();
-        assert!(matches!(breaker.admit(10, at(5)), Verdict::Refuse { retry_after: Some(left) } if left > TRIAL));
+        assert!(matches!(breaker.admit(10, at(4)), Verdict::Refuse { retry_after } if retry_after > TRIAL));
         assert_eq!(breaker.admit(11, at(11)), Verdict::Go);
-        assert_eq!(breaker.admit(12, at(11)), Verdict::Refuse { retry_after: Some(TRIAL) });
-        // One that was under way before decides nothing.
-        breaker.ended(3, Ended::Answered, at(11), 0);
-        assert_eq!(breaker.position(), Position::HalfOpen { trial: Some(11) });
-        breaker.ended(11, Ended::Dropped, at(11), 0);
+        assert_eq!(breaker.admit(12, at(12)), Verdict::Refuse { retry_after: Duration::from_secs(4) });
+        // One that was under way before and fails decides nothing.
+        ended(&mut breaker, 3, Ended::Failed, at(11), 0);
+        assert_eq!(breaker.position(), Position::HalfOpen { trial: Some(11), since: at(11) });
+        ended(&mut breaker, 11, Ended::Dropped, at(11), 0);
         assert_eq!(breaker.admit(13, at(12)), Verdict::Go);
-        breaker.ended(13, Ended::Answered, at(12), 0);
+        ended(&mut breaker, 13, Ended::Answered, at(12), 0);
         assert!(breaker.is_quiet());
         assert_eq!(breaker.since(), at(12));
+    }
+
+    #[test]
+    fn a_long_trial_keeps_others_waiting_for_five_seconds() {
+        // When a call asks, and whether it passes.
+        let asked = [(11, true), (12, false), (15, false), (16, true), (17, false), (21, true)];
+        let mut breaker = opened();
+        for (call, (second, passes)) in (11..).zip(asked) {
+            assert_eq!(breaker.admit(call, at(second)) == Verdict::Go, passes, "at second {second}");
+        }
+        // The first trial fails late: it was given up on. An answer of any of them closes it.
+        ended(&mut breaker, 11, Ended::Failed, at(22), 0);
+        assert_eq!(breaker.position(), Position::HalfOpen { trial: Some(16), since: at(21) });
+        ended(&mut breaker, 14, Ended::Answered, at(22), 0);
+        assert!(breaker.is_quiet());
     }
 
     #[test]
@@ -248,7 +260,7 @@ mod tests {
             rests.push(rest.as_secs_f64().round());
             now = now.max(until);
             assert_eq!(breaker.admit(call, now), Verdict::Go);
-            breaker.ended(call, Ended::Failed, now, 128);
+            ended(&mut breaker, call, Ended::Failed, now, 128);
         }
         assert_eq!(
             rests,
@@ -257,48 +269,39 @@ mod tests {
     }
 
     #[test]
-    fn five_panics_in_ten_minutes_disable_it_for_good() {
-        let mut breaker = Breaker::new(at(0));
-        for call in 0..5 {
-            breaker.ended(call, Ended::Answered, at(0), 0);
-            breaker.ended(call, Ended::Panicked, at(i64::try_from(call).unwrap() * 60), 0);
-        }
-        assert_eq!(breaker.position(), Position::Disabled);
-        assert_eq!(breaker.admit(9, at(1_000_000)), Verdict::Refuse { retry_after: None });
-        let mut slower = Breaker::new(at(0));
-        for call in 0..20 {
-            slower.ended(call, Ended::Answered, at(0), 0);
-            slower.ended(call, Ended::Panicked, at(i64::try_from(call).unwrap() * 200), 0);
-        }
-        assert_eq!(slower.position(), Position::Closed, "four within ten minutes, again and again");
-    }
-
-    #[test]
     fn a_clock_that_was_set_back_does_not_keep_it_open() {
         let mut breaker = opened();
-        assert_eq!(breaker.admit(1, at(-1_000_000)), Verdict::Go);
+        assert_eq!(breaker.admit(7, at(-1_000_000)), Verdict::Go);
+        assert_eq!(breaker.admit(8, at(-2_000_000)), Verdict::Go, "nor a trial");
     }
 
     proptest! {
         #[test]
-        fn at_most_one_call_is_under_way_unless_it_is_closed(
-            steps in proptest::collection::vec((0u8..5, 0i64..400, any::<u8>()), 0..200),
+        fn unless_it_is_closed_calls_pass_one_by_one_and_five_seconds_apart(
+            steps in proptest::collection::vec((0u8..5, 0i64..400, any::<u8>(), 0u64..4), 0..200),
         ) {
             let mut breaker = Breaker::new(at(0));
-            let (mut now, mut next, mut trials) = (at(0), 0_u64, Vec::new());
-            for (step, pause, chance) in steps {
-                now = now.after(Duration::from_secs(pause.unsigned_abs()));
+            let (mut now, mut next, mut last) = (at(0), 0_u64, None::<Timestamp>);
+            for (step, pause, chance, back) in steps {
+                now = now.after(Duration::from_millis(pause.unsigned_abs() * 50));
                 if step == 0 {
                     next += 1;
-                    let was_closed = breaker.position() == Position::Closed;
-                    if breaker.admit(next, now) == Verdict::Go && !was_closed {
-                        trials.push(next);
+                    let before = breaker.position();
+                    if breaker.admit(next, now) == Verdict::Go && before != Position::Closed {
+                        if let (Position::HalfOpen { trial: Some(_), .. }, Some(last)) = (before, last) {
+                            prop_assert!(now.since(last) >= TRIAL);
+                        }
+                        last = Some(now);
                     }
                 } else {
-                    let ended = [Ended::Answered, Ended::Failed, Ended::Panicked, Ended::Dropped][usize::from(step) - 1];
-                    breaker.ended(trials.pop().unwrap_or(next), ended, now, chance);
+                    let before = (breaker.failures(), breaker.position());
+                    let end = [Ended::Answered, Ended::Failed, Ended::Panicked, Ended::Dropped][usize::from(step) - 1];
+                    breaker.ended(next.saturating_sub(back), end, next, now, chance);
+                    prop_assert!(breaker.failures() <= before.0 + 1);
+                    if end == Ended::Answered && matches!(before.1, Position::HalfOpen { .. }) {
+                        prop_assert!(breaker.is_quiet());
+                    }
                 }
-                prop_assert!(trials.len() <= 1);
                 if let Position::Open { until, rest } = breaker.position() {
                     prop_assert!(rest <= LONGEST_REST && until.since(breaker.since()) <= LONGEST_REST);
                     prop_assert!(breaker.failures() >= FAILURES);

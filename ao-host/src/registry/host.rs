@@ -10,7 +10,7 @@ use ao_core::plugin::{
 use ao_core::{Error, Result};
 use async_trait::async_trait;
 
-use super::lines::{Budget, Fate, cut};
+use super::lines::{Budget, Fate, written};
 use super::services::{Services, Settings, StateScope, check_key, checked_value};
 
 /// What is kept out of an instance's errors and lines; it grows with what the instance reads.
@@ -132,9 +132,9 @@ impl Host for InstanceHost {
         if untold > 0 {
             tracing::warn!(target: "ao::plugin", plugin, "{untold} lines were dropped: it writes too many");
         }
-        // A line is one line, and no terminal acts on it. It is cut last: half a secret would not be masked.
-        let message = cut(self.masks.text(message).escape_debug().to_string());
-        let target = cut(self.masks.text(target).escape_debug().to_string());
+        // A line is one line, and no terminal acts on it.
+        let message = written(message, |text| self.masks.text(text));
+        let target = written(target, |text| self.masks.text(text));
         at_level!(level, event plugin, module = target, call, "{message}");
     }
 

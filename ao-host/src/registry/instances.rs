@@ -13,11 +13,11 @@ use ao_core::{Code, Error, Result};
 use serde_json::Value;
 
 use super::host::{InstanceHost, Masks};
+use super::making::Making;
 use super::policy::{InstancePolicy, Parts};
 use super::release::Releasable;
 use super::retire::{Live, Retired};
 use super::services::{Services, Settings, StateScope};
-use super::watch::LibraryWatch;
 use super::{Condition, Entry, LibraryProblem, Offers, Origin, Search, Source, linked_in, put_library};
 use crate::hash::sha256;
 use crate::loader::{CreateRequest, Library, Vault};
@@ -32,15 +32,31 @@ pub struct Registry {
     vault: Vault,
     services: Services,
     calls: Arc<AtomicU64>,
-    inner: Mutex<Inner>,
+    /// Locked to look and to change, never over somebody else's code.
+    inner: Arc<Mutex<Inner>>,
 }
 
 struct Inner {
     offers: Offers,
     problems: Vec<LibraryProblem>,
-    instances: BTreeMap<InstanceKey, Live>,
-    /// By the hash of the library.
-    watches: BTreeMap<String, Arc<LibraryWatch>>,
+    instances: BTreeMap<InstanceKey, Place>,
+}
+
+/// What there is of an instance.
+enum Place {
+    /// Somebody makes it.
+    Making(Arc<Making>),
+    /// It is in use.
+    Ready(Live),
+}
+
+impl Place {
+    fn entry(&self) -> &Entry {
+        match self {
+            Self::Making(making) => &making.entry,
+            Self::Ready(live) => &live.entry,
+        }
+    }
 }
 
 /// Equal configurations of the same plugin share one instance: one client, one quota.
@@ -85,12 +101,13 @@ pub(crate) fn text_setting(field: &str, found: Option<Value>) -> Result<String> 
     }
 }
 
-/// What a search finds, over what is linked in.
-fn look(linked: &Offers, search: &Search<'_>) -> (Offers, Vec<LibraryProblem>) {
+/// What a search finds, over what is linked in. A library that is as it was `before` keeps its process, and what is
+/// known of it.
+fn look(linked: &Offers, search: &Search<'_>, before: &Offers) -> (Offers, Vec<LibraryProblem>) {
     let mut offers = linked.clone();
     let mut problems = Vec::new();
     for candidate in search.candidates.in_order() {
-        let placed = search.resolve(&candidate).and_then(|found| put_library(&mut offers, &found));
+        let placed = search.resolve(&candidate).and_then(|found| put_library(&mut offers, &found, before));
         problems.extend(placed.err());
     }
     (offers, problems)
@@ -101,10 +118,10 @@ impl Registry {
     /// error: everything else works. Nothing outlives it; see [`serving`](Self::serving).
     pub fn assemble(linked: impl Iterator<Item = &'static Registration>, search: &Search<'_>) -> Result<Self> {
         let linked = linked_in(linked)?;
-        let (offers, problems) = look(&linked, search);
-        let inner = Inner { offers, problems, instances: BTreeMap::new(), watches: BTreeMap::new() };
+        let (offers, problems) = look(&linked, search, &Offers::new());
+        let inner = Inner { offers, problems, instances: BTreeMap::new() };
         let services = Services::passing(World::system());
-        let (vault, calls, inner) = (search.vault.clone(), Arc::default(), Mutex::new(inner));
+        let (vault, calls, inner) = (search.vault.clone(), Arc::default(), Arc::new(Mutex::new(inner)));
         Ok(Self { linked, vault, services, calls, inner })
     }
 
@@ -114,7 +131,7 @@ impl Registry {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// Everything that can be used now, by slot and name.
@@ -137,7 +154,7 @@ impl Registry {
     /// How every instance is doing.
     #[must_use]
     pub fn states(&self) -> Vec<Condition> {
-        self.inner().instances.values().map(|live| live.policy.condition()).collect()
+        self.inner().ready().map(|live| live.policy.condition()).collect()
     }
 
     /// The instance of a plugin with this configuration, which was checked against the plugin's schema and expanded.
@@ -146,58 +163,57 @@ impl Registry {
         self.configured(slot, name, Configured { secrets: secrets.clone(), ..Configured::plain(config.clone()) })
     }
 
-    /// The instance of a plugin with this configuration, which can read its secrets anew.
+    /// The instance of a plugin with this configuration, which can read its secrets anew. Blocks while it is made, for
+    /// at most ten seconds: [`Code::TIMEOUT`] then, and [`Code::UNAVAILABLE`] as long as that constructor hangs.
     pub fn configured(&self, slot: Slot, name: &PluginName, configured: Configured) -> Result<Instance> {
         let mut inner = self.inner();
         let entry = inner.entry(slot, name)?;
         // A JSON map of `serde_json` is sorted, so equal configurations have one text.
         let key = (slot, name.clone(), entry.origin.clone(), configured.config.to_string());
-        if let Some(live) = inner.instances.get(&key) {
-            return Ok(live.guarded.clone());
-        }
-        let Configured { config, secrets, written, settings } = configured;
-        let scope = StateScope { slot, name: name.to_string(), config: sha256(written.to_string().as_bytes()) };
-        let masks = Masks::new(secrets);
-        let settings = settings.unwrap_or_else(|| Arc::new(AsMade(config.clone())));
-        let host = Arc::new(InstanceHost::new(scope, masks.clone(), settings, self.services.clone()));
-        let made = make(&entry, &self.vault, &config, Arc::clone(&host) as Arc<dyn Host>).map_err(|mut error| {
-            masks.error(&mut error);
-            error.context(format!("cannot make the {slot} plugin `{name}`"))
-        })?;
-        let library = match &entry.source {
-            Source::LinkedIn(_) => None,
-            Source::Library { sha256, .. } => Some(Arc::clone(inner.watches.entry(sha256.clone()).or_default())),
+        let making = match inner.instances.get(&key) {
+            Some(Place::Ready(live)) => return Ok(live.guarded.clone()),
+            Some(Place::Making(making)) => {
+                let making = Arc::clone(making);
+                drop(inner);
+                making
+            }
+            None => {
+                let making = Arc::new(Making::new(Arc::clone(&entry)));
+                inner.instances.insert(key.clone(), Place::Making(Arc::clone(&making)));
+                // What is made is somebody else's code: nothing is locked meanwhile.
+                drop(inner);
+                self.make(&making, key, configured);
+                making
+            }
         };
-        let Made { instance, life, transport } = made;
-        let policy = Arc::new(InstancePolicy::new(Parts {
-            name: name.clone(),
-            origin: entry.origin.clone(),
-            deadlines: entry.deadlines.clone(),
-            calls: Arc::clone(&self.calls),
-            host,
-            life: Arc::clone(&life),
-            library: library.clone(),
-        }));
-        if let Some(library) = library {
-            library.add(&policy);
-        }
-        let guarded = instance.guarded(Arc::clone(&policy) as Arc<_>);
-        inner.instances.insert(key, Live { guarded: guarded.clone(), policy, life, transport });
-        Ok(guarded)
+        making.wait().map_err(|error| error.context(format!("cannot make the {slot} plugin `{name}`")))
     }
 
-    /// Looks for plugins again. Instances of what is gone or was changed take no further calls and are handed back, to
+    /// Makes an instance, on a thread of its own.
+    fn make(&self, making: &Arc<Making>, key: InstanceKey, configured: Configured) {
+        let (services, vault, calls) = (self.services.clone(), self.vault.clone(), Arc::clone(&self.calls));
+        // A constructor that never ends keeps no registry.
+        let inner = Arc::downgrade(&self.inner);
+        making.start(move |making| {
+            let made = live(&making.entry, &vault, services, calls, configured);
+            let Some(inner) = inner.upgrade() else { return Err(gone(&making.entry)) };
+            settle(&inner, key, making, made)
+        });
+    }
+
+    /// Looks for plugins again. Instances of what is gone, was changed, or is hosted or limited in another way now, take no further calls and are handed back, to
     /// be brought to their end; whoever asks next gets an instance of what is there now. A changed library is loaded
     /// beside the old one, which is never unloaded.
     pub fn reload(&self, search: &Search<'_>) -> Retired {
-        let (offers, problems) = look(&self.linked, search);
+        let before = self.inner().offers.clone();
+        let (offers, problems) = look(&self.linked, search, &before);
         let mut inner = self.inner();
         (inner.offers, inner.problems) = (offers, problems);
         let Inner { offers, instances, .. } = &mut *inner;
-        let stays = |(slot, name, origin, _): &InstanceKey| {
-            offers.get(&(*slot, name.clone())).is_some_and(|entry| entry.origin == *origin)
+        let stays = |(slot, name, ..): &InstanceKey, place: &Place| {
+            offers.get(&(*slot, name.clone())).is_some_and(|entry| entry.makes_the_same(place.entry()))
         };
-        let (kept, retired) = std::mem::take(instances).into_iter().partition(|(key, _)| stays(key));
+        let (kept, retired) = std::mem::take(instances).into_iter().partition(|(key, place)| stays(key, place));
         *instances = kept;
         drop(inner);
         retire(retired)
@@ -213,12 +229,14 @@ impl Registry {
     /// any that is not linked in. Linked-in ones of this workspace have nothing to do then.
     #[must_use]
     pub fn has_foreign_instances(&self) -> bool {
-        self.inner().instances.values().any(|live| live.transport.is_some())
+        self.inner().ready().any(|live| live.transport.is_some())
     }
 }
 
-fn retire(instances: BTreeMap<InstanceKey, Live>) -> Retired {
-    let instances: Vec<_> = instances.into_values().collect();
+/// Retires what is ready. What is still being made finds that its place is gone, and ends itself.
+fn retire(instances: BTreeMap<InstanceKey, Place>) -> Retired {
+    let ready = |place| if let Place::Ready(live) = place { Some(live) } else { None };
+    let instances: Vec<_> = instances.into_values().filter_map(ready).collect();
     for live in &instances {
         live.policy.retire();
     }
@@ -226,6 +244,11 @@ fn retire(instances: BTreeMap<InstanceKey, Live>) -> Retired {
 }
 
 impl Inner {
+    /// The instances that are made.
+    fn ready(&self) -> impl Iterator<Item = &Live> {
+        self.instances.values().filter_map(|place| if let Place::Ready(live) = place { Some(live) } else { None })
+    }
+
     fn entry(&self, slot: Slot, name: &PluginName) -> Result<Arc<Entry>> {
         self.offers.get(&(slot, name.clone())).cloned().ok_or_else(|| {
             let names: Vec<_> =
@@ -257,6 +280,79 @@ impl Made {
     }
 }
 
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn gone(entry: &Entry) -> Error {
+    let (slot, name) = (entry.component.slot, &entry.component.name);
+    let mut error = Error::unavailable(format!("the {slot} plugin `{name}` was replaced or closed while it was made"));
+    error.retry_after_ms = Some(0);
+    error
+}
+
+/// Makes an instance, and all that is around it.
+fn live(
+    entry: &Arc<Entry>,
+    vault: &Vault,
+    services: Services,
+    calls: Arc<AtomicU64>,
+    configured: Configured,
+) -> Result<Live> {
+    let Configured { config, secrets, written, settings } = configured;
+    let (slot, name) = (entry.component.slot, entry.component.name.clone());
+    let scope = StateScope { slot, name: name.to_string(), config: sha256(written.to_string().as_bytes()) };
+    let masks = Masks::new(secrets);
+    let settings = settings.unwrap_or_else(|| Arc::new(AsMade(config.clone())));
+    let host = Arc::new(InstanceHost::new(scope, masks.clone(), settings, services));
+    let made = make(entry, vault, &config, Arc::clone(&host) as Arc<dyn Host>);
+    let Made { instance, life, transport } = made.map_err(|mut error| {
+        masks.error(&mut error);
+        error
+    })?;
+    let library = match &entry.source {
+        Source::LinkedIn(_) => None,
+        Source::Library { watch, .. } => Some(Arc::clone(watch)),
+    };
+    let policy = Arc::new(InstancePolicy::new(Parts {
+        name,
+        origin: entry.origin.clone(),
+        deadlines: entry.deadlines.clone(),
+        calls,
+        host,
+        life: Arc::clone(&life),
+        library: library.clone(),
+    }));
+    if let Some(library) = library {
+        library.add(&policy);
+    }
+    let guarded = instance.guarded(Arc::clone(&policy) as Arc<_>);
+    Ok(Live { entry: Arc::clone(entry), guarded, policy, life, transport })
+}
+
+/// Puts what was made into its place, unless that is gone: then it ends here, untold, as nobody has called it.
+fn settle(inner: &Mutex<Inner>, key: InstanceKey, making: &Arc<Making>, made: Result<Live>) -> Result<Instance> {
+    let mut inner = lock(inner);
+    let is_ours = matches!(inner.instances.get(&key), Some(Place::Making(there)) if Arc::ptr_eq(there, making));
+    let live = match made {
+        Ok(live) => live,
+        Err(error) => {
+            if is_ours {
+                inner.instances.remove(&key);
+            }
+            return Err(error);
+        }
+    };
+    if is_ours {
+        let guarded = live.guarded.clone();
+        inner.instances.insert(key, Place::Ready(live));
+        return Ok(guarded);
+    }
+    drop(inner);
+    live.policy.retire();
+    Err(gone(&making.entry))
+}
+
 fn make(entry: &Entry, vault: &Vault, config: &Value, host: Arc<dyn Host>) -> Result<Made> {
     let slot = entry.component.slot;
     let made = match &entry.source {
@@ -266,7 +362,7 @@ fn make(entry: &Entry, vault: &Vault, config: &Value, host: Arc<dyn Host>) -> Re
                 .unwrap_or_else(|panic| Err(ao_core::plugin::panicked("constructor", &*panic)))?;
             Made { instance, life, transport: None }
         }
-        Source::Library { path, sha256, process } => {
+        Source::Library { path, sha256, process, watch: _ } => {
             let stored = vault.open(sha256, path)?;
             let request = CreateRequest { slot, name: entry.component.name.as_str(), config, host };
             let transport = match process {

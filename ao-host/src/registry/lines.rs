@@ -5,7 +5,11 @@ use ao_core::model::Timestamp;
 /// Lines a second, on average; as many may come at once.
 const PER_SECOND: u64 = 1000;
 /// The longest line, in bytes.
-pub(super) const LONGEST: usize = 8 * 1024;
+const LONGEST: usize = 8 * 1024;
+/// What is looked at of a line, in bytes: it is searched for what is to be masked.
+const READ: usize = 64 * 1024;
+/// What is left out at the end of a line that was not read to its end: there may be half of what would be masked.
+const EDGE: usize = 4 * 1024;
 
 /// An instance's budget of lines.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +55,19 @@ impl Budget {
     }
 }
 
+/// A line as it is written: masked, on one line, and cut last, as half a secret would not be masked.
+pub(super) fn written(line: &str, mask: impl FnOnce(&str) -> String) -> String {
+    let read = &line[..line.floor_char_boundary(READ)];
+    let mut masked = mask(read);
+    if read.len() < line.len() {
+        masked.truncate(masked.floor_char_boundary(masked.len().saturating_sub(EDGE)));
+        masked.push('…');
+    }
+    cut(masked.escape_debug().to_string())
+}
+
 /// A line cut to [`LONGEST`], saying so.
-pub(super) fn cut(mut line: String) -> String {
+fn cut(mut line: String) -> String {
     if line.len() > LONGEST {
         let whole = line.len();
         let note = format!("… ({whole} bytes)");
@@ -80,6 +95,21 @@ mod tests {
         let kept = (0..100).filter(|_| budget.take(now) != Fate::Drop).count();
         assert_eq!(kept, 8, "a line a millisecond");
         assert_eq!(budget.take(Timestamp::from_millis(-5)), Fate::Drop);
+    }
+
+    #[test]
+    fn of_a_very_long_line_the_beginning_is_read_and_no_half_of_a_secret_is_written() {
+        let secret = "hunter2-and-more";
+        let mask = |text: &str| {
+            assert!(text.len() <= READ);
+            text.replace(secret, "***")
+        };
+        assert_eq!(written(&format!("a\n{secret}"), mask), "a\\n***");
+        // Masked, it is so short that what was cut off would be seen.
+        let line = format!("x{}", secret.repeat(1_000_000));
+        let written = written(&line, mask);
+        assert!(!written.contains("hunter"), "{written}");
+        assert!(written.len() <= LONGEST && written.starts_with("x***"));
     }
 
     #[test]

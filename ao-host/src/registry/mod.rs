@@ -6,11 +6,13 @@
 
 mod admit;
 mod breaker;
+mod breakers;
 mod candidates;
 mod condition;
 mod host;
 mod instances;
 mod lines;
+mod making;
 mod policy;
 mod release;
 mod retire;
@@ -33,12 +35,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::isolation::{Hosting, IsolatedLibrary};
 
+use watch::LibraryWatch;
+
 pub use admit::{Admitted, admit, take_in};
 pub(crate) use candidates::libraries_in;
 pub use candidates::{Candidate, Found, LibraryProblem, Mention, Search, SearchOrder};
 pub use condition::{Condition, ConditionState};
 pub(crate) use instances::text_setting;
 pub use instances::{Configured, Registry};
+pub(crate) use making::{MAKING, late};
 pub use policy::Deadlines;
 pub use retire::Retired;
 pub use services::{ConditionLog, Ear, MAX_STATE_KEY, MAX_STATE_KEYS, MAX_STATE_VALUE, PassingState, Services};
@@ -97,6 +102,8 @@ enum Source {
         sha256: String,
         /// The process that hosts it, for all of its plugins; none in this process.
         process: Option<Arc<IsolatedLibrary>>,
+        /// What is known of it, for all of its instances.
+        watch: Arc<LibraryWatch>,
     },
 }
 
@@ -131,16 +138,37 @@ fn linked_in(registrations: impl Iterator<Item = &'static Registration>) -> Resu
     Ok(offers)
 }
 
+/// The process and the watch of a library: those that it has already, or new ones.
+fn door(hosting: &Hosting, found: &Found, known: &Offers) -> (Option<Arc<IsolatedLibrary>>, Arc<LibraryWatch>) {
+    let there = known.values().find_map(|entry| match (&entry.source, hosting) {
+        // The same bytes are mapped into this process once, wherever they come from.
+        (Source::Library { sha256, process: None, watch, .. }, Hosting::InProcess) if *sha256 == found.sha256 => {
+            Some((None, Arc::clone(watch)))
+        }
+        (Source::Library { path, sha256, process: Some(process), watch }, Hosting::Process { program })
+            if *sha256 == found.sha256 && *path == found.candidate.path && process.program() == program =>
+        {
+            Some((Some(Arc::clone(process)), Arc::clone(watch)))
+        }
+        _ => None,
+    });
+    there.unwrap_or_else(|| {
+        let process = match hosting {
+            Hosting::InProcess => None,
+            Hosting::Process { program } => Some(Arc::new(IsolatedLibrary::new(program))),
+        };
+        let watch = Arc::new(LibraryWatch::of(process.clone()));
+        (process, watch)
+    })
+}
+
 /// Puts a library's plugins over what is there. A linked-in plugin gives way; a plugin of another library gives way
 /// only to an override.
-fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem> {
+fn put_library(offers: &mut Offers, found: &Found, before: &Offers) -> Result<(), LibraryProblem> {
     let (path, sha256) = (found.candidate.path.clone(), found.sha256.clone());
     let origin = Origin::Library { path: path.clone(), sha256: sha256.clone() };
     let hosting = &found.candidate.hosting;
-    let process = match hosting {
-        Hosting::InProcess => None,
-        Hosting::Process { program } => Some(Arc::new(IsolatedLibrary::new(program))),
-    };
+    let (process, watch) = door(hosting, found, before);
     let manifest: &Manifest = &found.manifest;
     for component in &manifest.components {
         let key = (component.slot, component.name.clone());
@@ -165,7 +193,12 @@ fn put_library(offers: &mut Offers, found: &Found) -> Result<(), LibraryProblem>
             replaces,
             isolation: hosting.isolation(),
             deadlines: found.candidate.deadlines.clone(),
-            source: Source::Library { path: path.clone(), sha256: sha256.clone(), process: process.clone() },
+            source: Source::Library {
+                path: path.clone(),
+                sha256: sha256.clone(),
+                process: process.clone(),
+                watch: Arc::clone(&watch),
+            },
         };
         offers.insert(key, Arc::new(entry));
     }
@@ -177,5 +210,17 @@ impl Entry {
     #[must_use]
     pub fn deadline(&self, method: &str) -> Option<Duration> {
         self.deadlines.of(self.component.slot, method)
+    }
+
+    /// Whether instances of the two are alike: the same code, in the same place, under the same limits.
+    fn makes_the_same(&self, other: &Self) -> bool {
+        let process = |entry: &Self| match &entry.source {
+            Source::Library { process, .. } => process.as_ref().map(Arc::as_ptr),
+            Source::LinkedIn(_) => None,
+        };
+        self.origin == other.origin
+            && self.isolation == other.isolation
+            && self.deadlines == other.deadlines
+            && process(self) == process(other)
     }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a deadline is a point on this process's own monotonic clock")]
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,8 @@ use ao_core::{Code, Error, Result};
 use tokio::sync::Notify;
 use tracing::Span;
 
-use super::breaker::{Breaker, Ended, PANIC_WINDOW, PANICS, Position, Verdict, counts};
+use super::breaker::{Ended, counts};
+use super::breakers::{Breakers, End, PANIC_WINDOW, PANICS, Refusal, Standing};
 use super::host::InstanceHost;
 use super::watch::LibraryWatch;
 use super::wedge::{Answers, Way};
@@ -47,16 +49,10 @@ pub(super) struct InstancePolicy {
     pub(super) life: Arc<dyn Life>,
     /// What is known of its library; none for a plugin that is linked in.
     pub(super) library: Option<Arc<LibraryWatch>>,
-    guts: Mutex<Guts>,
+    breakers: Mutex<Breakers>,
     in_flight: AtomicU64,
     retired: AtomicBool,
     idle: Notify,
-}
-
-struct Guts {
-    breaker: Breaker,
-    /// The last failure that counted.
-    why: String,
 }
 
 /// What an instance's policy is made from.
@@ -73,13 +69,13 @@ pub(super) struct Parts {
 impl InstancePolicy {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { name, origin, deadlines, calls, host, life, library } = parts;
-        let guts = Mutex::new(Guts { breaker: Breaker::new(host.services.world.now()), why: String::new() });
+        let breakers = Mutex::new(Breakers::new(host.services.world.now()));
         let (in_flight, retired, idle) = (AtomicU64::new(0), AtomicBool::new(false), Notify::new());
-        Self { name, origin, deadlines, calls, host, life, library, guts, in_flight, retired, idle }
+        Self { name, origin, deadlines, calls, host, life, library, breakers, in_flight, retired, idle }
     }
 
-    fn guts(&self) -> MutexGuard<'_, Guts> {
-        self.guts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Timestamp {
@@ -103,14 +99,7 @@ impl InstancePolicy {
 
     /// How it is doing.
     pub(super) fn condition(&self) -> Condition {
-        let guts = self.guts();
-        let (mut state, mut since, mut retry_at) = match guts.breaker.position() {
-            Position::Closed => (ConditionState::Closed, guts.breaker.since(), None),
-            Position::Open { until, .. } => (ConditionState::Open, guts.breaker.since(), Some(until)),
-            Position::HalfOpen { .. } => (ConditionState::HalfOpen, guts.breaker.since(), None),
-            Position::Disabled => (ConditionState::Disabled, guts.breaker.since(), None),
-        };
-        let mut why = guts.why.clone();
+        let Standing { mut state, mut since, mut retry_at, mut why, failures } = self.breakers().standing();
         if let (Some(Answers::Not { since: from, until, .. }), true) =
             (self.library.as_ref().map(|library| library.answers()), state != ConditionState::Disabled)
         {
@@ -118,9 +107,6 @@ impl InstancePolicy {
             if why.is_empty() {
                 "its library does not answer".clone_into(&mut why);
             }
-        }
-        if state == ConditionState::Closed {
-            why.clear();
         }
         Condition {
             slot: self.slot(),
@@ -131,7 +117,7 @@ impl InstancePolicy {
             since,
             retry_at,
             why,
-            failures: guts.breaker.failures(),
+            failures,
             dropped_lines: self.host.dropped_lines(),
         }
     }
@@ -167,6 +153,11 @@ impl InstancePolicy {
         }
     }
 
+    /// The next call's number.
+    fn number(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn enter(&self) {
         self.in_flight.fetch_add(1, Ordering::SeqCst);
     }
@@ -185,22 +176,24 @@ impl InstancePolicy {
     }
 
     fn wedged(&self, retry_after: Duration) -> Error {
-        self.refusal(Some(retry_after), "its library does not answer at all, as if a call of it blocked its threads")
+        let why = "its library does not answer at all, as if a call of it blocked its threads";
+        self.refusal(&format!("the {}", self.who()), Some(retry_after), why)
     }
 
-    fn refusal(&self, retry_after: Option<Duration>, why: &str) -> Error {
+    /// `what` names what is not called.
+    fn refusal(&self, what: &str, retry_after: Option<Duration>, why: &str) -> Error {
         let when = match retry_after {
             Some(left) => format!("it is tried again in {} s", left.as_secs().max(1)),
             None if self.origin == Origin::LinkedIn => "it is not tried again before `ao` is restarted".to_owned(),
             None => "it is not tried again before the library is replaced or `ao` is restarted".to_owned(),
         };
-        let mut error = Error::unavailable(format!("the {} is not called: {why}; {when}", self.who()));
+        let mut error = Error::unavailable(format!("{what} is not called: {why}; {when}"));
         error.retry_after_ms = retry_after.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
         error
     }
 
-    /// Whether a call may run: its library, then the instance itself.
-    fn way(&self, call: u64) -> Result<Way> {
+    /// Whether a call may run: its library, then the instance and the method.
+    fn way(&self, method: &Method, call: u64) -> Result<Way> {
         if let Some(library) = &self.library {
             let answers = library.answers();
             if answers != Answers::Presumably {
@@ -211,50 +204,46 @@ impl InstancePolicy {
                 }
             }
         }
-        let mut guts = self.guts();
-        if guts.breaker.is_quiet() {
+        let mut breakers = self.breakers();
+        if breakers.is_quiet() {
             return Ok(Way::Free);
         }
-        let before = guts.breaker.position();
-        let verdict = guts.breaker.admit(call, self.now());
-        let tells = matches!(before, Position::Open { .. }) && guts.breaker.position() != before;
-        let (failures, why, position) = (guts.breaker.failures(), guts.why.clone(), guts.breaker.position());
-        drop(guts);
+        let before = breakers.position(method.name);
+        let admitted = breakers.admit(method.name, call, self.now());
+        let tells = discriminant(&before) != discriminant(&breakers.position(method.name));
+        drop(breakers);
         if tells {
             self.tell();
         }
-        match (verdict, position) {
-            (Verdict::Go, _) => Ok(Way::Free),
-            (Verdict::Refuse { retry_after }, Position::Disabled) => {
-                let minutes = PANIC_WINDOW.as_secs() / 60;
-                Err(self.refusal(
-                    retry_after,
-                    &format!(
-                        "it panicked {PANICS} times within {minutes} minutes and is disabled; the last time: {why}"
-                    ),
-                ))
-            }
-            (Verdict::Refuse { retry_after }, _) => {
-                Err(self.refusal(retry_after, &format!("{failures} calls in a row failed, the last with {why}")))
-            }
+        let (what, minutes) = (self.who(), PANIC_WINDOW.as_secs() / 60);
+        match admitted {
+            Ok(()) => Ok(Way::Free),
+            Err(Refusal::Disabled { why }) => Err(self.refusal(
+                &format!("the {what}"),
+                None,
+                &format!("it panicked {PANICS} times within {minutes} minutes and is disabled; the last time: {why}"),
+            )),
+            Err(Refusal::Rests { retry_after, failures, why }) => Err(self.refusal(
+                &format!("`{}` of the {what}", method.name),
+                Some(retry_after),
+                &format!("{failures} calls in a row failed, the last with {why}"),
+            )),
         }
     }
 
     /// Learns how a call ended, or that a stream failed.
-    fn learn(&self, call: u64, ended: Ended, why: Option<String>) {
-        let mut guts = self.guts();
-        if ended == Ended::Answered && guts.breaker.is_quiet() {
+    fn learn(&self, method: &Method, call: u64, ended: Ended, why: String) {
+        let mut breakers = self.breakers();
+        if ended == Ended::Answered && breakers.is_quiet() {
             return;
         }
-        let before = guts.breaker.position();
-        if let Some(why) = why {
-            guts.why = why;
-        }
-        let (now, chance) = (self.now(), self.chance());
-        guts.breaker.ended(call, ended, now, chance);
-        let after = guts.breaker.position();
-        drop(guts);
-        if std::mem::discriminant(&before) != std::mem::discriminant(&after) {
+        let stands = |breakers: &Breakers| (discriminant(&breakers.position(method.name)), breakers.is_disabled());
+        let before = stands(&breakers);
+        let end = End { ended, why, chance: self.chance() };
+        breakers.ended(method.name, call, end, self.calls.load(Ordering::Relaxed), self.now());
+        let after = stands(&breakers);
+        drop(breakers);
+        if before != after {
             self.tell();
         }
     }
@@ -270,14 +259,34 @@ impl InstancePolicy {
             library.timed_out();
         }
         let ended = match &error.code {
+            // It was not called: its process is not to be started again yet.
+            code if *code == Code::UNAVAILABLE && self.library.as_ref().is_some_and(|library| library.rests()) => {
+                Ended::Dropped
+            }
             code if *code == Code::PANIC => Ended::Panicked,
             code if counts(code) => Ended::Failed,
             code if *code == Code::CANCELLED => Ended::Dropped,
             _ => Ended::Answered,
         };
-        let why = counts(&error.code).then(|| format!("`{}` from `{}`: {error}", error.code, method.name));
-        self.learn(context.id, ended, why);
+        let why = if counts(&error.code) {
+            clipped(format!("`{}` from `{}`: {error}", error.code, method.name))
+        } else {
+            String::new()
+        };
+        self.learn(method, context.id, ended, why);
     }
+}
+
+/// The most characters of a failure that are kept for later.
+const LONGEST_WHY: usize = 600;
+
+/// A failure as it is kept: it is shown in lists.
+fn clipped(mut why: String) -> String {
+    if let Some((end, _)) = why.char_indices().nth(LONGEST_WHY) {
+        why.truncate(end);
+        why.push('…');
+    }
+    why
 }
 
 impl CallPolicy for InstancePolicy {
@@ -288,8 +297,8 @@ impl CallPolicy for InstancePolicy {
             self.leave();
             return Err(self.replaced());
         }
-        let id = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        match self.way(id) {
+        let id = self.number();
+        match self.way(method, id) {
             Ok(Way::Free) => {
                 let limit = self.deadlines.of(self.slot(), method.name).or(method.deadline);
                 Ok(Admission::Go(CallContext { id, deadline: limit.map(|limit| Instant::now() + limit) }))
@@ -315,8 +324,8 @@ impl CallPolicy for InstancePolicy {
 
     fn record(&self, method: &Method, context: CallContext, outcome: Outcome<'_>) {
         match outcome {
-            Outcome::Answered => self.learn(context.id, Ended::Answered, None),
-            Outcome::Dropped => self.learn(context.id, Ended::Dropped, None),
+            Outcome::Answered => self.learn(method, context.id, Ended::Answered, String::new()),
+            Outcome::Dropped => self.learn(method, context.id, Ended::Dropped, String::new()),
             Outcome::Failed(error) => self.failed(method, context, error),
         }
         self.leave();
@@ -325,7 +334,12 @@ impl CallPolicy for InstancePolicy {
     fn stream(&self, method: &Method, context: CallContext, event: StreamEvent<'_>) {
         match event {
             StreamEvent::Opened => self.enter(),
-            StreamEvent::Failed(error) => self.failed(method, context, error),
+            StreamEvent::Failed(error) => {
+                // What is lost is lost to all open streams at once; a panic or a bad frame is this stream's, and new.
+                let own = [Code::PANIC, Code::PROTOCOL].contains(&error.code);
+                let id = if own { self.number() } else { context.id };
+                self.failed(method, CallContext { id, ..context }, error);
+            }
             StreamEvent::Closed => self.leave(),
         }
     }
@@ -338,5 +352,16 @@ impl CallPolicy for InstancePolicy {
     fn span(&self, method: &Method, context: CallContext) -> Span {
         let (slot, plugin) = (self.slot().as_str(), self.name.as_str());
         tracing::debug_span!(target: "ao::plugin", "call", slot, plugin, method = method.name, call = context.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_kept_up_to_a_length() {
+        assert_eq!(clipped("short".to_owned()), "short");
+        assert_eq!(clipped("ä".repeat(10_000)).chars().count(), LONGEST_WHY + 1);
     }
 }

@@ -11,13 +11,15 @@ use tokio::task::JoinSet;
 
 use super::policy::InstancePolicy;
 use super::release::Releasable;
-use crate::registry::Origin;
+use crate::registry::{Entry, Origin};
 
 /// How long an instance has for its shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// An instance that is in use.
 pub(super) struct Live {
+    /// What it was made from.
+    pub(super) entry: Arc<Entry>,
     /// What the registry hands out.
     pub(super) guarded: Instance,
     pub(super) policy: Arc<InstancePolicy>,

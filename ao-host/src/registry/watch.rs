@@ -1,13 +1,15 @@
 //! The watch over a library: whether it answers, found out by at most one question at a time.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use ao_core::plugin::{Life, capture};
+use ao_core::plugin::{Life, PING, capture};
 
 use super::policy::InstancePolicy;
 use super::wedge::{Answers, Way};
+use crate::isolation::IsolatedLibrary;
 use crate::world::World;
 
 /// How long a library has to answer a probe.
@@ -24,9 +26,27 @@ pub(super) struct LibraryWatch {
     /// pile up behind the first.
     open: tokio::sync::Mutex<Option<Question>>,
     instances: Mutex<Vec<Weak<InstancePolicy>>>,
+    /// The process that hosts it; none in this process.
+    process: Option<Arc<IsolatedLibrary>>,
+}
+
+impl fmt::Debug for LibraryWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LibraryWatch").field("answers", &self.answers()).finish_non_exhaustive()
+    }
 }
 
 impl LibraryWatch {
+    pub(super) fn of(process: Option<Arc<IsolatedLibrary>>) -> Self {
+        Self { process, ..Self::default() }
+    }
+
+    /// Whether its process has ended too often to be started again just now: what is refused meanwhile says nothing
+    /// about the plugin.
+    pub(super) fn rests(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.rests())
+    }
+
     pub(super) fn answers(&self) -> Answers {
         self.lock().unwrap_or(Answers::Presumably)
     }
@@ -47,7 +67,8 @@ impl LibraryWatch {
         *answers = Some(answers.unwrap_or(Answers::Presumably).timed_out());
     }
 
-    /// Asks one of its instances how it is, unless somebody else just did. Any answer is one.
+    /// Asks the library whether it answers at all, unless somebody else just did. Any answer is one. A process that
+    /// stays silent is ended, and the next call starts another.
     pub(super) async fn probe(&self, life: &Arc<dyn Life>, world: &World) {
         let mut open = self.open.lock().await;
         if self.answers().way(world.now()) != Way::Probe {
@@ -56,12 +77,17 @@ impl LibraryWatch {
         let question = open.get_or_insert_with(|| {
             let life = Arc::clone(life);
             Box::pin(async move {
-                let _ = capture("ao.health", life.health()).await;
+                let _ = capture(PING, life.ping()).await;
             })
         });
         let answered = tokio::time::timeout(PATIENCE, question.as_mut()).await.is_ok();
         let before = self.answers();
         let after = if answered {
+            *open = None;
+            Answers::Presumably
+        } else if let Some(process) = &self.process {
+            tracing::warn!("the process of a plugin library does not answer at all and is ended");
+            process.kill();
             *open = None;
             Answers::Presumably
         } else {

@@ -16,6 +16,10 @@ use crate::world::{Proc, World};
 /// A condition whose process is gone says something for so long; then it is forgotten.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
+/// How long a plugin's state, and what becomes of it, waits for another program's write: those who wait are the threads
+/// of its library, or a caller. Small state may be tried again, and a condition is told as well as can be.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// A condition as it was written down.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredCondition {
@@ -118,7 +122,8 @@ pub(super) fn conditions(context: &Context<'_>) -> Result<Vec<StoredCondition>> 
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-/// The part of a store that plugins leave things in, opened when the first of them does.
+/// The part of a store that plugins leave things in, opened when the first of them does, on a connection of its own. While
+/// another program writes for longer than 250 ms, it is [`Code::UNAVAILABLE`](ao_core::Code::UNAVAILABLE).
 pub struct PluginStore {
     path: Utf8PathBuf,
     world: World,
@@ -137,7 +142,7 @@ impl PluginStore {
         if let Some(store) = &*opened {
             return Ok(Arc::clone(store));
         }
-        let store = Arc::new(SqliteStore::open(&self.path)?);
+        let store = Arc::new(SqliteStore::open_with(&self.path, PATIENCE)?);
         *opened = Some(Arc::clone(&store));
         Ok(store)
     }
@@ -180,5 +185,31 @@ impl ConditionLog for PluginStore {
         if let Err(error) = write() {
             tracing::debug!("the condition of the plugin `{}` was not written down: {error}", condition.name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ao_core::Code;
+    use ao_core::slots::Slot;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_store_is_unavailable_soon() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::try_from(directory.path().join("store.db")).unwrap();
+        let store = PluginStore::new(path.clone(), World::system());
+        let scope = StateScope { slot: Slot::Tracker, name: "probe".to_owned(), config: String::new() };
+        store.set(&scope, "cursor", "1").unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let world = World::system();
+        let before = world.now();
+        assert_eq!(store.set(&scope, "cursor", "2").unwrap_err().code, Code::UNAVAILABLE);
+        assert!(world.now().since(before) < Duration::from_secs(5), "not the patience of the other store");
+        assert_eq!(store.get(&scope, "cursor").unwrap().as_deref(), Some("1"), "a reader waits for no writer");
+        other.execute_batch("COMMIT").unwrap();
+        store.set(&scope, "cursor", "2").unwrap();
     }
 }

@@ -32,6 +32,11 @@ const LOG_PAGES: u32 = 200;
 
 /// Opens the database to write, creating it or bringing it up to date.
 pub(super) fn open(path: &Utf8Path) -> Result<Connection> {
+    open_with(path, PATIENCE)
+}
+
+/// The same, for statements that wait for another program's write for so long.
+pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Connection> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     if let Some(directory) = path.parent() {
         files::private_directory(directory).map_err(failed)?;
@@ -44,7 +49,7 @@ pub(super) fn open(path: &Utf8Path) -> Result<Connection> {
     let failed = |source| StoreError::sqlite(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(PATIENCE).map_err(failed)?;
+    connection.busy_timeout(patience).map_err(failed)?;
     if version(&connection, path)? < LATEST {
         migrate(&mut connection, path)?;
     }

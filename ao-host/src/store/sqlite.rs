@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ao_core::model::event::Event;
 use ao_core::model::facts::Session;
@@ -69,6 +70,11 @@ impl SqliteStore {
     /// Opens the database, creating it and its directory (both closed to other users) or bringing it up to date.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         Ok(Self(Database::new(path, schema::open(path)?)))
+    }
+
+    /// The same, for what waits for another program's write for so long and no longer.
+    pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Self> {
+        Ok(Self(Database::new(path, schema::open_with(path, patience)?)))
     }
 
     pub(super) fn plugin_state(&self, scope: &StateScope, key: &str) -> Result<Option<String>> {
@@ -220,7 +226,6 @@ impl fmt::Debug for SqliteReader {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use ao_core::Error;
     use ao_core::model::ProjectName;

@@ -134,7 +134,7 @@ impl Rig {
 }
 
 /// Who hosts this copy, with start times; not who has ended.
-fn hosting(copy: &Utf8Path) -> Vec<(u32, u64)> {
+pub(crate) fn hosting(copy: &Utf8Path) -> Vec<(u32, u64)> {
     let wanted = format!("\0{LIBRARY_COMMAND}\0{copy}\0");
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let hosts = processes.filter_map(|name| {
@@ -183,6 +183,29 @@ fn constructors_that_fail_say_why_with_the_first_call() {
     assert!(made(json!({"falt": "typo"})).to_string().contains("falt"));
     assert_eq!(rig.get(&rig.tracker(), "1").unwrap(), "Issue 1");
     assert_eq!(rig.children().len(), 1, "a refusal is no end of the process");
+}
+
+#[test]
+fn a_constructor_that_never_ends_is_given_up_on_with_its_process() {
+    let rig = Rig::new();
+    let other = rig.tracker();
+    rig.get(&other, "1").unwrap();
+    let child = rig.children();
+    let hanging = rig.instance(Slot::Tracker, &json!({"fault": "busy", "at": "constructor"})).tracker().unwrap();
+    let call = rig.runtime.handle().spawn(async move { hanging.get(GetIssue::new("1")).await });
+    let mut answers = 0;
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(8) {
+        rig.get(&other, "1").unwrap();
+        answers += 1;
+        rig.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+    }
+    assert!(answers > 5 && rig.children() == child, "{answers} answers meanwhile");
+    let error = rig.runtime.block_on(call).unwrap().unwrap_err();
+    assert_eq!(error.code, Code::TIMEOUT, "{error}");
+    assert!(error.message.contains("its constructor did not end"), "{error}");
+    wait_until("the process is gone", || !rig.children().contains(&child[0]));
+    assert_eq!(rig.get(&other, "1").unwrap(), "Issue 1");
 }
 
 #[test]
@@ -510,7 +533,23 @@ fn the_registry_hosts_what_the_configuration_says_and_guards_it() {
     wait_until("a call in time", || get("1").is_ok());
     assert_eq!(get("never").unwrap_err().code, Code::TIMEOUT);
     let copy = vault.open(&hash, &path).unwrap().path;
-    assert_eq!(hosting(&copy).len(), 1, "a deadline is no end of the process");
+    let [child] = hosting(&copy)[..] else { panic!("one child, not {:?}", hosting(&copy)) };
+    assert!(get("1").is_ok());
+    assert_eq!(hosting(&copy), [child], "a deadline is no end of a process that answers");
+
+    // All its threads compute for ever: it does not answer the next call's probe, and is ended.
+    runtime.block_on(async {
+        let busy = (0..4).map(|_| {
+            let tracker = Arc::clone(&tracker);
+            runtime.handle().spawn(async move { tracker.get(GetIssue::new("busy")).await })
+        });
+        for call in busy.collect::<Vec<_>>() {
+            assert_eq!(call.await.unwrap().unwrap_err().code, Code::TIMEOUT);
+        }
+    });
+    wait_until("the next call has a process of its own", || get("1").is_ok());
+    wait_until("the silent process is gone", || !hosting(&copy).contains(&child));
+    assert_eq!(hosting(&copy).len(), 1);
     let maps = fs_err::read_to_string("/proc/self/maps").unwrap();
     assert!(!maps.contains(copy.as_str()), "the library was never in this process");
     drop((tracker, registry));

@@ -61,6 +61,8 @@ enum Step {
     Stream { plugin: String, config: Value, frames: u32 },
     /// Drops all instances.
     Forget,
+    /// Brings the registry to its end, as a command does.
+    Close,
     /// Says what the process has: lines that plugins logged, its threads, and the most memory that it ever had.
     Measure,
 }
@@ -125,6 +127,11 @@ impl Host {
             Step::Stream { plugin, config, frames } => self.stream(&plugin, &config, frames).await,
             Step::Forget => {
                 self.registry = None;
+                Ok(json!({}))
+            }
+            Step::Close => {
+                let registry = self.registry.take().ok_or_else(|| Error::other("nothing is assembled"))?;
+                registry.close().await;
                 Ok(json!({}))
             }
             Step::Measure => {

@@ -97,7 +97,7 @@ fn isolate(copy: &Utf8Path) -> io::Result<ExitCode> {
     let transport = Arc::new(IsolatedLibrary::new(&program)).connect(&stored, component, &request);
     let tracker = Instance::remote(Slot::Tracker, transport.map_err(io::Error::other)?).tracker();
     let tracker = tracker.ok_or_else(|| io::Error::other("no tracker"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {
         tracker.get(GetIssue::new("1")).await.map_err(io::Error::other)?;
         io::stdout().write_all(b"ready\n")?;

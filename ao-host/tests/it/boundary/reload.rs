@@ -7,12 +7,14 @@ use ao_core::Code;
 use ao_core::plugin::{CallContext, HEALTH, Health, HealthState, Life, NoHost, PING, RemoteLife, registrations};
 use ao_core::slots::Slot;
 use ao_core::slots::tracker::GetIssue;
+use ao_host::isolation::Hosting;
 use ao_host::loader::{CreateRequest, Library};
-use ao_host::registry::{Candidate, Origin, Registry, Services, StateScope};
+use ao_host::registry::{Candidate, Deadlines, Origin, Registry, Services, StateScope};
 use ao_host::store::PluginStore;
 use serde_json::json;
 
 use super::plugin_home::{Home, probe};
+use crate::isolation::hosting;
 use crate::scratch;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -51,6 +53,41 @@ fn nothing_changed_and_nothing_is_retired() {
     let before = registry.tracker(&probe(), &json!({})).unwrap();
     assert!(reload(&home, &registry).is_empty());
     assert!(Arc::ptr_eq(&before, &registry.tracker(&probe(), &json!({})).unwrap()));
+}
+
+#[test]
+fn another_limit_or_another_place_is_another_instance_and_what_stays_keeps_its_process() {
+    let home = Home::trusted();
+    let plain = Candidate::plain(home.library.clone());
+    let limited = |seconds| Candidate {
+        deadlines: Deadlines::new([(Slot::Tracker, "get".to_owned(), Duration::from_secs(seconds))]),
+        ..plain.clone()
+    };
+    let hosted_by = Hosting::Process { program: env!("CARGO_BIN_EXE_ao-host-test-program").into() };
+    let hosted = |seconds| Candidate { hosting: hosted_by.clone(), ..limited(seconds) };
+    let registry = home.registry_of(vec![plain.clone()]);
+    let reload = |candidate| home.with_search(vec![candidate], |search| registry.reload(search));
+    let tracker = || registry.tracker(&probe(), &json!({})).unwrap();
+    let copy = home.vault.store(&home.library).unwrap().path;
+    let child = || {
+        run(tracker().get(GetIssue::new("1"))).unwrap();
+        let [child] = hosting(&copy)[..] else { panic!("one child, not {:?}", hosting(&copy)) };
+        child
+    };
+    let first = tracker();
+    for (candidate, retired) in
+        [(plain.clone(), 0), (limited(50), 1), (limited(50), 0), (hosted(50), 1), (hosted(50), 0)]
+    {
+        let before = tracker();
+        let ended = reload(candidate);
+        assert_eq!(ended.len(), retired);
+        run(ended.finish());
+        assert_eq!(Arc::ptr_eq(&before, &tracker()), retired == 0);
+    }
+    assert_eq!(run(first.get(GetIssue::new("1"))).unwrap_err().code, Code::UNAVAILABLE, "it was replaced");
+    let before = child();
+    run(reload(hosted(51)).finish());
+    assert_eq!(child(), before, "the new instance is in the process that was there");
 }
 
 #[test]

@@ -80,6 +80,36 @@ fn a_constructor_panics() {
 }
 
 #[test]
+fn a_constructor_never_ends() {
+    for fault in ["sleep", "busy"] {
+        let config = || json!({"fault": fault, "at": "constructor"});
+        let mut rig = Rig::with("ao_faulty");
+        rig.get("faulty", config(), "1").get("faulty", config(), "1");
+        let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+        let (first, second) = (&played.seen[3], &played.seen[4]);
+        assert_eq!(first["error"]["code"], "timeout", "{first}");
+        assert!((10_000..15_000).contains(&first["ms"].as_u64().unwrap()), "{first}");
+        assert_eq!(second["error"]["code"], "unavailable", "it is refused while the first attempt hangs: {second}");
+        assert!(second["ms"].as_u64().unwrap() < 1000, "at once: {second}");
+    }
+}
+
+#[test]
+fn a_destructor_never_ends() {
+    for fault in ["sleep", "busy"] {
+        let mut rig = Rig::with("ao_faulty");
+        let config = json!({"fault": fault, "at": "drop"});
+        rig.get("faulty", config.clone(), "1").step(json!({"do": "close"})).assemble_again();
+        rig.step(json!({"do": "stream", "plugin": "faulty", "config": config, "frames": 1}));
+        let played = rig.play_and_others_answer(Others::OfTheSameLibraryToo);
+        assert!(played.seen[3]["ok"].is_string(), "{:?}", played.seen);
+        for ended in [&played.seen[4], &played.seen[6]] {
+            assert!(ended["error"].is_null() && ended["ms"].as_u64().unwrap() < 4000, "{ended}");
+        }
+    }
+}
+
+#[test]
 fn a_call_panics() {
     let played = check(&row("panic", At::Call, Sees::Error("panic")));
     assert_eq!(played.last()["error"]["message"], "`get` panicked: on purpose");
