@@ -133,7 +133,8 @@ impl Library {
     /// What the library of this hash says of itself, as it says it, if it is mapped in this process: a newer `ao` may
     /// understand more of it than this one.
     pub(super) fn said(sha256: &str) -> Option<Vec<u8>> {
-        let root = LOADED.lock().unwrap_or_else(PoisonError::into_inner).get(sha256)?.root;
+        let cell = Arc::clone(LOADED.lock().unwrap_or_else(PoisonError::into_inner).get(sha256)?);
+        let root = cell.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.root;
         Some((root.manifest())().into_vec())
     }
 }
