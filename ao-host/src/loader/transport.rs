@@ -75,8 +75,8 @@ fn bounded_frame(code: Code, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// The largest error, in bytes: it is masked, kept and shown.
-const MAX_ERROR: usize = 64 * 1024;
+/// The largest error, in bytes: it is masked, kept and shown. An honest one may quote what it was asked for.
+const MAX_ERROR: usize = 256 * 1024;
 
 /// The error that a library answered. One that is too large breaks the protocol.
 pub(crate) fn error_in(bytes: &[u8]) -> Error {
@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn an_error_that_is_too_large_is_not_read() {
         let error = |length: usize| serde_json::to_vec(&Error::not_found("x".repeat(length))).unwrap_or_default();
-        assert_eq!(error_in(&error(60_000)).code, Code::NOT_FOUND);
-        let refused = error_in(&error(70_000));
+        assert_eq!(error_in(&error(200_000)).code, Code::NOT_FOUND);
+        let refused = error_in(&error(300_000));
         assert_eq!(refused.code, Code::PROTOCOL);
         assert!(refused.message.len() < 200, "{refused}");
     }
