@@ -198,10 +198,13 @@ pub(crate) fn complaint(output: &CommandOutput) -> String {
 /// Whether git only met another git process at work in the same repository, and had done nothing yet.
 ///
 /// git lists all worktrees to see where a branch is checked out, and does not expect to find one that is just being
-/// made: its `commondir` may still be empty. For the locks of refs git waits itself; a lock that outlives that is stale.
+/// made, whose `commondir` may still be empty, or one that is just being taken away. For the locks of refs git waits itself; a lock that outlives that is stale.
 fn is_collision(stderr: &[u8]) -> bool {
     let text = String::from_utf8_lossy(stderr);
-    text.contains("failed to read") && text.contains("worktrees/") && text.contains("commondir")
+    let of_a_worktree = text.contains("worktrees/");
+    let being_made = text.contains("failed to read") && text.contains("commondir");
+    let being_removed = text.contains("Invalid path") && text.contains("No such file or directory");
+    of_a_worktree && (being_made || being_removed)
 }
 
 #[cfg(test)]
@@ -211,6 +214,7 @@ mod tests {
     #[test]
     fn collisions_are_told_from_refusals() {
         assert!(is_collision(b"fatal: failed to read .git/worktrees/w1/commondir: Success"));
+        assert!(is_collision(b"fatal: Invalid path '/r/.git/worktrees/w1': No such file or directory"));
         let refused = [
             "fatal: cannot lock ref 'refs/heads/a': reference already exists",
             "fatal: Unable to create '/r/.git/refs/heads/a.lock': File exists.",
