@@ -113,6 +113,7 @@ fn a_pure_call_that_panics_when_it_is_dropped_costs_nothing_else() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "polls against a deadline")]
 fn the_host_of_an_instance_goes_with_it() {
     let made = || {
         let (tracker, host) = tracker();
