@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ao_core::lifecycle::Policy;
+use ao_core::lifecycle::observe::{self, ProcessSight};
 use ao_core::model::event::{Event, EventKind};
-use ao_core::model::facts::{Doubt, ExitFacts, Probe, RuntimeFacts, Session};
+use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
-use ao_core::model::{SessionId, Timestamp};
+use ao_core::model::{ProcessId, SessionId};
 use ao_core::slots::agent::{AgentObservation, AgentTarget, ObserveAgents};
 use ao_core::slots::runtime::{Liveness, ObserveRuntimes, RuntimeObservation};
 use ao_core::{Error, Result};
@@ -17,6 +19,8 @@ use crate::world::World;
 
 /// How many lines of a screen an agent plugin gets to see.
 const SCREEN_LINES: u32 = 60;
+/// Why a process is gone that nobody saw end.
+const OTHER_BOOT: &str = "the machine was restarted";
 
 /// What a holder wrote down.
 #[derive(Clone, Debug, Default)]
@@ -41,29 +45,33 @@ pub fn overlay(session: &Session, world: &World) -> Session {
         return session;
     }
     if let Some(runtime) = session.runtime.as_mut().filter(|runtime| runtime.exit.is_none()) {
-        let records = read_records(&runtime.directory);
-        look(runtime, records, world);
+        let sight = sight(runtime, world);
+        observe::process(runtime, sight, world.now());
     }
     session
 }
 
-fn look(runtime: &mut RuntimeFacts, records: Records, world: &World) {
+/// What the holder's records and the process table say of an agent.
+pub(super) fn sight(runtime: &RuntimeFacts, world: &World) -> ProcessSight {
+    let records = read_records(&runtime.directory);
+    let mut sight = ProcessSight::default();
     if let Some(record) = records.holder {
-        runtime.holder = Some(record.holder);
-        runtime.child = record.child.or(runtime.child.take());
+        (sight.holder, sight.child) = (Some(record.holder), record.child);
     }
     if let Some(exit) = records.exit {
-        runtime.exit = Some(ExitFacts::new(exit.status, exit.at));
-        return;
+        sight.exit = Some(ExitFacts::new(exit.status, exit.at));
+        return sight;
     }
-    let of = |process: &Option<_>| process.as_ref().map(|process| world.proc.look(process));
-    let seen = together(of(&runtime.holder), of(&runtime.child));
-    // What was seen before and is still so is since then.
-    let since = |liveness: &Liveness| match &runtime.process {
-        Some(before) if before.liveness == *liveness && *liveness != Liveness::Alive => before.at,
-        _ => world.now(),
-    };
-    runtime.process = seen.map(|liveness| Probe::new(liveness.clone(), since(&liveness)));
+    let (holder, child) =
+        (sight.holder.as_ref().or(runtime.holder.as_ref()), sight.child.as_ref().or(runtime.child.as_ref()));
+    let of = |process: Option<&ProcessId>| process.map(|process| world.proc.look(process));
+    sight.liveness = together(of(holder), of(child));
+    let dead = matches!(sight.liveness, Some(Liveness::Dead { .. }));
+    let boot = holder.or(child).map(|process| process.boot.as_str());
+    if dead && world.proc.boot_id().is_ok_and(|now| boot.is_some_and(|then| then != now)) {
+        sight.detail = Some(OTHER_BOOT.to_owned());
+    }
+    sight
 }
 
 /// What holder and agent say together. The holder outlives its agent by the moment in which it writes the exit down.
@@ -108,21 +116,15 @@ impl Sessions {
         agent: Option<&AgentObservation>,
     ) -> Result<()> {
         let now = self.world.now();
+        let policy = Policy::default();
         self.change_telling(&session.id, |stored| {
             let before = stored.clone();
             *stored = overlay(stored, &self.world);
             if let (Some(facts), Some(seen)) = (stored.runtime.as_mut(), runtime) {
-                facts.plugin = Some(Probe::new(seen.liveness.clone(), now));
-                facts.doubt = doubt(facts, now);
+                observe::runtime(facts, seen.liveness.clone(), now, &policy);
             }
             if let (Some(facts), Some(seen)) = (stored.agent.as_mut(), agent) {
-                facts.cursor.clone_from(&seen.cursor);
-                if seen.unknown.is_none() {
-                    facts.activity.clone_from(&seen.activity);
-                    facts.ask.clone_from(&seen.ask);
-                    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
-                    facts.observed_at = Some(now);
-                }
+                observe::agent(facts, seen, now, &policy);
             }
             self.changes(&before, stored)
         })?;
@@ -137,9 +139,8 @@ impl Sessions {
         if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
             events.push(self.event(EventKind::RuntimeExited, id, json!({"exit": ended})));
         }
-        let probe = |session: &Session| {
-            session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(|probe| probe.liveness.clone())
-        };
+        let probe =
+            |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
         if probe(before) != probe(after) {
             events.push(self.event(EventKind::RuntimeProbeChanged, id, json!({"liveness": probe(after)})));
         }
@@ -186,23 +187,6 @@ fn target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
         target.cursor.clone_from(&agent.cursor);
     }
     Some(target)
-}
-
-/// Counts the looks that leave it open whether an agent lives.
-fn doubt(facts: &RuntimeFacts, now: Timestamp) -> Option<Doubt> {
-    let is = |probe: &Option<Probe>, wanted: fn(&Liveness) -> bool| {
-        probe.as_ref().is_some_and(|probe| wanted(&probe.liveness))
-    };
-    let dead = |liveness: &Liveness| matches!(liveness, Liveness::Dead { .. });
-    let alive = |liveness: &Liveness| *liveness == Liveness::Alive;
-    let settled = facts.exit.is_some()
-        || (is(&facts.process, dead) && is(&facts.plugin, dead))
-        || (is(&facts.process, alive) && !is(&facts.plugin, dead));
-    if settled {
-        return None;
-    }
-    let before = facts.doubt.as_ref();
-    Some(Doubt::new(before.map_or(now, |doubt| doubt.since), before.map_or(0, |doubt| doubt.probes) + 1))
 }
 
 #[cfg(test)]
