@@ -19,12 +19,11 @@ mod undo;
 
 use std::sync::Arc;
 
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{Event, EventData};
 use ao_core::model::facts::{Operation, OperationKind, Session};
 use ao_core::model::{ProcessId, SessionId};
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
-use serde_json::Value;
 
 use crate::failpoint::Failpoints;
 use crate::store::{Claim, Store, StoreError};
@@ -61,8 +60,8 @@ impl Sessions {
         self.store.session(id)?.ok_or_else(|| StoreError::NoSession(id.clone()).into())
     }
 
-    fn event(&self, kind: EventKind, id: &SessionId, data: Value) -> Event {
-        self.world.event(kind, Some(id), data)
+    fn event(&self, id: &SessionId, data: EventData) -> Event {
+        self.world.event(Some(id), data)
     }
 
     fn own_process(&self) -> Result<ProcessId> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{AgentActivityChanged, Event, EventData, RuntimeExited, RuntimeProbeChanged};
 use ao_core::model::facts::{Doubt, ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
 use ao_core::model::{SessionId, Timestamp};
@@ -10,7 +10,6 @@ use ao_core::slots::agent::{AgentObservation, AgentTarget, ObserveAgents};
 use ao_core::slots::runtime::{Liveness, ObserveRuntimes, RuntimeObservation};
 use ao_core::{Error, Result};
 use camino::Utf8Path;
-use serde_json::json;
 
 use super::{Crew, Sessions};
 use crate::world::World;
@@ -135,19 +134,23 @@ impl Sessions {
         let mut events = Vec::new();
         let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());
         if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
-            events.push(self.event(EventKind::RuntimeExited, id, json!({"exit": ended})));
+            events.push(self.event(id, EventData::RuntimeExited(RuntimeExited::new(ended))));
         }
         let probe = |session: &Session| {
             session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(|probe| probe.liveness.clone())
         };
         if probe(before) != probe(after) {
-            events.push(self.event(EventKind::RuntimeProbeChanged, id, json!({"liveness": probe(after)})));
+            let mut data = RuntimeProbeChanged::new();
+            data.liveness = probe(after);
+            events.push(self.event(id, EventData::RuntimeProbeChanged(data)));
         }
         let state = |session: &Session| {
             session.agent.as_ref().and_then(|facts| facts.activity.as_ref()).map(|activity| activity.state)
         };
         if state(before) != state(after) {
-            events.push(self.event(EventKind::AgentActivityChanged, id, json!({"state": state(after)})));
+            let mut data = AgentActivityChanged::new();
+            data.state = state(after);
+            events.push(self.event(id, EventData::AgentActivityChanged(data)));
         }
         events
     }
