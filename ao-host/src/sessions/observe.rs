@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ao_core::lifecycle::Policy;
 use ao_core::lifecycle::observe::{self, ProcessSight};
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{AgentActivityChanged, Event, EventData, RuntimeExited, RuntimeProbeChanged};
 use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
 use ao_core::model::{ProcessId, SessionId};
@@ -12,13 +12,12 @@ use ao_core::slots::agent::{AgentObservation, AgentTarget, ObserveAgents};
 use ao_core::slots::runtime::{Liveness, ObserveRuntimes, RuntimeObservation};
 use ao_core::{Error, Result};
 use camino::Utf8Path;
-use serde_json::json;
 
 use super::{Crew, Sessions};
 use crate::world::World;
 
 /// How many lines of a screen an agent plugin gets to see.
-const SCREEN_LINES: u32 = 60;
+pub(crate) const SCREEN_LINES: u32 = 60;
 /// Why a process is gone that nobody saw end.
 const OTHER_BOOT: &str = "the machine was restarted";
 
@@ -52,7 +51,7 @@ pub fn overlay(session: &Session, world: &World) -> Session {
 }
 
 /// What the holder's records and the process table say of an agent.
-pub(super) fn sight(runtime: &RuntimeFacts, world: &World) -> ProcessSight {
+pub(crate) fn sight(runtime: &RuntimeFacts, world: &World) -> ProcessSight {
     let records = read_records(&runtime.directory);
     let mut sight = ProcessSight::default();
     if let Some(record) = records.holder {
@@ -96,7 +95,7 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?;
         let seen: BTreeMap<SessionId, RuntimeObservation> =
             seen.into_iter().map(|observation| (observation.session.clone(), observation)).collect();
-        let targets: Vec<_> = sessions.iter().filter_map(|session| target(session, seen.get(&session.id)?)).collect();
+        let targets: Vec<_> = sessions.iter().filter_map(|session| agent_target(session, seen.get(&session.id)?)).collect();
         let agents = if targets.is_empty() {
             Vec::new()
         } else {
@@ -126,31 +125,9 @@ impl Sessions {
             if let (Some(facts), Some(seen)) = (stored.agent.as_mut(), agent) {
                 observe::agent(facts, seen, now, &policy);
             }
-            self.changes(&before, stored)
+            changes(&self.world, &before, stored)
         })?;
         Ok(())
-    }
-
-    /// The events that tell what a look changed.
-    pub(super) fn changes(&self, before: &Session, after: &Session) -> Vec<Event> {
-        let id = &after.id;
-        let mut events = Vec::new();
-        let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());
-        if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
-            events.push(self.event(EventKind::RuntimeExited, id, json!({"exit": ended})));
-        }
-        let probe =
-            |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
-        if probe(before) != probe(after) {
-            events.push(self.event(EventKind::RuntimeProbeChanged, id, json!({"liveness": probe(after)})));
-        }
-        let state = |session: &Session| {
-            session.agent.as_ref().and_then(|facts| facts.activity.as_ref()).map(|activity| activity.state)
-        };
-        if state(before) != state(after) {
-            events.push(self.event(EventKind::AgentActivityChanged, id, json!({"state": state(after)})));
-        }
-        events
     }
 
     /// What a session's runtime and agent show right now, without recording it.
@@ -165,18 +142,44 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?.into_iter().next();
         let seen =
             seen.ok_or_else(|| Error::unavailable(format!("the runtime says nothing about `{}`", session.id)))?;
-        let targets = target(session, &seen).into_iter().collect::<Vec<_>>();
+        let targets = agent_target(session, &seen).into_iter().collect::<Vec<_>>();
         let agents = crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?;
         let agent = agents.into_iter().next();
         Ok((seen, agent.unwrap_or_else(|| AgentObservation::new(session.id.clone()))))
     }
 }
 
+/// The events that tell what a look changed.
+pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<Event> {
+    let id = &after.id;
+    let mut events = Vec::new();
+    let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());
+    if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
+        events.push(world.event(Some(id), EventData::RuntimeExited(RuntimeExited::new(ended))));
+    }
+    let probe =
+        |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
+    if probe(before) != probe(after) {
+        let mut data = RuntimeProbeChanged::new();
+        data.liveness = probe(after);
+        events.push(world.event(Some(id), EventData::RuntimeProbeChanged(data)));
+    }
+    let state = |session: &Session| {
+        session.agent.as_ref().and_then(|facts| facts.activity.as_ref()).map(|activity| activity.state)
+    };
+    if state(before) != state(after) {
+        let mut data = AgentActivityChanged::new();
+        data.state = state(after);
+        events.push(world.event(Some(id), EventData::AgentActivityChanged(data)));
+    }
+    events
+}
+
 pub(super) fn not_launched(id: &SessionId) -> Error {
     Error::conflict(format!("the session `{id}` has no agent: it was never launched; `ao session show {id}` says why"))
 }
 
-fn target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
+pub(crate) fn agent_target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
     let (runtime, workspace) = (session.runtime.as_ref()?, session.workspace.as_ref()?);
     let mut target =
         AgentTarget::new(session.id.clone(), seen.liveness.clone(), runtime.launched_at, workspace.path.clone());

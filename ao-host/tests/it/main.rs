@@ -13,5 +13,6 @@ mod sessions;
 mod store;
 mod store_facts;
 mod store_file;
+mod store_host;
 mod store_many;
 mod support;

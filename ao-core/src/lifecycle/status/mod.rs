@@ -248,6 +248,12 @@ impl StatusName {
         }
     }
 
+    /// Whether it does not go on without a human.
+    #[must_use]
+    pub const fn needs_human(self) -> bool {
+        matches!(self, Self::Errored | Self::NeedsInput | Self::Stuck | Self::Dead | Self::Orphaned)
+    }
+
     /// Whether nothing more is expected of the session.
     #[must_use]
     pub const fn is_over(self) -> bool {
