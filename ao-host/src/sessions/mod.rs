@@ -89,7 +89,7 @@ impl Sessions {
     }
 
     /// Changes a session's facts as they stand now.
-    fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
+    pub(crate) fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
         self.change_telling(id, |session| {
             edit(session);
             Vec::new()

@@ -95,7 +95,8 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?;
         let seen: BTreeMap<SessionId, RuntimeObservation> =
             seen.into_iter().map(|observation| (observation.session.clone(), observation)).collect();
-        let targets: Vec<_> = sessions.iter().filter_map(|session| agent_target(session, seen.get(&session.id)?)).collect();
+        let targets: Vec<_> =
+            sessions.iter().filter_map(|session| agent_target(session, seen.get(&session.id)?)).collect();
         let agents = if targets.is_empty() {
             Vec::new()
         } else {
@@ -157,8 +158,7 @@ pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<E
     if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
         events.push(world.event(Some(id), EventData::RuntimeExited(RuntimeExited::new(ended))));
     }
-    let probe =
-        |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
+    let probe = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
     if probe(before) != probe(after) {
         let mut data = RuntimeProbeChanged::new();
         data.liveness = probe(after);

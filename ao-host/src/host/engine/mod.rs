@@ -1,0 +1,670 @@
+//! The engine: keeps looking at every session, and writes down what it finds.
+//!
+//! It is level-triggered. What arrives as a hint ([`wakes`]) only makes a look come sooner; a resync every 30 s looks at
+//! everything, whatever was missed. Looks go through a queue in which a session stands once ([`queue`]), and each instance
+//! of a plugin is asked once for all sessions that are due, one call at a time: a slow plugin delays its own sessions only.
+
+mod book;
+mod crews;
+mod look;
+mod queue;
+mod wakes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ao_core::model::event::{ConfigRejected, ConfigReloaded, EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::facts::Session;
+use ao_core::model::{PluginName, SessionId};
+use ao_core::plugin::Frame;
+use ao_core::slots::agent::AgentObservation;
+use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
+use ao_core::slots::workspace::WorkspaceObservation;
+use ao_core::slots::{Agent, Runtime, Workspace};
+use ao_core::{Error, Result};
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
+use crate::sessions::Crew;
+use crate::store::{Fence, SessionFilter};
+use book::{Book, Breadth, Next};
+use crews::{Crews, Reloaded};
+use look::Answers;
+use queue::Queue;
+use wakes::{Files, Meaning, Wake, Wakes, git_directory};
+
+/// Everything is looked at at least this often.
+const RESYNC: Duration = Duration::from_secs(30);
+/// Worktrees change by themselves seldom, and a look at one starts a program: beside hints, this often is enough.
+const TREES_EVERY: Duration = Duration::from_mins(5);
+/// Hints that come together make one look.
+const TOGETHER: Duration = Duration::from_millis(20);
+/// The shortest time between two looks at a session whose agent keeps printing.
+const APART: Duration = Duration::from_millis(500);
+/// How soon something that may be a question is looked at again.
+const SURE: Duration = Duration::from_millis(200);
+/// An engine that waits says that it is alive this often.
+const ALIVE: Duration = Duration::from_millis(500);
+
+/// What is looked at of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Facet {
+    /// Its process and what its agent does.
+    Life,
+    /// Its worktree.
+    Tree,
+}
+
+type Key = (Facet, SessionId);
+
+/// One instance of a plugin, by its address: while the engine holds it, no other has that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Runtime(usize),
+    Agent(usize),
+    Workspace(usize),
+}
+
+fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
+    Arc::as_ptr(instance).cast::<()>().addr()
+}
+
+/// What a call brought back.
+enum Done {
+    Runtimes {
+        lane: Lane,
+        plugin: PluginName,
+        breadth: Breadth,
+        answers: Answers<RuntimeObservation>,
+        error: Option<Error>,
+    },
+    Agents {
+        lane: Lane,
+        answers: Answers<AgentObservation>,
+        error: Option<Error>,
+    },
+    Workspaces {
+        lane: Lane,
+        answers: Answers<Result<WorkspaceObservation, String>>,
+        error: Option<Error>,
+    },
+    Recovered {
+        id: SessionId,
+        error: Option<Error>,
+    },
+}
+
+struct Engine {
+    context: HostContext,
+    epoch: u64,
+    book: Book,
+    crews: Crews,
+    queue: Queue<Key>,
+    started: Instant,
+    /// The sessions that have not ended, as the store had them last.
+    live: BTreeMap<SessionId, Session>,
+    /// What each row's version was.
+    versions: BTreeMap<SessionId, u64>,
+    data_version: i64,
+    looked: BTreeMap<SessionId, Duration>,
+    busy: BTreeSet<Lane>,
+    /// What runtimes saw, for agents whose plugin is busy.
+    waiting: BTreeMap<SessionId, RuntimeObservation>,
+    recovering: BTreeSet<SessionId>,
+    watched: BTreeSet<Lane>,
+    calls: JoinSet<Done>,
+    /// Those who hear the hints of a runtime; each ends with its runtime's.
+    listeners: JoinSet<Lane>,
+    wakes: Wakes,
+    files: Files,
+    unavailable: BTreeMap<Lane, String>,
+    resync_at: Duration,
+    trees_at: Duration,
+}
+
+/// Serves until it is told to stop. The lock is held meanwhile.
+pub async fn serve(
+    context: HostContext,
+    lock: HostLock,
+    mut control: Receiver<Control>,
+    progress: Arc<Progress>,
+    told: &mut dyn FnMut(Told),
+) -> Result<()> {
+    let mut engine = Engine::start(context, told)?;
+    let served = engine.run(&mut control, &progress, told).await;
+    let ended = served.map_err(|error| engine.fenced().unwrap_or(error)).and_then(|()| engine.stop("asked to"));
+    drop(lock);
+    ended
+}
+
+impl Engine {
+    async fn run(
+        &mut self,
+        control: &mut Receiver<Control>,
+        progress: &Progress,
+        told: &mut dyn FnMut(Told),
+    ) -> Result<()> {
+        let engine = self;
+        let mut ready = Some(Told::Ready);
+        let wakes = engine.wakes.clone();
+        loop {
+            engine.begin_calls()?;
+            engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
+            if engine.has_looked() {
+                ready.take().into_iter().for_each(&mut *told);
+            }
+            progress.made();
+            let sleep = engine.sleep();
+            tokio::select! {
+                asked = control.recv() => match asked {
+                    Some(Control::Reload) => {
+                        engine.reload_all(told)?;
+                        told(Told::Ready);
+                    }
+                    Some(Control::Stop) | None => return Ok(()),
+                },
+                hints = wakes.take() => engine.heed(hints, told)?,
+                Some(done) = engine.calls.join_next(), if !engine.calls.is_empty() => match done {
+                    Ok(done) => engine.finish(done)?,
+                    Err(error) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
+                },
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    /// What to say where another host has taken this one's place.
+    fn fenced(&self) -> Option<Error> {
+        let sessions = &self.context.sessions;
+        let found = sessions.store.host().ok()??.epoch;
+        if found == self.epoch {
+            return None;
+        }
+        let event = sessions.world.event(None, EventData::HostFenced(HostFenced::new(self.epoch, found)));
+        // It is news for readers only: what counts is that nothing else is written.
+        let _ = sessions.store.append(Fence::None, &[event]);
+        Some(Error::conflict("another host has taken the place of this one, which ends; `ao status` names it"))
+    }
+}
+
+/// Looks at every session once.
+pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
+    let mut engine = Engine::start(context, &mut |_| ())?;
+    loop {
+        engine.begin_calls()?;
+        match engine.calls.join_next().await {
+            Some(Ok(done)) => engine.finish(done)?,
+            Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
+            None if engine.has_looked() => break,
+            None => tokio::time::sleep(engine.sleep()).await,
+        }
+    }
+    let mut report = OnceReport::default();
+    for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
+        if engine.book.status(&session).name.needs_human() {
+            report.needs_human.push(session.id);
+        }
+    }
+    report.unavailable = engine.unavailable.values().cloned().collect();
+    engine.stop("one pass")?;
+    drop(lock);
+    Ok(report)
+}
+
+impl Engine {
+    fn start(context: HostContext, told: &mut dyn FnMut(Told)) -> Result<Self> {
+        let (store, world) = (&context.sessions.store, &context.sessions.world);
+        let process = world
+            .proc
+            .own()
+            .map_err(|error| Error::unavailable(format!("cannot tell which process this is: {error}")))?;
+        let epoch = store.host()?.map_or(0, |row| row.epoch) + 1;
+        let mut data = HostStarted::new(epoch, process.clone());
+        data.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        let event = world.event(None, EventData::HostStarted(data));
+        let epoch = store.take_epoch(&process, world.now(), std::slice::from_ref(&event))?;
+        told(Told::Event(event));
+        let wakes = Wakes::default();
+        let mut engine = Self {
+            book: Book::new(Arc::clone(&context.sessions), Fence::Epoch(epoch)),
+            context,
+            epoch,
+            crews: Crews::default(),
+            queue: Queue::default(),
+            started: Instant::now(),
+            live: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            data_version: 0,
+            looked: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            recovering: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            calls: JoinSet::new(),
+            listeners: JoinSet::new(),
+            files: Files::new(wakes.clone()),
+            wakes,
+            unavailable: BTreeMap::new(),
+            resync_at: Duration::ZERO,
+            trees_at: Duration::ZERO,
+        };
+        engine.resync()?;
+        Ok(engine)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Until when there is nothing to do, if nobody says otherwise.
+    fn sleep(&self) -> Duration {
+        let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
+        next.saturating_sub(self.elapsed()).min(ALIVE)
+    }
+
+    /// Whether every session has been looked at.
+    fn has_looked(&self) -> bool {
+        let looked = |session: &Session| session.runtime.is_none() || self.looked.contains_key(&session.id);
+        self.live.values().all(looked) && self.recovering.is_empty() && self.busy.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Reads what other processes have written, and asks for looks at what they changed.
+    fn read_store(&mut self) -> Result<()> {
+        let store = Arc::clone(&self.context.sessions.store);
+        self.data_version = store.data_version()?;
+        let now = self.elapsed();
+        let rows = store.versions()?;
+        let mut changed = Vec::new();
+        for (id, version) in &rows {
+            if self.versions.insert(id.clone(), *version) != Some(*version) {
+                changed.push(id.clone());
+            }
+        }
+        for id in &changed {
+            let Some(session) = store.session(id)? else { continue };
+            if session.end.is_some() || session.failure.is_some() {
+                self.live.remove(id);
+                self.looked.remove(id);
+            } else {
+                if !self.live.contains_key(id) {
+                    self.queue.add((Facet::Tree, id.clone()), now);
+                }
+                self.live.insert(id.clone(), session);
+                self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
+            }
+        }
+        let live = &self.live;
+        self.queue.retain(|(_, id)| live.contains_key(id));
+        self.book.derive(&changed)?;
+        self.remember_versions(&changed)?;
+        Ok(())
+    }
+
+    /// Own writes are no news.
+    fn remember_versions(&mut self, ids: &[SessionId]) -> Result<()> {
+        for id in ids {
+            if let Some(session) = self.context.sessions.store.session(id)? {
+                self.versions.insert(id.clone(), session.row_version);
+                if let Some(known) = self.live.get_mut(id) {
+                    *known = session;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at everything.
+    fn resync(&mut self) -> Result<()> {
+        self.read_store()?;
+        let now = self.elapsed();
+        let trees = now >= self.trees_at;
+        for id in self.live.keys() {
+            self.queue.add((Facet::Life, id.clone()), now);
+            if trees {
+                self.queue.add((Facet::Tree, id.clone()), now);
+            }
+        }
+        if trees {
+            self.trees_at = now + TREES_EVERY;
+        }
+        self.resync_at = now + RESYNC;
+        // A runtime whose hints have ended is listened to again with its next look.
+        while let Some(ended) = self.listeners.try_join_next() {
+            match ended {
+                Ok(lane) => drop(self.watched.remove(&lane)),
+                Err(_) => self.watched.clear(),
+            }
+        }
+        self.recover()?;
+        self.watch_files();
+        self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
+        Ok(())
+    }
+
+    /// Brings to an end what a killed process has left half done.
+    fn recover(&mut self) -> Result<()> {
+        for session in self.context.sessions.interrupted()? {
+            if !self.recovering.insert(session.id.clone()) {
+                continue;
+            }
+            let crew = match self.crews.of(&self.context, &session) {
+                Ok(crew) => crew,
+                Err(error) => {
+                    tracing::warn!("`{}` was left half done and cannot be brought to an end: {error}", session.id);
+                    self.recovering.remove(&session.id);
+                    continue;
+                }
+            };
+            let sessions = Arc::clone(&self.context.sessions);
+            self.calls.spawn(async move {
+                let ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await;
+                Done::Recovered { id: session.id, error: ended.err() }
+            });
+        }
+        Ok(())
+    }
+
+    fn watch_files(&mut self) {
+        let places = &self.context.places;
+        let mut wanted = BTreeMap::new();
+        if let Some(state) = places.state_db().parent() {
+            wanted.insert(state.as_std_path().to_owned(), Meaning::Store);
+        }
+        for session in self.live.values() {
+            if let Some(runtime) = &session.runtime {
+                wanted.insert(runtime.directory.as_std_path().to_owned(), Meaning::Session(session.id.clone()));
+            }
+            let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
+            if let Some(git) = git {
+                wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
+            }
+        }
+        for file in self.crews.files() {
+            let Some(directory) = file.parent() else { continue };
+            let entry =
+                wanted.entry(directory.as_std_path().to_owned()).or_insert_with(|| Meaning::Config(BTreeSet::new()));
+            if let Meaning::Config(files) = entry {
+                files.insert(file);
+            }
+        }
+        self.files.watch(wanted);
+    }
+
+    /// Hints that arrived.
+    fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
+        let now = self.elapsed();
+        for hint in hints {
+            match hint {
+                Wake::Session(id) if self.live.contains_key(&id) => {
+                    let apart = self.looked.get(&id).map_or(now, |looked| *looked + APART);
+                    self.queue.add((Facet::Life, id), apart.max(now + TOGETHER));
+                }
+                Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
+                Wake::Session(_) | Wake::Tree(_) => {}
+                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
+                Wake::Store => {}
+                Wake::Config(file) => self.reload(&file, told)?,
+                Wake::All => self.resync()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn reload_all(&mut self, told: &mut dyn FnMut(Told)) -> Result<()> {
+        for file in self.crews.files() {
+            self.reload(&file, told)?;
+        }
+        self.resync()
+    }
+
+    fn reload(&mut self, file: &camino::Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
+        let data = match self.crews.reload(&self.context, file) {
+            Reloaded::Used => EventData::HostConfigReloaded(ConfigReloaded::new(file.as_str())),
+            Reloaded::Rejected(problem) => EventData::HostConfigRejected(ConfigRejected::new(file.as_str(), problem)),
+        };
+        let event = self.context.sessions.world.event(None, data);
+        self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
+        told(Told::Event(event));
+        self.watched.clear();
+        Ok(())
+    }
+
+    /// The lane of a key; none where no plugin can be had.
+    fn lane(&self, key: &Key, crew: &Crew) -> Lane {
+        match key.0 {
+            Facet::Life => Lane::Runtime(address(&crew.runtime.instance)),
+            Facet::Tree => Lane::Workspace(address(&crew.workspace.instance)),
+        }
+    }
+
+    fn is_free(&self, key: &Key) -> bool {
+        let Some(session) = self.live.get(&key.1) else { return false };
+        let Some(crew) = self.crews.known(session) else { return true };
+        !self.busy.contains(&self.lane(key, &crew))
+    }
+
+    /// Begins a call for every instance that is free and has sessions that are due.
+    fn begin_calls(&mut self) -> Result<()> {
+        let now = self.elapsed();
+        if now >= self.resync_at {
+            self.resync()?;
+        }
+        let mut queue = std::mem::take(&mut self.queue);
+        let due = queue.take_due(now, |key| self.is_free(key));
+        self.queue = queue;
+        let mut groups: BTreeMap<Lane, (Arc<Crew>, Vec<Session>)> = BTreeMap::new();
+        for key in due {
+            let Some(session) = self.live.get(&key.1).cloned() else { continue };
+            let crew = match self.crews.of(&self.context, &session) {
+                Ok(crew) => crew,
+                Err(error) => {
+                    self.cannot_ask(key, &error);
+                    continue;
+                }
+            };
+            let ready = match key.0 {
+                Facet::Life => session.runtime.is_some(),
+                Facet::Tree => session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()),
+            };
+            if ready {
+                let lane = self.lane(&key, &crew);
+                groups.entry(lane).or_insert_with(|| (crew, Vec::new())).1.push(session);
+            }
+        }
+        for (lane, (crew, sessions)) in groups {
+            self.busy.insert(lane);
+            match lane {
+                Lane::Runtime(_) => self.ask_runtime(lane, &crew, sessions),
+                Lane::Workspace(_) => {
+                    let instance: Arc<dyn Workspace> = Arc::clone(&crew.workspace.instance);
+                    self.calls.spawn(async move {
+                        let (answers, error) = look::workspaces(instance, sessions).await;
+                        Done::Workspaces { lane, answers, error }
+                    });
+                }
+                Lane::Agent(_) => {}
+            }
+        }
+        self.ask_agents();
+        Ok(())
+    }
+
+    fn cannot_ask(&mut self, key: Key, error: &Error) {
+        tracing::debug!("`{}` cannot be looked at: {error}", key.1);
+        let now = self.elapsed();
+        self.looked.insert(key.1.clone(), now);
+        let chance = self.chance();
+        self.queue.failed(key, now, chance);
+    }
+
+    fn chance(&self) -> u8 {
+        let mut byte = [0];
+        self.context.sessions.world.rng.fill(&mut byte);
+        byte[0]
+    }
+
+    fn ask_runtime(&mut self, lane: Lane, crew: &Crew, sessions: Vec<Session>) {
+        let of_lane = |session: &&Session| {
+            session.runtime.is_some()
+                && self.crews.known(session).is_some_and(|crew| Lane::Runtime(address(&crew.runtime.instance)) == lane)
+        };
+        let breadth =
+            if self.live.values().filter(of_lane).count() == sessions.len() { Breadth::All } else { Breadth::Some };
+        let (instance, plugin): (Arc<dyn Runtime>, _) =
+            (Arc::clone(&crew.runtime.instance), crew.runtime.plugin.clone());
+        if self.watched.insert(lane) {
+            self.listen(lane, Arc::clone(&instance));
+        }
+        self.calls.spawn(async move {
+            let (answers, error) = look::runtimes(instance, sessions).await;
+            Done::Runtimes { lane, plugin, breadth, answers, error }
+        });
+    }
+
+    /// Listens to a runtime's hints, as long as it gives any.
+    fn listen(&mut self, lane: Lane, runtime: Arc<dyn Runtime>) {
+        let (wakes, owner) = (self.wakes.clone(), self.context.places.owner());
+        self.listeners.spawn(async move {
+            let Ok(stream) = runtime.watch(WatchRuntimes::new(owner)).await else { return lane };
+            while let Ok(Some(frame)) = stream.next().await {
+                let Frame::Control(said) = frame else { continue };
+                let id = said.get("session").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
+                wakes.put(id.map_or(Wake::All, Wake::Session));
+            }
+            lane
+        });
+    }
+
+    /// Asks agent plugins about what runtimes saw, one call an instance at a time.
+    fn ask_agents(&mut self) {
+        let mut groups: BTreeMap<Lane, (Arc<dyn Agent>, Vec<(Session, RuntimeObservation)>)> = BTreeMap::new();
+        let waiting = std::mem::take(&mut self.waiting);
+        for (id, seen) in waiting {
+            let Some(session) = self.live.get(&id).cloned() else { continue };
+            let Some(crew) = self.crews.known(&session) else { continue };
+            let lane = Lane::Agent(address(&crew.agent.instance));
+            if self.busy.contains(&lane) {
+                self.waiting.insert(id, seen);
+                continue;
+            }
+            let instance: Arc<dyn Agent> = Arc::clone(&crew.agent.instance);
+            groups.entry(lane).or_insert_with(|| (instance, Vec::new())).1.push((session, seen));
+        }
+        for (lane, (instance, sessions)) in groups {
+            self.busy.insert(lane);
+            let now = self.context.sessions.world.now();
+            self.calls.spawn(async move {
+                let (answers, error) = look::agents(instance, sessions, now).await;
+                Done::Agents { lane, answers, error }
+            });
+        }
+    }
+
+    /// Writes down what a call brought back.
+    fn finish(&mut self, done: Done) -> Result<()> {
+        let now = self.elapsed();
+        match done {
+            Done::Runtimes { lane, plugin, breadth, answers, error } => {
+                self.busy.remove(&lane);
+                let next = self.book.runtimes(&plugin, &answers, breadth)?;
+                self.settle(lane, Facet::Life, answers.keys(), error);
+                let ids: Vec<_> = answers.keys().cloned().collect();
+                for id in &ids {
+                    self.looked.insert(id.clone(), now);
+                }
+                self.remember_versions(&ids)?;
+                self.waiting.extend(answers);
+                if next == Next::LookAtAll {
+                    let all: Vec<_> = self
+                        .live
+                        .values()
+                        .filter(|session| {
+                            self.crews
+                                .known(session)
+                                .is_some_and(|crew| Lane::Runtime(address(&crew.runtime.instance)) == lane)
+                        })
+                        .map(|session| session.id.clone())
+                        .collect();
+                    all.into_iter().for_each(|id| self.queue.add((Facet::Life, id), now));
+                }
+            }
+            Done::Agents { lane, answers, error } => {
+                self.busy.remove(&lane);
+                self.book.agents(&answers)?;
+                if let Some(error) = error {
+                    self.unavailable.insert(lane, error.to_string());
+                } else {
+                    self.unavailable.remove(&lane);
+                }
+                let ids: Vec<_> = answers.keys().cloned().collect();
+                self.remember_versions(&ids)?;
+                ids.iter().for_each(|id| self.look_again(id, now));
+            }
+            Done::Workspaces { lane, answers, error } => {
+                self.busy.remove(&lane);
+                let others: Vec<_> = self.live.values().cloned().collect();
+                self.book.workspaces(&answers, &others)?;
+                self.settle(lane, Facet::Tree, answers.keys(), error);
+                let ids: Vec<_> = answers.keys().cloned().collect();
+                self.remember_versions(&ids)?;
+            }
+            Done::Recovered { id, error } => {
+                self.recovering.remove(&id);
+                if let Some(error) = error {
+                    tracing::warn!("`{id}` was left half done and cannot be brought to an end: {error}");
+                }
+                self.read_store()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a call: what failed is tried again, later each time.
+    fn settle<'a>(&mut self, lane: Lane, facet: Facet, ids: impl Iterator<Item = &'a SessionId>, error: Option<Error>) {
+        let (now, chance) = (self.elapsed(), self.chance());
+        for id in ids {
+            let key = (facet, id.clone());
+            if error.is_some() {
+                self.queue.failed(key, now, chance);
+            } else {
+                self.queue.went_well(&key);
+            }
+        }
+        match error {
+            Some(error) => drop(self.unavailable.insert(lane, error.to_string())),
+            None => drop(self.unavailable.remove(&lane)),
+        }
+    }
+
+    /// Asks for the look after this one, where its time is known: a doubtful question soon, a threshold when it is passed.
+    fn look_again(&mut self, id: &SessionId, now: Duration) {
+        let Some(agent) = self.live.get(id).and_then(|session| session.agent.as_ref()) else { return };
+        let policy = ao_core::lifecycle::Policy::default().of(&self.live[id]);
+        if agent.sightings == 1
+            && agent
+                .activity
+                .as_ref()
+                .is_some_and(|activity| activity.state == ao_core::slots::agent::ActivityState::WaitingInput)
+        {
+            self.queue.add((Facet::Life, id.clone()), now + SURE);
+        }
+        if let Some(clock) = &agent.idle {
+            let left = policy.stuck_after.saturating_sub(Duration::from_millis(clock.elapsed_ms));
+            if !left.is_zero() && left < RESYNC {
+                self.queue.add((Facet::Life, id.clone()), now + left + TOGETHER);
+            }
+        }
+    }
+
+    fn stop(&self, reason: &str) -> Result<()> {
+        let mut data = HostStopped::new(self.epoch);
+        data.reason = Some(reason.to_owned());
+        let world = &self.context.sessions.world;
+        let event = world.event(None, EventData::HostStopped(data));
+        self.context.sessions.store.stopped(self.epoch, world.now(), &[event])?;
+        Ok(())
+    }
+}
