@@ -124,6 +124,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An archive of events that cannot be written or read.
+    #[error("cannot use `{path}`, where old events are kept; those in the database stay there")]
+    Archive {
+        /// The file, or the directory of all.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A directory or file that cannot be used.
     #[error("cannot open the state database `{path}`")]
     Open {
@@ -191,7 +200,11 @@ impl StoreError {
             | Self::MessageMoved { .. }
             | Self::IssueTaken { .. } => Code::CONFLICT,
             Self::NoNumbers(_) => Code::INVALID_INPUT,
-            Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Open { .. } => Code::UNAVAILABLE,
+            Self::Busy { .. }
+            | Self::Full { .. }
+            | Self::ReadOnly { .. }
+            | Self::Open { .. }
+            | Self::Archive { .. } => Code::UNAVAILABLE,
             Self::NewerSchema { .. } => Code::INCOMPATIBLE,
             Self::Corrupt { .. } | Self::Unreadable { .. } | Self::Sqlite { .. } => Code::OTHER,
         }

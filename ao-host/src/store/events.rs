@@ -73,7 +73,7 @@ impl Stored {
         })
     }
 
-    fn read(self) -> Result<Event> {
+    pub(super) fn read(self) -> Result<Event> {
         let what = format!("event {}", self.sequence);
         let bad = |source| StoreError::unreadable(&what, source);
         let kind: EventKind = from_word(&self.kind).map_err(bad)?;

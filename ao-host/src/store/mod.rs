@@ -4,10 +4,12 @@
 //! Facts and the events that tell of them are written in one transaction. A store has no clock and no chance of its
 //! own: what it is handed is what it writes.
 
+mod archive;
 mod claim;
 mod error;
 mod events;
 mod host;
+mod log;
 mod messages;
 mod plugins;
 mod schema;
@@ -19,13 +21,15 @@ use std::collections::BTreeSet;
 use ao_core::model::event::{Event, EventKind, TypePattern};
 use ao_core::model::facts::{Operation, Session};
 use ao_core::model::{DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::world::Proc;
 
+pub use archive::{ArchiveFile, Archived, Archives, Damage, Retention};
 pub use claim::Claim;
 pub use error::StoreError;
 pub use host::{Fence, HostRow};
+pub use log::{EventLog, Found, Visitor};
 pub use messages::Message;
 pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
@@ -122,6 +126,16 @@ pub trait Store: Reader {
 
     /// Appends events that come with no change of facts.
     fn append(&self, fence: Fence, events: &[Event]) -> Result<()>;
+
+    /// Moves events that are older or more than `policy` keeps into files of this directory, in one file's worth of rows
+    /// after the other. An interrupted run loses nothing, and is brought to its end by the next one.
+    fn archive_events(
+        &self,
+        fence: Fence,
+        directory: &Utf8Path,
+        policy: &Retention,
+        now: Timestamp,
+    ) -> Result<Archived>;
 
     /// Makes `host` the one host, and returns the number of its term, which is one more than the last. Whoever calls this
     /// holds the lock of the state directory, and so knows the number from [`Reader::host`] beforehand.

@@ -11,8 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    EventFilter, Fence, HostRow, Message, Reader, Result, SessionFilter, Store, StoreError, StoredCondition, events,
-    host, messages, plugins, schema, sessions,
+    Archived, Archives, EventFilter, Fence, HostRow, Message, Reader, Result, Retention, SessionFilter, Store,
+    StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions,
 };
 use crate::registry::StateScope;
 
@@ -251,6 +251,37 @@ impl Store for SqliteStore {
 
     fn append(&self, fence: Fence, events: &[Event]) -> Result<()> {
         self.fenced(fence, |context| events::append(context, events))
+    }
+
+    fn archive_events(
+        &self,
+        fence: Fence,
+        directory: &Utf8Path,
+        policy: &Retention,
+        now: Timestamp,
+    ) -> Result<Archived> {
+        let archives = Archives::new(directory);
+        let mut archived = Archived::default();
+        for file in archives.files()? {
+            let left = self.read(|context| archive::left(context, &file))?;
+            if left.is_empty() {
+                continue;
+            }
+            if !archive::holds(&file, &left)? {
+                tracing::warn!("`{}` lacks events that the database still has; they stay there", file.path);
+                continue;
+            }
+            archived.rows += self.fenced(fence, |context| archive::remove(context, (file.first, file.last)))?;
+        }
+        let mut last = archives.last()?;
+        while let Some(due) = self.read(|context| archive::due(context, policy, last, now))? {
+            self.read(|context| host::check(context, fence))?;
+            last = due.1;
+            let Some((text, first, end)) = self.read(|context| archive::text(context, due))? else { continue };
+            archived.files.push(archive::write(directory, &text, first, end)?);
+            archived.rows += self.fenced(fence, |context| archive::remove(context, (first, end)))?;
+        }
+        Ok(archived)
     }
 
     fn take_epoch(&self, host: &ProcessId, at: Timestamp, events: &[Event]) -> Result<u64> {
