@@ -34,6 +34,7 @@ mod demo_agent;
 mod docs;
 mod doctor;
 mod hold;
+mod host;
 mod host_library;
 mod init;
 mod manifest;
@@ -42,7 +43,9 @@ mod schemas;
 mod send;
 mod session;
 mod spawn;
+mod start;
 mod status;
+mod stop;
 mod trust;
 
 use crate::edge::Edge;
@@ -60,6 +63,11 @@ macro_rules! commands {
         pub(crate) const GROUPS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
 
         impl Command {
+            /// Whether it is the host without a terminal, which has nothing of its starter's but what it was told.
+            pub(crate) fn is_detached(&self) -> bool {
+                matches!(self, Self::Host(_))
+            }
+
             /// Does it.
             pub(crate) fn run(self, edge: &Edge) -> Outcome {
                 match self {
@@ -78,6 +86,10 @@ commands! {
         Session(session),
         Demo(demo),
     }
+    "The host" {
+        Start(start),
+        Stop(stop),
+    }
     "Set up" {
         Init(init),
         Trust(trust),
@@ -91,6 +103,8 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__host", hide = true)]
+        Host(host),
         #[command(name = "__demo_agent", hide = true)]
         DemoAgent(demo_agent),
         #[command(name = "__library", hide = true)]

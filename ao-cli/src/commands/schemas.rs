@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use schemars::{Schema, schema_for};
 
 use super::session::{list, show};
-use super::{config, doctor, plugin, send, spawn, status, trust};
+use super::{config, doctor, plugin, send, spawn, status, stop, trust};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
@@ -42,6 +42,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("session-show", schema_for!(show::ShowView)),
         ("spawn", schema_for!(spawn::SpawnView)),
         ("status", schema_for!(status::StatusView)),
+        ("stop", schema_for!(stop::StopView)),
         ("trust", schema_for!(trust::Trusted)),
     ])
 }

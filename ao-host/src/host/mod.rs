@@ -4,7 +4,13 @@
 //! one is ended ([`stop`]), what a service manager is told ([`Notifier`]), and where a host without a terminal writes
 //! ([`RotatingLog`]). The engine is handed a [`HostContext`] and the lock, hears [`Control`], and tells [`Told`].
 
+mod ending;
 mod engine;
+mod lock;
+mod log;
+mod notify;
+mod process;
+mod record;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +24,12 @@ use crate::sessions::Sessions;
 use crate::setup::{ConfigFiles, Environment};
 use crate::world::Places;
 
+pub use ending::{Patience, Stopped, stop};
 pub use engine::{once, serve};
-/// TEMP
-pub struct HostLock;
+pub use lock::{Claimant, HostLock, Refusal, Taken};
+pub use log::{Limits, RotatingLog};
+pub use notify::{MANAGER_VARIABLES, Notifier, Pulse};
+pub use record::{HOST_VERSION, HostRecord, HostState, look};
 
 /// What the engine works with.
 pub struct HostContext {
