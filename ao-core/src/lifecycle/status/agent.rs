@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Status, StatusName, at, seen_at};
 use crate::lifecycle::Policy;
 use crate::model::Timestamp;
-use crate::model::facts::{AgentFacts, ReportFacts, ReportState, Session};
+use crate::model::facts::{AgentFacts, Probe, ReportFacts, ReportState, Session};
 use crate::slots::agent::{Activity, ActivityState, Strength};
 use crate::text::one_line;
 
@@ -110,7 +110,7 @@ pub(super) fn reported(facts: &Session, now: Timestamp, policy: &Policy) -> Opti
 pub(super) fn seen(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
     let launched = facts.runtime.as_ref().map_or(facts.created_at, |runtime| runtime.launched_at);
     let Some((agent, activity)) = activity(facts) else {
-        let looked = facts.runtime.as_ref().and_then(|runtime| runtime.process.as_ref()).map(|probe| probe.looked_at());
+        let looked = facts.runtime.as_ref().and_then(|runtime| runtime.process.as_ref()).map(Probe::looked_at);
         let reason = match facts.agent.as_ref().and_then(|agent| agent.unseen.as_ref()) {
             Some(unseen) => format!("alive; what the agent does cannot be told: {}", unseen.why),
             None => "alive; not observed yet".to_owned(),

@@ -273,8 +273,11 @@ fn a_pull_request_stands_as_its_gates_do() {
     assert_eq!(conflicting.reason, "#7: 1 file conflict with the base");
 }
 
+/// A row: its name, what makes it match, what it says.
+type Row = (&'static str, fn(&mut Session), StatusName);
+
 /// What makes each row match, the first row first, with what it says. A later one never undoes an earlier one.
-fn rows() -> Vec<(&'static str, fn(&mut Session), StatusName)> {
+fn rows() -> Vec<Row> {
     fn pull_mut(session: &mut Session) -> &mut PullSnapshot {
         &mut session.pull.get_or_insert_with(|| pull(PullState::Open)).snapshot
     }

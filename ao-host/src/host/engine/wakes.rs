@@ -78,13 +78,13 @@ impl Meaning {
     fn wakes(&self, path: &Path) -> Vec<Wake> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match self {
-            Self::Store if name.ends_with(".db-wal") || name.ends_with(".db") => vec![Wake::Store],
-            Self::Store => Vec::new(),
+            Self::Store if name.starts_with("state.db") => vec![Wake::Store],
             // What is written aside is renamed later.
-            Self::Session(_) if name.ends_with(".tmp") => Vec::new(),
-            Self::Session(id) => vec![Wake::Session(id.clone())],
+            Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
+                vec![Wake::Session(id.clone())]
+            }
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
-            Self::Head(_) => Vec::new(),
+            Self::Store | Self::Session(_) | Self::Head(_) => Vec::new(),
             Self::Config(files) => {
                 files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
             }

@@ -44,7 +44,7 @@ impl Desk {
             program: "/bin/ao".into(),
         });
         let epoch = sessions.store.take_epoch(&fake.world.proc.own().unwrap(), fake.world.now(), &[]).unwrap();
-        let ids = (1..=count).map(|number| launch(&sessions, fake.proc.start(number), &path)).collect();
+        let ids = (1..=count).map(|number| launch(&sessions, &fake.proc.start(number), &path)).collect();
         let book = Book::new(Arc::clone(&sessions), Fence::Epoch(epoch));
         let mut desk = Self { _directory: directory, fake, sessions, book, ids };
         let alive: Vec<_> = desk.ids.iter().map(|_| Liveness::Alive).collect();
@@ -74,7 +74,7 @@ impl Desk {
     }
 }
 
-fn launch(sessions: &Sessions, process: ProcessId, path: &Utf8PathBuf) -> SessionId {
+fn launch(sessions: &Sessions, process: &ProcessId, path: &Utf8PathBuf) -> SessionId {
     let (project, now) = ("app".parse::<ProjectName>().unwrap(), sessions.world.now());
     let prefix: SessionPrefix = "app".parse().unwrap();
     let session = sessions.store.reserve(&prefix, 1, &mut |id| {
