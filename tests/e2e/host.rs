@@ -149,7 +149,7 @@ fn one_host_a_state_directory() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_and_a_key_ends_it_well() {
+fn a_key_ends_it_well_and_a_crash_leaves_no_lock() {
     let stage = Stage::new();
     let mut host = stage.foreground(&[]);
     host.signal(Signal::INT);
