@@ -241,6 +241,23 @@ fn a_service_manager_hears_how_it_is() {
     assert_eq!(host.ends(), Some(0));
 }
 
+/// Git is a program that a plugin starts with the environment that it finds, and its filters with it.
+#[test]
+fn what_a_plugin_starts_sees_nothing_of_a_service_manager() {
+    let studio = Studio::new(Engine::Process);
+    let seen = studio.world.path("seen");
+    studio.world.file("look.sh", format!("env > '{seen}'\nexec cat\n"));
+    studio.git(&["config", "filter.look.smudge", &format!("sh {}", studio.world.path("look.sh"))]);
+    studio.world.file("app/.gitattributes", "tests.sh filter=look\n");
+    studio.world.git(&["add", ".gitattributes"]);
+    studio.world.commit("a filter");
+    let variables = [("NOTIFY_SOCKET", "/nowhere"), ("WATCHDOG_USEC", "1"), ("MINE", "1")];
+    studio.world.ao_with(&["spawn", "--agent", "sleeper"], &variables).succeeds();
+    let environment = fs_err::read_to_string(seen).unwrap();
+    assert!(environment.contains("MINE=1"), "{environment}");
+    assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("WATCHDOG"), "{environment}");
+}
+
 in_both_engines! {
     /// Neither an agent nor its holder can speak for the host.
     fn agents_see_nothing_of_a_service_manager(engine: Engine) {
