@@ -264,3 +264,19 @@ impl Signals {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ao_core::model::event::{EVENT_VERSION, EventKind};
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let at: ao_core::model::Timestamp = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let data = serde_json::json!({"reason": "two\nlines"});
+        let mut event = Event::new(EVENT_VERSION, "01".to_owned(), EventKind::SessionKilled, at, data);
+        event.session = Some("app-3".parse().unwrap());
+        assert_eq!(line(&event), r#"2026-01-02T03:04:05.678Z session.killed app-3 {"reason":"two\nlines"}"#);
+    }
+}

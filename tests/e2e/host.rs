@@ -149,7 +149,7 @@ fn one_host_a_state_directory() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_and_a_key_ends_it_well() {
+fn a_key_ends_it_well_and_a_crash_leaves_no_lock() {
     let stage = Stage::new();
     let mut host = stage.foreground(&[]);
     host.signal(Signal::INT);
@@ -239,6 +239,23 @@ fn a_service_manager_hears_how_it_is() {
     host.signal(Signal::TERM);
     until("STOPPING=1");
     assert_eq!(host.ends(), Some(0));
+}
+
+/// Git is a program that a plugin starts with the environment that it finds, and its filters with it.
+#[test]
+fn what_a_plugin_starts_sees_nothing_of_a_service_manager() {
+    let studio = Studio::new(Engine::Process);
+    let seen = studio.world.path("seen");
+    studio.world.file("look.sh", format!("env > '{seen}'\nexec cat\n"));
+    studio.git(&["config", "filter.look.smudge", &format!("sh {}", studio.world.path("look.sh"))]);
+    studio.world.file("app/.gitattributes", "tests.sh filter=look\n");
+    studio.world.git(&["add", ".gitattributes"]);
+    studio.world.commit("a filter");
+    let variables = [("NOTIFY_SOCKET", "/nowhere"), ("WATCHDOG_USEC", "1"), ("MINE", "1")];
+    studio.world.ao_with(&["spawn", "--agent", "sleeper"], &variables).succeeds();
+    let environment = fs_err::read_to_string(seen).unwrap();
+    assert!(environment.contains("MINE=1"), "{environment}");
+    assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("WATCHDOG"), "{environment}");
 }
 
 in_both_engines! {

@@ -21,6 +21,8 @@ use crate::world::{Places, World};
 /// How often a lock is asked for whose holder is not to be seen: a reader shares it for an instant, and a host that has
 /// just taken it needs one to write itself down.
 const TRIES: u32 = 50;
+/// After how many of them a holder that lives is believed: one that is ending lives on without its lock for a moment.
+const BELIEVED: u32 = 3;
 /// What is between two of them.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -101,7 +103,7 @@ impl HostLock {
             Error::wrap(Code::UNAVAILABLE, "a host must see its own process in /proc, and does not", &error)
         })?;
         let mut taken = Taken { holder: None, liveness: Liveness::Unknown { why: "nobody was looked at".to_owned() } };
-        for _ in 0..TRIES {
+        for attempts in 1..=TRIES {
             if let Some(file) = attempt(places).map_err(|error| cannot_lock(places, &error))? {
                 let record = HostRecord {
                     version: HOST_VERSION,
@@ -117,7 +119,7 @@ impl HostLock {
             let holder = record::read(places);
             let liveness = holder.as_ref().map(|holder| claimant.world.proc.look(&holder.process));
             taken = Taken { holder, liveness: liveness.unwrap_or(taken.liveness) };
-            if taken.liveness == Liveness::Alive {
+            if taken.liveness == Liveness::Alive && attempts >= BELIEVED {
                 break;
             }
             // No event tells that a lock became free.
