@@ -33,6 +33,7 @@ mod demo;
 mod demo_agent;
 mod docs;
 mod doctor;
+mod events;
 mod hold;
 mod host_library;
 mod init;
@@ -44,6 +45,7 @@ mod session;
 mod spawn;
 mod status;
 mod trust;
+mod why;
 
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -76,6 +78,8 @@ commands! {
         Status(status),
         Send(send),
         Session(session),
+        Events(events),
+        Why(why),
         Demo(demo),
     }
     "Set up" {
