@@ -10,6 +10,7 @@ mod commands;
 mod completion;
 mod demo;
 mod edge;
+mod event_line;
 mod failure;
 mod hosting;
 mod input;

@@ -10,6 +10,7 @@ mod config_keys;
 mod crash;
 mod demo;
 mod doctor;
+mod events;
 mod help;
 mod host;
 mod host_detach;

@@ -33,6 +33,7 @@ mod demo;
 mod demo_agent;
 mod docs;
 mod doctor;
+mod events;
 mod hold;
 mod host;
 mod host_library;
@@ -47,6 +48,7 @@ mod start;
 mod status;
 mod stop;
 mod trust;
+mod why;
 
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -84,6 +86,8 @@ commands! {
         Status(status),
         Send(send),
         Session(session),
+        Events(events),
+        Why(why),
         Demo(demo),
     }
     "The host" {

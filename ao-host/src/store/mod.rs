@@ -15,6 +15,8 @@ mod plugins;
 mod schema;
 mod sessions;
 mod sqlite;
+mod watch;
+mod why;
 
 use std::collections::BTreeSet;
 
@@ -33,6 +35,8 @@ pub use log::{EventLog, Found, Visitor};
 pub use messages::Message;
 pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
+pub use watch::StoreWatch;
+pub use why::{Chain, Link, Part, chain};
 
 /// The result of everything that a store does.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

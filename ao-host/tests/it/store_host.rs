@@ -196,3 +196,16 @@ fn an_older_database_is_brought_up_to_date() {
     let effects = scratch.store().effects(&cause.id, 10).unwrap();
     assert_eq!(effects.into_iter().map(|event| event.id).collect::<Vec<_>>(), [effect.id]);
 }
+
+#[test]
+fn a_write_of_another_process_is_a_hint() {
+    let scratch = Scratch::new();
+    let (store, session) = scratch.with_session();
+    let (wake, woken) = std::sync::mpsc::channel();
+    let watch =
+        ao_host::store::StoreWatch::new(&scratch.db(), move || wake.send(()).unwrap_or_default()).expect("a watch");
+    store.update(&session, &[]).unwrap();
+    woken.recv_timeout(Duration::from_mins(1)).expect("a hint");
+    drop(watch);
+    assert!(ao_host::store::StoreWatch::new(&scratch.path.join("not/there.db"), || ()).is_none());
+}

@@ -27,7 +27,7 @@ record! {
     #[derive(Eq, JsonSchema)]
     pub struct Event {
         required {
-            /// [`EVENT_VERSION`].
+            /// The version of this envelope: 1.
             version: u32,
             /// A ULID.
             id: String,
