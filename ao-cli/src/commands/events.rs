@@ -88,14 +88,20 @@ impl Arguments {
         let filter = self.filter(World::system().now());
         // Whatever is written from here on is shown below, so that nothing falls between.
         let mut shown = reader.last_sequence().map_err(Error::from)?;
-        shown = shown.max(shower.show(&reader, &filter)?);
         if !self.follow {
+            shower.show(&reader, &filter)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let mut next = EventFilter { limit: u32::MAX, page: EventPage::Oldest, since: None, ..filter };
+        let mut next = EventFilter { limit: u32::MAX, page: EventPage::Oldest, since: None, ..filter.clone() };
+        // Shown by the first look, when signals are heard already.
+        let mut first = Some(filter);
         let mut look = || -> Result<(), Failure> {
             if !reader.is_there() {
                 reader = manager::reader(edge)?;
+            }
+            if let Some(filter) = first.take() {
+                shown = shown.max(shower.show(&reader, &filter)?);
+                return Ok(());
             }
             let end = reader.last_sequence().map_err(Error::from)?;
             next.after = shown;

@@ -40,6 +40,7 @@ mod host_library;
 mod init;
 mod manifest;
 mod plugin;
+mod reconcile;
 mod schemas;
 mod send;
 mod session;
@@ -93,6 +94,7 @@ commands! {
     "The host" {
         Start(start),
         Stop(stop),
+        Reconcile(reconcile),
     }
     "Set up" {
         Init(init),
