@@ -10,7 +10,9 @@ mod commands;
 mod completion;
 mod demo;
 mod edge;
+mod event_line;
 mod failure;
+mod hosting;
 mod input;
 mod log;
 mod manager;
@@ -36,7 +38,13 @@ fn main() -> ExitCode {
 
 fn run(cli: cli::Cli) -> Outcome {
     let edge = Edge::read()?;
-    log::start(cli.verbose, edge.environment.variable("AO_LOG"))?;
+    let directives = edge.environment.variable("AO_LOG");
+    if cli.command.is_detached() {
+        process::leave_starter();
+        log::start_in_file(cli.verbose, directives, &edge.places)?;
+    } else {
+        log::start(cli.verbose, directives)?;
+    }
     let outcome = cli.command.run(&edge);
     edge.close();
     outcome

@@ -17,9 +17,13 @@ fn the_pages_are_up_to_date() {
     // Not `assert_eq`: nobody reads two whole pages in a message.
     assert!(world.ao(&["config", "schema"]).stdout() == page("config.schema.json"), "{again}");
     assert!(world.ao(&["__docs"]).stdout() == page("cli.md"), "{again}");
-    for (name, schema) in world.ao(&["__schemas"]).json().as_object().unwrap() {
-        let checked_in: Value = serde_json::from_str(&page(&format!("json/{name}.schema.json"))).unwrap();
-        assert!(*schema == checked_in, "{name}: {again}");
+    for (arguments, folder, ending) in
+        [(&["__schemas"][..], "json", ".schema.json"), (&["__schemas", "events"], "events", ".json")]
+    {
+        for (name, schema) in world.ao(arguments).json().as_object().unwrap() {
+            let checked_in: Value = serde_json::from_str(&page(&format!("{folder}/{name}{ending}"))).unwrap();
+            assert!(*schema == checked_in, "{name}: {again}");
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) enum Bench {
     Plugins,
     /// Commands as whole processes
     Commands,
+    /// The event log: appending, reading and archiving
+    Events,
 }
 
 /// What becomes of the numbers.
@@ -32,6 +34,7 @@ pub(crate) fn run(report: &mut Report) {
     }
     report.stage("bench calls", || plugins(Numbers::Shown));
     report.stage("bench ao", commands);
+    report.stage("bench events", events);
 }
 
 /// Runs one bench.
@@ -42,6 +45,7 @@ pub(crate) fn one(report: &mut Report, bench: Bench) {
     match bench {
         Bench::Plugins => report.stage("bench calls", || plugins(Numbers::Kept)),
         Bench::Commands => report.stage("bench ao", commands),
+        Bench::Events => report.stage("bench events", events),
     };
 }
 
@@ -53,6 +57,10 @@ fn build() -> Result<(), Failure> {
 
 fn commands() -> Result<(), Failure> {
     Program::cargo().args(["bench", "--package", "ao-cli", "--bench", "commands"]).run()
+}
+
+fn events() -> Result<(), Failure> {
+    Program::cargo().args(["bench", "--package", "ao-host", "--bench", "events"]).run()
 }
 
 fn plugins(numbers: Numbers) -> Result<(), Failure> {

@@ -53,6 +53,10 @@ pub(crate) struct Folder {
 pub(crate) const RESULTS: Folder =
     Folder { path: "docs/reference/json", ending: ".schema.json", arguments: &["__schemas"] };
 
+/// The JSON Schemas of the events, a file a type.
+pub(crate) const EVENTS: Folder =
+    Folder { path: "docs/reference/events", ending: ".json", arguments: &["__schemas", "events"] };
+
 /// Writes or checks a folder, in one stage.
 pub(crate) fn run_folder(report: &mut Report, folder: &'static Folder, mode: Mode) {
     report.stage(folder.path, || generate_folder(folder, mode));

@@ -49,7 +49,7 @@ enum Task {
     Deep,
     /// Builds the release `ao` and its plugin libraries into `dist/`
     Dist,
-    /// Writes the JSON Schemas of the configuration and of what `--json` prints into `docs/reference/`
+    /// Writes the JSON Schemas of the configuration, of events and of what `--json` prints into `docs/reference/`
     Schema(Generated),
     /// Writes the reference of the command line into `docs/reference/`
     Docs(Generated),
@@ -96,6 +96,7 @@ fn main() -> ExitCode {
         Task::Schema(generated) => {
             generate::run(&mut report, generate::SCHEMAS, generated.mode());
             generate::run_folder(&mut report, &generate::RESULTS, generated.mode());
+            generate::run_folder(&mut report, &generate::EVENTS, generated.mode());
         }
         Task::Docs(generated) => generate::run(&mut report, generate::DOCS, generated.mode()),
         Task::Bench { what: None } => bench::run(&mut report),

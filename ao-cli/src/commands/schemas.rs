@@ -1,24 +1,41 @@
-//! `ao __schemas`: the JSON Schemas of everything that `--json` prints, by the name of the command.
+//! `ao __schemas`: the JSON Schemas of everything that `--json` prints, by the name of the command, and of every event, by
+//! its type.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
 use super::session::{list, show};
-use super::{config, doctor, plugin, send, spawn, status, trust};
+use super::{config, doctor, plugin, reconcile, send, spawn, status, stop, trust, why};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
 
 /// Print the JSON Schemas of what `--json` prints
 #[derive(clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Of what
+    #[arg(default_value = "results")]
+    of: Of,
+}
+
+/// What there are schemas of.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Of {
+    /// What commands print.
+    Results,
+    /// Events.
+    Events,
+}
 
 impl Arguments {
-    #[expect(clippy::unused_self, reason = "every command has this shape")]
     pub(crate) fn run(self, _: &Edge) -> Outcome {
-        output::json(&all())?;
+        output::json(&match self.of {
+            Of::Results => all(),
+            Of::Events => EventKind::ALL.iter().map(|kind| (kind.as_str(), event::schema(*kind))).collect(),
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -29,6 +46,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::Checkup)),
+        ("events", schema_for!(Event)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
@@ -37,12 +55,15 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
+        ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("send", schema_for!(send::SentView)),
         ("session-list", schema_for!(list::SessionList)),
         ("session-show", schema_for!(show::ShowView)),
         ("spawn", schema_for!(spawn::SpawnView)),
         ("status", schema_for!(status::StatusView)),
+        ("stop", schema_for!(stop::StopView)),
         ("trust", schema_for!(trust::Trusted)),
+        ("why", schema_for!(why::WhyView)),
     ])
 }
 

@@ -1,5 +1,6 @@
 //! The domain: what a session, a project, an issue or a pull request is, whoever provides it.
 
+pub mod condition;
 pub mod delivery;
 pub mod event;
 pub mod facts;

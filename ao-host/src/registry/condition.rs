@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Origin};
 
+pub use ao_core::model::condition::ConditionState;
+
 /// How an instance of a plugin is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Condition {
@@ -55,37 +57,5 @@ impl Condition {
         };
         let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
         Some(format!("{who} {state}{why}"))
-    }
-}
-
-/// Whether calls of a plugin pass.
-///
-/// In the order of how much is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConditionState {
-    /// They do.
-    Closed,
-    /// The next one decides.
-    HalfOpen,
-    /// They are refused for a while: too many have failed.
-    Open,
-    /// They are refused: its library does not answer at all.
-    Wedged,
-    /// They are refused until the library is replaced: it panicked too often.
-    Disabled,
-}
-
-impl ConditionState {
-    /// The word for it, as in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-            Self::Wedged => "wedged",
-            Self::Disabled => "disabled",
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, MessageMoved, MessageQueued};
 use ao_core::model::facts::{Operation, OperationKind, Session};
 use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
 use ao_core::slots::agent::{ActivityState, Composer, ConfirmDelivery, DeliverMessage, DeliverPlan};
@@ -10,7 +10,7 @@ use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness, SendInput};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::observe::not_launched;
@@ -88,9 +88,10 @@ impl Sessions {
             files::private_directory(&directory)
                 .and_then(|()| files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE))
                 .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot write `{file}`"), &error))?;
-            let data = json!({"message": key, "bytes": text.len()});
+            let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+            let data = EventData::MessageQueued(MessageQueued::new(key.as_str(), bytes));
             let message = Message::new(key, id.clone(), file, sha256(text.as_bytes()), self.world.now());
-            self.store.queue_message(&message, &[self.event(EventKind::MessageQueued, id, data)])?;
+            self.store.queue_message(&message, &[self.event(id, data)])?;
             Ok(message)
         })
         .await
@@ -292,16 +293,16 @@ impl Sessions {
     }
 
     pub(super) fn advance(&self, message: &Message, from: DeliveryLevel, to: DeliveryLevel) -> Result<()> {
-        let data = json!({"message": message.id, "level": to});
-        let kind = match to {
-            DeliveryLevel::Drafted => Some(EventKind::MessageDrafted),
-            DeliveryLevel::Submitted => Some(EventKind::MessageSubmitted),
-            DeliveryLevel::Acked => Some(EventKind::MessageAcked),
-            DeliveryLevel::Unconfirmed => Some(EventKind::MessageUnconfirmed),
-            DeliveryLevel::Failed => Some(EventKind::MessageFailed),
+        let data = MessageMoved::new(message.id.as_str(), to);
+        let data = match to {
+            DeliveryLevel::Drafted => Some(EventData::MessageDrafted(data)),
+            DeliveryLevel::Submitted => Some(EventData::MessageSubmitted(data)),
+            DeliveryLevel::Acked => Some(EventData::MessageAcked(data)),
+            DeliveryLevel::Unconfirmed => Some(EventData::MessageUnconfirmed(data)),
+            DeliveryLevel::Failed => Some(EventData::MessageFailed(data)),
             _ => None,
         };
-        let events: Vec<_> = kind.map(|kind| self.event(kind, &message.session, data)).into_iter().collect();
+        let events: Vec<_> = data.map(|data| self.event(&message.session, data)).into_iter().collect();
         let now: Timestamp = self.world.now();
         self.store.advance_message(&message.id, from, to, now, &events)?;
         Ok(())

@@ -1,15 +1,14 @@
 //! Ending a session: its processes, never its work.
 
 use ao_core::lifecycle::{Policy, StatusName, status};
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, SessionKilled};
 use ao_core::model::facts::{End, EndKind, OperationKind, Session};
 use ao_core::model::{ProcessId, SessionId};
 use ao_core::slots::Runtime;
 use ao_core::slots::runtime::{DestroyRuntime, Destroyed};
 use ao_core::{Error, Result};
-use serde_json::json;
 
-use super::observe::{not_launched, overlay};
+use super::observe::{changes, not_launched, overlay};
 use super::steps::Step;
 use super::{Bound, Sessions};
 
@@ -62,12 +61,12 @@ impl Sessions {
 
     fn record_end(&self, id: &SessionId, kind: EndKind, reason: &str) -> Result<Killed> {
         let now = self.world.now();
-        let event = self.event(EventKind::SessionKilled, id, json!({"reason": reason}));
+        let event = self.event(id, EventData::SessionKilled(SessionKilled::new(reason)));
         let session = self.change_telling(id, |session| {
             // The holder wrote the exit down before it went; keep it with the end.
             let before = session.clone();
             *session = overlay(session, &self.world);
-            let mut events = self.changes(&before, session);
+            let mut events = changes(&self.world, &before, session);
             let mut end = End::new(kind, now);
             reason.clone_into(&mut end.reason);
             session.end = Some(end);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::PostCreateCommand;
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, SessionSpawned};
 use ao_core::model::facts::{PromptFacts, RuntimeFacts};
 use ao_core::model::process::MARKER_VARIABLE;
 use ao_core::model::{DeliveryLevel, SessionId};
@@ -11,7 +11,6 @@ use ao_core::slots::agent::{LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
 use ao_core::slots::runtime::CreateRuntime;
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use serde_json::json;
 
 use super::observe::read_records;
 use super::{Sessions, SpawnRequest};
@@ -154,8 +153,10 @@ impl Sessions {
         self.failpoints.pass("spawn.runtime_create.launched")?;
         let records = read_records(&directory);
         let now = self.world.now();
-        let data = json!({"runtime": handle.plugin, "agent": request.crew.agent_name, "worktree": worktree});
-        let event = self.event(EventKind::SessionSpawned, id, data);
+        let mut data = SessionSpawned::new(handle.plugin.clone());
+        data.agent = Some(request.crew.agent_name.clone());
+        data.worktree = Some(worktree.to_string());
+        let event = self.event(id, EventData::SessionSpawned(data));
         let after_launch = launch.sends_prompt();
         self.change_telling(id, |session| {
             let mut facts = RuntimeFacts::new(directory, handle, now);

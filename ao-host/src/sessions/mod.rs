@@ -19,12 +19,11 @@ mod undo;
 
 use std::sync::Arc;
 
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{Event, EventData};
 use ao_core::model::facts::{Operation, OperationKind, Session};
 use ao_core::model::{ProcessId, SessionId};
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
-use serde_json::Value;
 
 use crate::failpoint::Failpoints;
 use crate::store::{Claim, Store, StoreError};
@@ -36,6 +35,7 @@ pub use deliver::{INLINE_LIMIT, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;
 pub use observe::overlay;
+pub(crate) use observe::{SCREEN_LINES, agent_target, changes, sight};
 pub use output::Logs;
 pub use plan::Outlook;
 pub use recover::Recovered;
@@ -61,8 +61,8 @@ impl Sessions {
         self.store.session(id)?.ok_or_else(|| StoreError::NoSession(id.clone()).into())
     }
 
-    fn event(&self, kind: EventKind, id: &SessionId, data: Value) -> Event {
-        self.world.event(kind, Some(id), data)
+    fn event(&self, id: &SessionId, data: EventData) -> Event {
+        self.world.event(Some(id), data)
     }
 
     fn own_process(&self) -> Result<ProcessId> {
@@ -89,7 +89,7 @@ impl Sessions {
     }
 
     /// Changes a session's facts as they stand now.
-    fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
+    pub(crate) fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
         self.change_telling(id, |session| {
             edit(session);
             Vec::new()

@@ -1,12 +1,11 @@
 //! Going on after a crash: operations whose process is provably gone are undone or finished.
 
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, SessionSpawned};
 use ao_core::model::facts::{Operation, OperationKind, RuntimeFacts, Session};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::runtime::{ListRuntimes, Liveness, RuntimeHandle};
 use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Error, Result};
-use serde_json::json;
 
 use super::launch::launch_key;
 use super::observe::read_records;
@@ -115,7 +114,9 @@ impl Sessions {
         let directory = self.session_directory(id)?;
         let records = read_records(&directory);
         let launched_at = records.holder.as_ref().map_or_else(|| self.world.now(), |record| record.started_at);
-        let event = self.event(EventKind::SessionSpawned, id, json!({"runtime": handle.plugin, "recovered": true}));
+        let mut data = SessionSpawned::new(handle.plugin.clone());
+        data.recovered = true;
+        let event = self.event(id, EventData::SessionSpawned(data));
         self.change_telling(id, |session| {
             let mut facts = RuntimeFacts::new(directory, handle, launched_at);
             facts.launch = 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ao_core::config::Project;
 use ao_core::lifecycle::{Assignment, Policy, status};
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, SessionId};
 use ao_core::slots::agent::{AvailabilityState, DetectAgent};
@@ -146,11 +146,9 @@ impl Sessions {
             session.plugins = Some(ChosenPlugins::new(runtime.clone(), workspace.clone()));
             session.issue = request.issue.map(|issue| issue.id.to_string());
             session.issue_facts = request.issue.map(|issue| issue.facts.clone());
-            let mut data = json!({"project": project.name, "agent": request.crew.agent_name});
-            if let Some(issue) = request.issue {
-                data["issue"] = json!(issue.id);
-            }
-            (session, vec![self.event(EventKind::SessionRequested, id, data)])
+            let mut data = SessionRequested::new(project.name.clone(), request.crew.agent_name.clone());
+            data.issue.clone_from(&session.issue);
+            (session, vec![self.event(id, EventData::SessionRequested(data))])
         })?;
         Ok(reserved)
     }

@@ -1,14 +1,13 @@
 //! Taking back a spawn whose agent was never launched: what it made, and nothing else.
 
 use ao_core::model::SessionId;
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{EventData, SessionErrored};
 use ao_core::model::facts::{Failure, OperationKind, Session};
 use ao_core::model::process::HOLD_SPEC_FILE;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
 use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange};
 use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Code, Error, Result};
-use serde_json::json;
 
 use super::launch::launch_key;
 use super::steps::Step;
@@ -51,7 +50,7 @@ impl Sessions {
         let mut failure = Failure::new(step, error.message.as_str(), self.world.now());
         failure.output = error.chain.join("\n");
         failure.kept.clone_from(&kept);
-        let event = self.event(EventKind::SessionErrored, id, json!({"step": step, "error": error}));
+        let event = self.event(id, EventData::SessionErrored(SessionErrored::new(step, error.clone())));
         let own = self.own_process();
         let recorded = self.change_telling(id, |session| {
             session.failure = Some(failure);

@@ -29,6 +29,14 @@ pub enum StoreError {
         /// The version that is stored.
         found: u64,
     },
+    /// Another host has taken the place of the one in whose name this was to be written.
+    #[error("another host has taken over (term {expected} ended, {found} runs); nothing was written")]
+    Fenced {
+        /// The term in whose name this was to be written.
+        expected: u64,
+        /// The term that is stored.
+        found: u64,
+    },
     /// An operation on the session is in progress, or it cannot be told whether it is.
     #[error("session `{id}` is busy: {owner} {}{}; wait until it is done, or end that process", doing(*kind), aside(doubt.as_deref()))]
     Held {
@@ -116,6 +124,15 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An archive of events that cannot be written or read.
+    #[error("cannot use `{path}`, where old events are kept; those in the database stay there")]
+    Archive {
+        /// The file, or the directory of all.
+        path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A directory or file that cannot be used.
     #[error("cannot open the state database `{path}`")]
     Open {
@@ -177,11 +194,17 @@ impl StoreError {
     pub fn code(&self) -> Code {
         match self {
             Self::NoSession(_) | Self::NoMessage(_) => Code::NOT_FOUND,
-            Self::Changed { .. } | Self::Held { .. } | Self::MessageMoved { .. } | Self::IssueTaken { .. } => {
-                Code::CONFLICT
-            }
+            Self::Changed { .. }
+            | Self::Fenced { .. }
+            | Self::Held { .. }
+            | Self::MessageMoved { .. }
+            | Self::IssueTaken { .. } => Code::CONFLICT,
             Self::NoNumbers(_) => Code::INVALID_INPUT,
-            Self::Busy { .. } | Self::Full { .. } | Self::ReadOnly { .. } | Self::Open { .. } => Code::UNAVAILABLE,
+            Self::Busy { .. }
+            | Self::Full { .. }
+            | Self::ReadOnly { .. }
+            | Self::Open { .. }
+            | Self::Archive { .. } => Code::UNAVAILABLE,
             Self::NewerSchema { .. } => Code::INCOMPATIBLE,
             Self::Corrupt { .. } | Self::Unreadable { .. } | Self::Sqlite { .. } => Code::OTHER,
         }

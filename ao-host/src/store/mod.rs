@@ -4,27 +4,39 @@
 //! Facts and the events that tell of them are written in one transaction. A store has no clock and no chance of its
 //! own: what it is handed is what it writes.
 
+mod archive;
 mod claim;
 mod error;
 mod events;
+mod host;
+mod log;
 mod messages;
 mod plugins;
 mod schema;
 mod sessions;
 mod sqlite;
+mod watch;
+mod why;
 
-use ao_core::model::event::Event;
+use std::collections::BTreeSet;
+
+use ao_core::model::event::{Event, EventKind, TypePattern};
 use ao_core::model::facts::{Operation, Session};
-use ao_core::model::{DeliveryLevel, ProjectName, SessionId, SessionPrefix, Timestamp};
-use camino::Utf8PathBuf;
+use ao_core::model::{DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::world::Proc;
 
+pub use archive::{ArchiveFile, Archived, Archives, Damage, Retention};
 pub use claim::Claim;
 pub use error::StoreError;
+pub use host::{Fence, HostRow};
+pub use log::{EventLog, Found, Visitor};
 pub use messages::Message;
 pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
+pub use watch::StoreWatch;
+pub use why::{Chain, Link, Part, chain};
 
 /// The result of everything that a store does.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -40,8 +52,29 @@ pub trait Reader: Send + Sync {
     /// The last number that a prefix gave out; 0 where it gave out none.
     fn last_number(&self, prefix: &SessionPrefix) -> Result<u64>;
 
-    /// Events, in the order of the log.
+    /// The version of every session, in the order of their creation; no facts are read.
+    fn versions(&self) -> Result<Vec<(SessionId, u64)>>;
+
+    /// A number that changes whenever somebody else's connection has written. It means nothing between two connections.
+    fn data_version(&self) -> Result<i64>;
+
+    /// The host that took the state directory last.
+    fn host(&self) -> Result<Option<HostRow>>;
+
+    /// Events in the database, in the order of the log. Older ones may be in archives.
     fn events(&self, filter: &EventFilter) -> Result<Vec<Event>>;
+
+    /// One event in the database, by its id.
+    fn event(&self, id: &str) -> Result<Option<Event>>;
+
+    /// A session's newest event of a kind.
+    fn latest_event(&self, session: &SessionId, kind: EventKind) -> Result<Option<Event>>;
+
+    /// Events in the database that an event led to, at most so many, in the order of the log.
+    fn effects(&self, id: &str, limit: u32) -> Result<Vec<Event>>;
+
+    /// The sequence number that was given out last; 0 where none was.
+    fn last_sequence(&self) -> Result<u64>;
 
     /// One message.
     fn message(&self, id: &str) -> Result<Option<Message>>;
@@ -83,6 +116,41 @@ pub trait Store: Reader {
     /// Changes a session as it stands now, whoever changed it before. An error of `apply` leaves all as it was.
     fn change(&self, id: &SessionId, apply: &mut dyn FnMut(&mut Session) -> Result<Vec<Event>>) -> Result<Session>;
 
+    /// Changes many sessions as they stand now, in one transaction. Those that are gone are passed over. Where `apply`
+    /// leaves the facts as they were, the row and its version stay, and only its events are written. Returns those whose
+    /// facts changed.
+    ///
+    /// Behind a [`Fence`] that does not hold any more, nothing is written: [`StoreError::Fenced`].
+    fn change_many(
+        &self,
+        fence: Fence,
+        ids: &[SessionId],
+        apply: &mut dyn FnMut(&mut Session) -> Vec<Event>,
+    ) -> Result<Vec<Session>>;
+
+    /// Appends events that come with no change of facts.
+    fn append(&self, fence: Fence, events: &[Event]) -> Result<()>;
+
+    /// Moves events that are older or more than `policy` keeps into files of this directory, in one file's worth of rows
+    /// after the other. An interrupted run loses nothing, and is brought to its end by the next one.
+    fn archive_events(
+        &self,
+        fence: Fence,
+        directory: &Utf8Path,
+        policy: &Retention,
+        now: Timestamp,
+    ) -> Result<Archived>;
+
+    /// Makes `host` the one host, and returns the number of its term, which is one more than the last. Whoever calls this
+    /// holds the lock of the state directory, and so knows the number from [`Reader::host`] beforehand.
+    fn take_epoch(&self, host: &ProcessId, at: Timestamp, events: &[Event]) -> Result<u64>;
+
+    /// Writes down when the host of this term last looked at the sessions.
+    fn looked(&self, epoch: u64, at: Timestamp) -> Result<()>;
+
+    /// Writes down that the host of this term stops by itself.
+    fn stopped(&self, epoch: u64, at: Timestamp, events: &[Event]) -> Result<()>;
+
     /// Makes `operation` the session's one operation, unless another is in progress: [`StoreError::Held`]. One whose
     /// process is provably gone is taken over and handed back.
     fn claim(&self, id: &SessionId, operation: &Operation, proc: &dyn Proc) -> Result<Claim> {
@@ -117,19 +185,36 @@ pub struct SessionFilter {
     pub project_path: Option<Utf8PathBuf>,
 }
 
-/// Which events to read.
+/// Which events to read. However they are chosen, they come in the order of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventFilter {
     /// Only those about this session.
     pub session: Option<SessionId>,
+    /// Only those of these types; of every type where there is none.
+    pub kinds: BTreeSet<TypePattern>,
     /// Only those with a greater sequence number.
     pub after: u64,
-    /// At most so many, the oldest first.
+    /// Only those of this time or later.
+    pub since: Option<Timestamp>,
+    /// At most so many…
     pub limit: u32,
+    /// …from this end.
+    pub page: EventPage,
+}
+
+/// Which events to leave out where there are too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventPage {
+    /// The newer ones, which are to be read next, with [`EventFilter::after`].
+    #[default]
+    Oldest,
+    /// The older ones.
+    Newest,
 }
 
 impl Default for EventFilter {
     fn default() -> Self {
-        Self { session: None, after: 0, limit: 1000 }
+        let (kinds, page) = (BTreeSet::new(), EventPage::Oldest);
+        Self { session: None, kinds, after: 0, since: None, limit: 1000, page }
     }
 }

@@ -157,6 +157,40 @@ pub(super) fn change(
     update(context, &session, &events)
 }
 
+/// Changes many. Those that are gone are passed over; those whose facts stay as they were are not written.
+pub(super) fn change_many(
+    context: &Context<'_>,
+    ids: &[SessionId],
+    apply: &mut dyn FnMut(&mut Session) -> Vec<Event>,
+) -> Result<Vec<Session>> {
+    let mut changed = Vec::new();
+    for id in ids {
+        let Some(stored) = get(context, id)? else { continue };
+        let mut session = stored.clone();
+        let events = apply(&mut session);
+        (session.id, session.row_version) = (stored.id.clone(), stored.row_version);
+        if session == stored {
+            events::append(context, &events)?;
+        } else {
+            changed.push(update(context, &session, &events)?);
+        }
+    }
+    Ok(changed)
+}
+
+/// The version of every session.
+pub(super) fn versions(context: &Context<'_>) -> Result<Vec<(SessionId, u64)>> {
+    let rows: Vec<(String, u64)> = context.run(|connection| {
+        let mut statement = connection.prepare_cached("SELECT id, row_version FROM sessions ORDER BY number")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    let read = |(id, version): (String, u64)| match id.parse() {
+        Ok(id) => Ok((id, version)),
+        Err(source) => Err(StoreError::unreadable(format!("session `{id}`"), source)),
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// The facts as JSON.
 fn facts(session: &Session) -> Result<String> {
     serde_json::to_string(session).map_err(|source| StoreError::unreadable(format!("session `{}`", session.id), source))

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ao_core::model::event::Event;
+use ao_core::model::event::{Event, EventKind};
 use ao_core::model::facts::Session;
-use ao_core::model::{DeliveryLevel, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{DeliveryLevel, ProcessId, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    EventFilter, Message, Reader, Result, SessionFilter, Store, StoreError, StoredCondition, events, messages, plugins,
-    schema, sessions,
+    Archived, Archives, EventFilter, Fence, HostRow, Message, Reader, Result, Retention, SessionFilter, Store,
+    StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions,
 };
 use crate::registry::StateScope;
 
@@ -38,6 +38,11 @@ impl Context<'_> {
     pub(super) fn run<T>(&self, statements: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         statements(self.connection).map_err(|source| StoreError::sqlite(self.path, source))
     }
+
+    /// A number that changes when another connection has written.
+    fn data_version(&self) -> Result<i64> {
+        self.run(|connection| connection.pragma_query_value(None, "data_version", |row| row.get(0)))
+    }
 }
 
 impl Database {
@@ -52,6 +57,14 @@ impl Database {
 
     fn read<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
         work(&Context { connection: &self.lock(), path: &self.path })
+    }
+
+    /// Several statements that see the database as it is at one moment.
+    fn snapshot<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred);
+        let transaction = transaction.map_err(|source| StoreError::sqlite(&self.path, source))?;
+        work(&Context { connection: &transaction, path: &self.path })
     }
 
     /// One transaction, which takes the write lock at once: one that only took it at its first write would fail
@@ -75,6 +88,22 @@ impl SqliteStore {
     /// The same, for what waits for another program's write for so long and no longer.
     pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Self> {
         Ok(Self(Database::new(path, schema::open_with(path, patience)?)))
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        self.0.read(work)
+    }
+
+    fn snapshot<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        self.0.snapshot(work)
+    }
+
+    /// One transaction in somebody's name.
+    fn fenced<T>(&self, fence: Fence, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        self.0.write(|context| {
+            host::check(context, fence)?;
+            work(context)
+        })
     }
 
     pub(super) fn plugin_state(&self, scope: &StateScope, key: &str) -> Result<Option<String>> {
@@ -103,67 +132,82 @@ impl SqliteReader {
     fn read<T: Default>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
         self.0.as_ref().map_or_else(|| Ok(T::default()), |database| database.read(work))
     }
-}
 
-impl Reader for SqliteReader {
-    fn session(&self, id: &SessionId) -> Result<Option<Session>> {
-        self.read(|context| sessions::get(context, id))
+    fn snapshot<T: Default>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
+        self.0.as_ref().map_or_else(|| Ok(T::default()), |database| database.snapshot(work))
     }
 
-    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
-        self.read(|context| sessions::list(context, filter))
-    }
-
-    fn last_number(&self, prefix: &SessionPrefix) -> Result<u64> {
-        self.read(|context| sessions::last(context, prefix))
-    }
-
-    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
-        self.read(|context| events::list(context, filter))
-    }
-
-    fn message(&self, id: &str) -> Result<Option<Message>> {
-        self.read(|context| messages::get(context, id))
-    }
-
-    fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
-        self.read(|context| messages::list(context, session))
-    }
-
-    fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
-        self.read(plugins::conditions)
+    /// Whether there was a database when this was opened.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
     }
 }
 
-impl Reader for SqliteStore {
-    fn session(&self, id: &SessionId) -> Result<Option<Session>> {
-        self.0.read(|context| sessions::get(context, id))
-    }
+/// What both can read: their `read` and `snapshot` say of what.
+macro_rules! reader {
+    ($($Reader:ty),*) => {$(
+        impl Reader for $Reader {
+            fn session(&self, id: &SessionId) -> Result<Option<Session>> {
+                self.read(|context| sessions::get(context, id))
+            }
 
-    fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
-        self.0.read(|context| sessions::list(context, filter))
-    }
+            fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>> {
+                self.read(|context| sessions::list(context, filter))
+            }
 
-    fn last_number(&self, prefix: &SessionPrefix) -> Result<u64> {
-        self.0.read(|context| sessions::last(context, prefix))
-    }
+            fn last_number(&self, prefix: &SessionPrefix) -> Result<u64> {
+                self.read(|context| sessions::last(context, prefix))
+            }
 
-    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
-        self.0.read(|context| events::list(context, filter))
-    }
+            fn versions(&self) -> Result<Vec<(SessionId, u64)>> {
+                self.read(sessions::versions)
+            }
 
-    fn message(&self, id: &str) -> Result<Option<Message>> {
-        self.0.read(|context| messages::get(context, id))
-    }
+            fn data_version(&self) -> Result<i64> {
+                self.read(|context| context.data_version())
+            }
 
-    fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
-        self.0.read(|context| messages::list(context, session))
-    }
+            fn host(&self) -> Result<Option<HostRow>> {
+                self.read(host::get)
+            }
 
-    fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
-        self.0.read(plugins::conditions)
-    }
+            fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
+                self.snapshot(|context| events::list(context, filter))
+            }
+
+            fn event(&self, id: &str) -> Result<Option<Event>> {
+                self.read(|context| events::get(context, id))
+            }
+
+            fn latest_event(&self, session: &SessionId, kind: EventKind) -> Result<Option<Event>> {
+                self.read(|context| events::latest(context, session, kind))
+            }
+
+            fn effects(&self, id: &str, limit: u32) -> Result<Vec<Event>> {
+                self.read(|context| events::effects(context, id, limit))
+            }
+
+            fn last_sequence(&self) -> Result<u64> {
+                self.read(events::last_sequence)
+            }
+
+            fn message(&self, id: &str) -> Result<Option<Message>> {
+                self.read(|context| messages::get(context, id))
+            }
+
+            fn messages(&self, session: &SessionId) -> Result<Vec<Message>> {
+                self.read(|context| messages::list(context, session))
+            }
+
+            fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
+                self.read(plugins::conditions)
+            }
+        }
+    )*};
 }
+
+reader!(SqliteReader, SqliteStore);
 
 impl Store for SqliteStore {
     fn reserve(
@@ -194,6 +238,69 @@ impl Store for SqliteStore {
 
     fn change(&self, id: &SessionId, apply: &mut dyn FnMut(&mut Session) -> Result<Vec<Event>>) -> Result<Session> {
         self.0.write(|context| sessions::change(context, id, apply))
+    }
+
+    fn change_many(
+        &self,
+        fence: Fence,
+        ids: &[SessionId],
+        apply: &mut dyn FnMut(&mut Session) -> Vec<Event>,
+    ) -> Result<Vec<Session>> {
+        self.fenced(fence, |context| sessions::change_many(context, ids, apply))
+    }
+
+    fn append(&self, fence: Fence, events: &[Event]) -> Result<()> {
+        self.fenced(fence, |context| events::append(context, events))
+    }
+
+    fn archive_events(
+        &self,
+        fence: Fence,
+        directory: &Utf8Path,
+        policy: &Retention,
+        now: Timestamp,
+    ) -> Result<Archived> {
+        let archives = Archives::new(directory);
+        let mut archived = Archived::default();
+        for file in archives.files()? {
+            let left = self.read(|context| archive::left(context, &file))?;
+            if left.is_empty() {
+                continue;
+            }
+            if !archive::holds(&file, &left)? {
+                tracing::warn!("`{}` lacks events that the database still has; they stay there", file.path);
+                continue;
+            }
+            archived.rows += self.fenced(fence, |context| archive::remove(context, (file.first, file.last)))?;
+        }
+        let mut last = archives.last()?;
+        while let Some(due) = self.read(|context| archive::due(context, policy, last, now))? {
+            self.read(|context| host::check(context, fence))?;
+            last = due.1;
+            let Some((text, first, end)) = self.read(|context| archive::text(context, due))? else { continue };
+            archived.files.push(archive::write(directory, &text, first, end)?);
+            archived.rows += self.fenced(fence, |context| archive::remove(context, (first, end)))?;
+        }
+        Ok(archived)
+    }
+
+    fn take_epoch(&self, host: &ProcessId, at: Timestamp, events: &[Event]) -> Result<u64> {
+        self.0.write(|context| {
+            let epoch = host::take(context, host, at)?;
+            events::append(context, events)?;
+            Ok(epoch)
+        })
+    }
+
+    fn looked(&self, epoch: u64, at: Timestamp) -> Result<()> {
+        self.fenced(Fence::Epoch(epoch), |context| host::looked(context, at))
+    }
+
+    fn stopped(&self, epoch: u64, at: Timestamp, events: &[Event]) -> Result<()> {
+        self.fenced(Fence::Epoch(epoch), |context| {
+            host::stopped(context, at)?;
+            events::append(context, events)
+        })
     }
 
     fn queue_message(&self, message: &Message, events: &[Event]) -> Result<()> {
@@ -229,8 +336,7 @@ mod tests {
 
     use ao_core::Error;
     use ao_core::model::ProjectName;
-    use ao_core::model::event::EventKind;
-    use serde_json::Value;
+    use ao_core::model::event::{EventData, SessionKilled};
     use tempfile::TempDir;
 
     use super::*;
@@ -248,7 +354,7 @@ mod tests {
         let world = fake::world(1).world;
         let project: ProjectName = "app".parse().unwrap();
         store.reserve(&"app".parse().unwrap(), 1, &mut |id| {
-            let event = world.event(EventKind::SessionRequested, Some(id), Value::from("x".repeat(bulk)));
+            let event = world.event(Some(id), EventData::SessionKilled(SessionKilled::new("x".repeat(bulk))));
             (Session::new(id.clone(), project.clone(), "/p", world.now()), vec![event])
         })
     }

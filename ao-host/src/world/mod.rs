@@ -4,6 +4,7 @@
 mod clock;
 pub mod fake;
 pub mod files;
+pub mod mounts;
 pub mod places;
 mod proc;
 mod rng;
@@ -12,9 +13,8 @@ pub mod run;
 use std::fmt;
 use std::sync::Arc;
 
-use ao_core::model::event::{EVENT_VERSION, Event, EventKind};
+use ao_core::model::event::{EVENT_VERSION, Event, EventData};
 use ao_core::model::{SessionId, Timestamp};
-use serde_json::Value;
 use ulid::Ulid;
 
 pub use clock::{Clock, SystemClock};
@@ -55,8 +55,10 @@ impl World {
     }
 
     /// An event of now, for a store to append; it has an id already, so that others can name it as their cause.
-    pub fn event(&self, kind: EventKind, session: Option<&SessionId>, data: Value) -> Event {
-        let mut event = Event::new(EVENT_VERSION, self.ulid().to_string(), kind, self.now(), data);
+    pub fn event(&self, session: Option<&SessionId>, data: EventData) -> Event {
+        let id = self.ulid().to_string();
+        let kind = data.kind();
+        let mut event = Event::new(EVENT_VERSION, id, kind, self.now(), data.into_value());
         event.session = session.cloned();
         event
     }
@@ -70,12 +72,14 @@ impl fmt::Debug for World {
 
 #[cfg(test)]
 mod tests {
+    use ao_core::model::event::MessageQueued;
+
     use super::*;
 
     #[test]
     fn the_same_seed_gives_the_same_events() {
         let (world, again) = (fake::world(7).world, fake::world(7).world);
-        let event = |world: &World| world.event(EventKind::MessageQueued, None, Value::Null);
+        let event = |world: &World| world.event(None, EventData::MessageQueued(MessageQueued::new("m", 1_u64)));
         let first = event(&world);
         assert_eq!(first, event(&again));
         assert_ne!(first.id, event(&world).id);

@@ -174,6 +174,12 @@ impl Places {
         self.state.join("state.db")
     }
 
+    /// Where events are kept that have left the database.
+    #[must_use]
+    pub fn events(&self) -> Utf8PathBuf {
+        self.state.join("events")
+    }
+
     /// The logs of `ao` itself.
     #[must_use]
     pub fn logs(&self) -> Utf8PathBuf {
@@ -321,6 +327,7 @@ mod tests {
         assert_eq!(places.worktree(&project, &session), "/nonexistent/state/worktrees/app/app-1");
         assert_eq!(places.session_dir(&session), "/nonexistent/state/sessions/app-1");
         assert_eq!(places.state_db(), "/nonexistent/state/state.db");
+        assert_eq!(places.events(), "/nonexistent/state/events");
         assert_eq!(places.plugins_installed(), "/nonexistent/data/plugins/installed");
         assert_eq!(places.plugins_by_hash(), "/nonexistent/data/plugins/by-hash");
         assert_eq!(places.trust_file(), "/nonexistent/data/trust.toml");

@@ -3,6 +3,7 @@
 
 mod boundary;
 mod golden;
+mod host;
 mod isolation;
 mod issues;
 mod proc;
@@ -11,7 +12,10 @@ mod runtimes;
 mod scratch;
 mod sessions;
 mod store;
+mod store_archive;
 mod store_facts;
 mod store_file;
+mod store_host;
+mod store_killed;
 mod store_many;
 mod support;

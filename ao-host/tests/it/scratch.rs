@@ -1,13 +1,12 @@
 //! A scratch directory with a store in it, and things to put there.
 
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{Event, EventData, SessionRequested};
 use ao_core::model::facts::Session;
-use ao_core::model::{ProjectName, SessionId, SessionPrefix};
+use ao_core::model::{PluginName, ProjectName, SessionId, SessionPrefix};
 use ao_host::store::{SqliteStore, Store};
 use ao_host::world::World;
 use ao_host::world::fake::{self, FakeWorld};
 use camino::Utf8PathBuf;
-use serde_json::json;
 use tempfile::TempDir;
 
 /// A directory that goes away with it, and a fake world.
@@ -47,7 +46,9 @@ impl Scratch {
 /// The first facts and the event of a session.
 pub(crate) fn first_facts(world: &World, id: &SessionId) -> (Session, Vec<Event>) {
     let session = Session::new(id.clone(), "app".parse::<ProjectName>().unwrap(), "/src/app", world.now());
-    (session, vec![world.event(EventKind::SessionRequested, Some(id), json!({ "project": "app" }))])
+    let agent = "worker".parse::<PluginName>().unwrap();
+    let requested = SessionRequested::new(session.project.clone(), agent);
+    (session, vec![world.event(Some(id), EventData::SessionRequested(requested))])
 }
 
 /// Reserves the prefix's next session.

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use ao_core::model::event::EventKind;
+use ao_core::model::event::{AgentActivityChanged, EventData, EventKind, MessageMoved, MessageQueued, SessionKilled};
 use ao_core::model::facts::{End, EndKind, Operation, OperationKind, Session};
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId, SessionPrefix};
 use ao_host::store::{EventFilter, Message, Reader, SessionFilter, Store, StoreError};
 use ao_host::world::Proc;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::scratch::{Scratch, first_facts, reserve};
+
+fn killed() -> EventData {
+    EventData::SessionKilled(SessionKilled::new("by a test"))
+}
 
 #[test]
 fn ids_count_up_for_each_prefix() {
@@ -56,7 +60,7 @@ fn what_was_written_is_read() {
 
     let mut changed = session.clone();
     changed.issue = Some("12".to_owned());
-    let killed = scratch.world().event(EventKind::SessionKilled, Some(&session.id), json!({ "by": "test" }));
+    let killed = scratch.world().event(Some(&session.id), killed());
     let changed = store.update(&changed, &[killed]).unwrap();
     assert_eq!((changed.row_version, changed.issue.as_deref()), (2, Some("12")));
     // Another connection sees it.
@@ -91,7 +95,7 @@ fn sessions_are_found_by_project_and_directory() {
 fn a_change_of_what_is_not_stored_any_more_is_refused_as_a_whole() {
     let scratch = Scratch::new();
     let (store, read) = scratch.with_session();
-    let event = || scratch.world().event(EventKind::SessionKilled, Some(&read.id), Value::Null);
+    let event = || scratch.world().event(Some(&read.id), killed());
     store.update(&read, &[]).unwrap();
 
     let error = store.update(&read, &[event()]).unwrap_err();
@@ -114,7 +118,7 @@ fn a_change_applies_to_what_is_stored_now() {
     };
     store.change(&read.id, &mut set_issue).unwrap();
     let end = End::new(EndKind::Killed, scratch.world().now());
-    let event = scratch.world().event(EventKind::SessionKilled, Some(&read.id), Value::Null);
+    let event = scratch.world().event(Some(&read.id), killed());
     let changed = store
         .change(&read.id, &mut |session| {
             session.end = Some(end.clone());
@@ -141,9 +145,9 @@ fn an_event_keeps_all_it_had_and_gets_its_place() {
     let scratch = Scratch::new();
     let (store, session) = scratch.with_session();
     let world = scratch.world();
-    let cause = world.event(EventKind::RuntimeExited, Some(&session.id), json!({ "status": { "code": 0 } }));
-    let mut effect = world.event(EventKind::SessionKilled, None, json!(["any", 1, null]));
-    effect.causes = vec![cause.id.clone()];
+    let mut cause = world.event(Some(&session.id), killed());
+    cause.data = json!(["any", 1, null]);
+    let effect = world.event(None, killed()).caused_by(&cause);
     store.update(&session, &[cause.clone(), effect.clone()]).unwrap();
 
     let events = store.events(&EventFilter { after: 1, ..EventFilter::default() }).unwrap();
@@ -161,11 +165,12 @@ fn events_are_read_in_pages_and_by_session() {
     let first = reserve(&store, scratch.world(), "app");
     let second = reserve(&store, scratch.world(), "app");
     for _ in 0..3 {
-        let event = scratch.world().event(EventKind::AgentActivityChanged, Some(&second.id), Value::Null);
+        let activity = EventData::AgentActivityChanged(AgentActivityChanged::new());
+        let event = scratch.world().event(Some(&second.id), activity);
         store.change(&second.id, &mut |_| Ok(vec![event.clone()])).unwrap();
     }
     let sequences = |session: Option<&_>, after, limit| -> Vec<u64> {
-        let filter = EventFilter { session: session.cloned(), after, limit };
+        let filter = EventFilter { session: session.cloned(), after, limit, ..EventFilter::default() };
         store.events(&filter).unwrap().into_iter().map(|event| event.sequence).collect()
     };
     assert_eq!(sequences(None, 0, 100), [1, 2, 3, 4, 5]);
@@ -236,20 +241,22 @@ fn a_message_goes_from_level_to_level_once() {
     let (store, session) = scratch.with_session();
     let world = scratch.world();
     let message = |id: &str| Message::new(id, session.id.clone(), format!("/s/{id}.txt"), "00ff", world.now());
-    let event = |kind| [world.event(kind, Some(&session.id), Value::Null)];
+    let event = |data| [world.event(Some(&session.id), data)];
     for id in ["m2", "m1"] {
-        store.queue_message(&message(id), &event(EventKind::MessageQueued)).unwrap();
+        let queued = EventData::MessageQueued(MessageQueued::new(id, 3_u64));
+        store.queue_message(&message(id), &event(queued)).unwrap();
     }
     assert_eq!(store.messages(&session.id).unwrap(), [message("m2"), message("m1")]);
 
     scratch.fake.clock.advance(Duration::from_secs(1));
     let (queued, drafted) = (DeliveryLevel::Queued, DeliveryLevel::Drafted);
-    let moved = store.advance_message("m1", queued, drafted, world.now(), &event(EventKind::MessageDrafted)).unwrap();
+    let told = || event(EventData::MessageDrafted(MessageMoved::new("m1", drafted)));
+    let moved = store.advance_message("m1", queued, drafted, world.now(), &told()).unwrap();
     assert_eq!((moved.level, moved.changed_at.since(moved.queued_at)), (drafted, Duration::from_secs(1)));
     assert_eq!(store.message("m1").unwrap(), Some(moved));
 
     let before = store.events(&EventFilter::default()).unwrap().len();
-    let again = store.advance_message("m1", queued, drafted, world.now(), &event(EventKind::MessageDrafted));
+    let again = store.advance_message("m1", queued, drafted, world.now(), &told());
     let error = again.unwrap_err();
     assert!(matches!(&error, StoreError::MessageMoved { found, .. } if *found == drafted), "{error}");
     assert_eq!(store.events(&EventFilter::default()).unwrap().len(), before);

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
 
+mod event_log;
 mod plugin_fault;
 
 use std::fs::OpenOptions;
@@ -48,6 +49,10 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
                 Err(error) => Err(io::Error::other(error)),
             }
         }
+        // Archives events where files may not grow beyond a few kilobytes, as on a full disk.
+        ["archive", db, directory, now, keep] => event_log::archive(db, directory, now, keep),
+        // Appends events until it is killed, and says each that is committed.
+        ["append", db] => event_log::append(db),
         // A host with a library out of process, in the middle of a call that does not end.
         ["isolate", copy] => isolate(Utf8Path::new(copy)),
         ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),

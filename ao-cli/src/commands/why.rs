@@ -1,0 +1,239 @@
+//! `ao why`: what led to something.
+
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use ao_core::Error;
+use ao_core::lifecycle::Status;
+use ao_core::model::event::{Event, EventKind};
+use ao_core::model::{SessionId, Timestamp};
+use ao_host::store::{Archives, EventFilter, EventLog, EventPage, Link, Part, Reader, SqliteReader, StoreError, chain};
+use ao_host::world::World;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::edge::Edge;
+use crate::failure::{Failure, Outcome};
+use crate::output::Page;
+use crate::session_view::{Full, age, status_word};
+use crate::view::{Format, View};
+use crate::{completion, event_line, manager};
+
+/// How many events are shown of a session whose changes of status are not in the log.
+const RECENT: u32 = 10;
+
+/// How many characters a ULID has.
+const ULID: usize = 26;
+
+/// Show what led to a session's status, or to an event
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A session, or an event by its id or by its number in the log
+    #[arg(value_name = "SESSION|EVENT", add = completion::sessions())]
+    what: Subject,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Subject {
+    Session(SessionId),
+    Event(String),
+    Sequence(u64),
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix('#').unwrap_or(text);
+        if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return number.parse().map(Self::Sequence).map_err(|error| error.to_string());
+        }
+        // A session's id has a dash in it.
+        if text.len() == ULID && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Ok(Self::Event(text.to_ascii_uppercase()));
+        }
+        text.parse().map(Self::Session).map_err(|error: ao_core::model::InvalidName| error.to_string())
+    }
+}
+
+/// What led to something.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct WhyView {
+    /// The session, where one was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<WhySession>,
+    /// The events, each below one that led to it, oldest first.
+    chain: Vec<WhyLink>,
+    /// Whether there are more events than are shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
+    /// When this was put together.
+    at: Timestamp,
+}
+
+/// A session and its status now.
+#[derive(Serialize, JsonSchema)]
+struct WhySession {
+    /// Its id.
+    id: String,
+    /// Its status, with what decided it.
+    status: Status,
+}
+
+/// One event of a chain.
+#[derive(Serialize, JsonSchema)]
+struct WhyLink {
+    /// How far it is from an event that nothing led to.
+    depth: u32,
+    /// What it is to the one that was asked for.
+    part: WhyPart,
+    /// Its id.
+    id: String,
+    /// The event; absent where it is not in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
+}
+
+/// What an event is to the one that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WhyPart {
+    /// It led to it.
+    Cause,
+    /// It is the one: the session's last change of status, or the event that was named.
+    Asked,
+    /// It came of it, or of something that led to it.
+    Effect,
+    /// It stands further up with all that it led to.
+    Repeated,
+    /// An event names it, and it is not in the log.
+    Missing,
+    /// One of the session's newest events: none of its changes of status is in the log.
+    Recent,
+}
+
+impl Arguments {
+    pub(crate) fn run(self, edge: &Edge) -> Outcome {
+        let reader = manager::reader(edge)?;
+        let log = EventLog::new(&reader, Archives::new(edge.places.events()));
+        let world = World::system();
+        let view = match &self.what {
+            Subject::Session(id) => of_session(&reader, &log, id, &world)?,
+            Subject::Event(id) => {
+                let event = log.event(id).map_err(Error::from)?;
+                of_event(&log, event.ok_or_else(|| unknown(&format!("with the id `{id}`")))?, &world)?
+            }
+            Subject::Sequence(number) => {
+                let event = log.at(*number).map_err(Error::from)?;
+                of_event(&log, event.ok_or_else(|| unknown(&format!("number {number}")))?, &world)?
+            }
+        };
+        self.format.show(&view)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn unknown(which: &str) -> Error {
+    Error::not_found(format!("there is no event {which} in the log; `ao events` shows the newest"))
+}
+
+fn of_event(log: &EventLog<'_>, event: Event, world: &World) -> Result<WhyView, Failure> {
+    let chain = chain(log, event).map_err(Error::from)?;
+    let links = chain.links.into_iter().map(WhyLink::of).collect();
+    Ok(WhyView { session: None, chain: links, cut: chain.cut, at: world.now() })
+}
+
+fn of_session(reader: &SqliteReader, log: &EventLog<'_>, id: &SessionId, world: &World) -> Result<WhyView, Failure> {
+    let stored = reader.session(id).map_err(Error::from)?;
+    let stored = stored.ok_or_else(|| Error::from(StoreError::NoSession(id.clone())))?;
+    let changed = reader.latest_event(id, EventKind::SessionStatusChanged).map_err(Error::from)?;
+    let mut view = match changed {
+        Some(event) => of_event(log, event, world)?,
+        None => WhyView { session: None, chain: recent(log, id)?, cut: false, at: world.now() },
+    };
+    view.session = Some(WhySession { id: id.to_string(), status: Full::now(&stored, world).status });
+    Ok(view)
+}
+
+/// A session's newest events.
+fn recent(log: &EventLog<'_>, id: &SessionId) -> Result<Vec<WhyLink>, Failure> {
+    let filter =
+        EventFilter { session: Some(id.clone()), limit: RECENT, page: EventPage::Newest, ..EventFilter::default() };
+    let mut links = Vec::new();
+    log.visit(&filter, &mut |found| {
+        if let ao_host::store::Found::Event(event) = found {
+            links.push(WhyLink { depth: 0, part: WhyPart::Recent, id: event.id.clone(), event: Some(event) });
+        }
+        std::ops::ControlFlow::Continue(())
+    })
+    .map_err(Error::from)?;
+    Ok(links)
+}
+
+impl WhyLink {
+    fn of(link: Link) -> Self {
+        let part = match link.part {
+            Part::Cause => WhyPart::Cause,
+            Part::Asked => WhyPart::Asked,
+            Part::Effect => WhyPart::Effect,
+            Part::Repeated => WhyPart::Repeated,
+            Part::Missing => WhyPart::Missing,
+        };
+        Self { depth: link.depth, part, id: link.id, event: link.event }
+    }
+
+    /// The event in a line, with its place in the tree in front.
+    fn line(&self) -> String {
+        let indent = "  ".repeat(usize::try_from(self.depth).unwrap_or_default());
+        let mark = if self.part == WhyPart::Asked { "> " } else { "- " };
+        let Some(event) = &self.event else {
+            return format!("{indent}{mark}{} is not in the log", self.id);
+        };
+        let head = format!("{indent}{mark}#{} {}", event.sequence, event.kind);
+        if self.part == WhyPart::Repeated {
+            return format!("{head} (see above)");
+        }
+        let details = event_line::details(event);
+        let colon = if details.is_empty() { "" } else { ": " };
+        format!("{head} at {}{colon}{details}", event.timestamp)
+    }
+}
+
+impl View for WhyView {
+    fn write(&self, page: &mut Page) {
+        if let Some(WhySession { id, status }) = &self.session {
+            let ago = |then| format!("{} ago", age(self.at, then));
+            page.line(format_args!("{id} is {}, {}", status_word(status), status.reason));
+            page.line(format_args!("decided by {}, observed {}", status.fact, ago(status.observed_at)));
+            page.gap();
+            if self.chain.iter().all(|link| link.part == WhyPart::Recent) {
+                page.line("no change of its status is in the log; its newest events:");
+            }
+        }
+        self.chain.iter().for_each(|link| page.line(link.line()));
+        if self.cut {
+            page.line("(there is more)");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_about() {
+        let subject = |text: &str| text.parse::<Subject>();
+        assert_eq!(subject("12"), Ok(Subject::Sequence(12)));
+        assert_eq!(subject("#12"), Ok(Subject::Sequence(12)));
+        assert_eq!(subject("app-12"), Ok(Subject::Session("app-12".parse().unwrap())));
+        let id = "01kdvmhe00krahvmb4gf0kp1f2";
+        assert_eq!(subject(id), Ok(Subject::Event(id.to_ascii_uppercase())));
+        for wrong in ["", "#", "../x", "99999999999999999999999"] {
+            assert!(subject(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The details of events that have their names already, and whose features come later. What stands here is what is
+//! decided of them: fields are added with the feature.
+
+use schemars::JsonSchema;
+
+use crate::model::Timestamp;
+use crate::record::record;
+
+record! {
+    /// An agent said that it has begun.
+    #[derive(Eq, JsonSchema)]
+    pub struct SessionAcked {}
+
+    /// An agent was launched again.
+    #[derive(Eq, JsonSchema)]
+    pub struct SessionRestored {
+        required {
+            /// Which launch of the session this is, from 1.
+            launch: u32,
+        }
+    }
+
+    /// A workspace was put away.
+    #[derive(Eq, JsonSchema)]
+    pub struct SessionCleaned {}
+
+    /// A running session was found.
+    #[derive(Eq, JsonSchema)]
+    pub struct SessionAdopted {}
+
+    /// An identity was found without a session.
+    #[derive(Eq, JsonSchema)]
+    pub struct SessionOrphaned {}
+
+    /// A report was taken.
+    #[derive(Eq, JsonSchema)]
+    pub struct ReportAccepted {
+        required {
+            /// The report's id.
+            report: String,
+        }
+    }
+
+    /// A report was refused.
+    #[derive(Eq, JsonSchema)]
+    pub struct ReportRejected {
+        required {
+            /// The report's id.
+            report: String,
+            /// Why.
+            reason: String,
+        }
+    }
+
+    /// An agent may do nothing for a while.
+    #[derive(Eq, JsonSchema)]
+    pub struct LimitHit {
+        optional {
+            /// Until when, where that is known.
+            until: Option<Timestamp>,
+        }
+    }
+
+    /// Something about a pull request.
+    #[derive(Eq, JsonSchema)]
+    pub struct PullRequestSeen {
+        required {
+            /// Its number.
+            number: u64,
+        }
+        optional {
+            /// The commit at its head.
+            head_sha: Option<String>,
+            /// Where a human reads it.
+            url: Option<String>,
+        }
+    }
+
+    /// A check of the host's own has a verdict.
+    #[derive(Eq, JsonSchema)]
+    pub struct EvidenceRecorded {
+        required {
+            /// The commit that was checked.
+            sha: String,
+            /// The run's id.
+            run: String,
+            /// The verdict.
+            verdict: String,
+        }
+    }
+
+    /// Something that is to be done got further.
+    #[derive(Eq, JsonSchema)]
+    pub struct IntentMoved {
+        required {
+            /// The key in the ledger.
+            key: String,
+        }
+        optional {
+            /// Why, where there is something to say.
+            reason: Option<String>,
+        }
+    }
+
+    /// A condition that a rule reacts to began or ended.
+    #[derive(Eq, JsonSchema)]
+    pub struct ReactionMoved {
+        required {
+            /// The key in the ledger.
+            key: String,
+        }
+    }
+
+    /// A condition went on for too long.
+    #[derive(Eq, JsonSchema)]
+    pub struct ReactionEscalated {
+        required {
+            /// The key in the ledger.
+            key: String,
+            /// How often that happened, from 1.
+            level: u32,
+        }
+    }
+
+    /// A human was to be told something.
+    #[derive(Eq, JsonSchema)]
+    pub struct NotifyTried {
+        required {
+            /// The key of what is told, in the ledger.
+            intent: String,
+        }
+        optional {
+            /// The notifier's name in the configuration.
+            notifier: Option<String>,
+            /// Why it did not work.
+            reason: Option<String>,
+        }
+    }
+
+    /// Something went into the trash, or out of it.
+    #[derive(Eq, JsonSchema)]
+    pub struct TrashMoved {
+        required {
+            /// Its id in the trash.
+            item: String,
+        }
+    }
+}
