@@ -1,4 +1,5 @@
-//! The files in which a holder keeps what its program printed: their names, and what of them a reader gets.
+//! The files in which a holder keeps what its program printed: their names, what of them a reader gets, and the text in
+//! that.
 //!
 //! A log is two files at most. When the newer one is full a next one begins and the older one goes. Each file's name says
 //! at which byte of all that was ever printed it begins, so that a cursor, which counts these bytes, means the same before
@@ -68,6 +69,42 @@ impl LogRead {
         let from = self.from.max(part.offset);
         let until = self.until.min(part.offset + part.length);
         (from - part.offset, until.saturating_sub(from))
+    }
+}
+
+/// Where in the output a piece of it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceStart {
+    /// Where a former piece ended.
+    Continued,
+    /// Somewhere, perhaps within a character.
+    Anywhere,
+}
+
+/// The text in a piece of output, and at which byte of the piece it ends: before a character whose rest is not there yet.
+/// Bytes that are not UTF-8 are replaced.
+#[must_use]
+pub fn whole_text(bytes: &[u8], start: PieceStart) -> (String, usize) {
+    let start = match start {
+        PieceStart::Continued => 0,
+        PieceStart::Anywhere => continuation_bytes(bytes),
+    };
+    let end = bytes.len() - unfinished_bytes(bytes);
+    (String::from_utf8_lossy(bytes.get(start..end).unwrap_or_default()).into_owned(), end)
+}
+
+/// How many bytes at the start belong to a character that began earlier.
+fn continuation_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().take(3).take_while(|byte| *byte & 0b1100_0000 == 0b1000_0000).count()
+}
+
+/// How many bytes at the end begin a character whose rest is not there yet.
+fn unfinished_bytes(bytes: &[u8]) -> usize {
+    let tail = &bytes[bytes.len().saturating_sub(3)..];
+    let Some(start) = tail.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000) else { return 0 };
+    match std::str::from_utf8(&tail[start..]) {
+        Err(error) if error.error_len().is_none() => tail.len() - start,
+        _ => 0,
     }
 }
 

@@ -26,11 +26,24 @@ impl OutputLog {
     }
 
     /// Adds what was printed. What a full disk does not take is lost, and the program goes on.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
-        if self.part.length >= self.half {
+    pub(super) fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
             // If there can be no other file, this one grows.
-            let _ = self.begin_part();
+            if self.part.length >= self.half && self.begin_part().is_err() {
+                return self.write(bytes);
+            }
+            let room = usize::try_from(self.half - self.part.length).unwrap_or(usize::MAX);
+            let (now, later) = bytes.split_at(bytes.len().min(room));
+            let before = self.part.length;
+            self.write(now);
+            if self.part.length == before {
+                return;
+            }
+            bytes = later;
         }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
         match self.file.write_all(bytes) {
             Ok(()) => self.part.length += bytes.len() as u64,
             Err(_) => self.part.length = self.file.metadata().map_or(self.part.length, |data| data.len()),
@@ -95,7 +108,7 @@ mod tests {
             log.append(format!("line {number:04}\n").as_bytes());
         }
         let left = parts(&path).unwrap();
-        assert!(left.len() == 2 && left[0].offset > 0 && left.iter().all(|part| part.length <= 60), "{left:?}");
+        assert!(left.len() == 2 && left[0].offset > 0 && left.iter().all(|part| part.length <= 50), "{left:?}");
 
         let (plan, bytes) = log.read(Some(290), 1000).unwrap();
         assert_eq!((bytes.as_slice(), plan.truncated), (&b"line 0029\n"[..], false));
