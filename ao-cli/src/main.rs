@@ -18,6 +18,7 @@ mod log;
 mod manager;
 mod output;
 mod process;
+mod relay;
 mod session_view;
 mod view;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 
 #[test]
 fn fifty_spawns_from_ten_processes() {
@@ -43,7 +43,7 @@ fn fifty_spawns_from_ten_processes() {
     assert_eq!(studio.processes(), [0; 0]);
 }
 
-in_both_engines! {
+in_every_engine! {
     /// One ends it; the other says so, or that it is being done.
     fn two_kills_at_once(engine: Engine) {
         let studio = Studio::new(engine);

@@ -1,6 +1,6 @@
 //! Each key that the configuration accepts, set to something else than its default, and what changes by it.
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 use crate::support::exists;
 
 /// What one command of an agent prints, with more keys of the project.
@@ -242,7 +242,7 @@ fn what_a_listed_library_may_be_told() {
     assert!(studio.world.ao(&["plugin", "list"]).succeeds().stderr().is_empty());
 }
 
-in_both_engines! {
+in_every_engine! {
     /// Until the pattern shows, no prompt is sent.
     fn ready(engine: Engine) {
         let studio = Studio::new(engine);

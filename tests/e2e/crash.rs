@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 
 /// The number of the signal that ends the program at a failpoint.
 const KILLED: i32 = 9;
@@ -29,7 +29,7 @@ fn last_id(studio: &Studio) -> Option<String> {
     list["sessions"].as_array().unwrap().last().map(|row| row["id"].as_str().unwrap().to_owned())
 }
 
-in_both_engines! {
+in_every_engine! {
     /// Nothing is left but the row, which says where it stopped.
     fn before_the_launch_a_spawn_is_undone(engine: Engine) {
         let studio = Studio::new(engine);

@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, in_every_engine};
 use crate::support::{Run, World};
 
 /// The events of a run with `--json`.
@@ -36,7 +36,7 @@ fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
-in_both_engines! {
+in_every_engine! {
     /// What the store wrote on the way keeps to the schemas.
     fn a_sessions_life_is_in_the_log(engine: Engine) {
         let studio = Studio::new(engine);

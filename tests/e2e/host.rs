@@ -13,7 +13,7 @@ use ao_host::world::{Proc, SystemProc};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::studio::{Engine, Studio, in_both_engines};
+use crate::studio::{Engine, Studio, in_every_engine};
 use crate::support::{World, exists};
 
 /// How long anything may take.
@@ -258,7 +258,7 @@ fn what_a_plugin_starts_sees_nothing_of_a_service_manager() {
     assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("WATCHDOG"), "{environment}");
 }
 
-in_both_engines! {
+in_every_engine! {
     /// Neither an agent nor its holder can speak for the host.
     fn agents_see_nothing_of_a_service_manager(engine: Engine) {
         let studio = Studio::new(engine);

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 use crate::support::{World, exists};
 
 const LONG: &str = concat!(
@@ -119,7 +119,7 @@ fn what_was_printed_cannot_command_the_terminal() {
     assert!(!logs.contains("\u{1b}]") && !logs.contains('\u{7}') && logs.contains("red"), "{logs:?}");
 }
 
-in_both_engines! {
+in_every_engine! {
     /// A path with spaces, quotes, a `;` at its end and letters beyond ASCII.
     fn a_project_in_an_odd_directory(engine: Engine) {
         let studio = Studio::with(World::below("ünï cödé/it's \"x\" #{a} $HOME;"), engine, "    symlinks: [\"a b\"]\n");

@@ -32,7 +32,7 @@ fn it_writes_what_git_says_and_trusts_it() {
     #
     # defaults:
     #   agent: claude
-    #   runtime: tmux                 # where agents live; unset, `process` stands in where tmux is missing
+    #   runtime: tmux                 # where agents live; unset, `pty` stands in where tmux is missing
 
     projects:
       app:

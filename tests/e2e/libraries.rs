@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 use crate::support::{World, built_library};
 
 const LIBRARIES: [&str; 4] = ["command", "git", "process", "tmux"];
@@ -38,7 +38,7 @@ fn plugins(world: &World) -> Vec<Value> {
     world.json(&["plugin", "list"])["plugins"].as_array().unwrap().clone()
 }
 
-in_both_engines! {
+in_every_engine! {
     /// What a user does with five agents.
     fn the_walk_through_libraries(engine: Engine) {
         let studio = studio_of_libraries(engine);

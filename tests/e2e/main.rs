@@ -20,6 +20,7 @@ mod libraries;
 mod messages;
 mod plugin;
 mod plugin_install;
+mod pty_attach;
 mod reference;
 mod search_order;
 mod sessions;

@@ -2,14 +2,14 @@
 
 use camino::Utf8Path;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 use crate::support::Run;
 
 /// What ends a message where an agent reads.
 fn submit(engine: Engine) -> &'static [u8] {
     match engine {
         Engine::Process => b"\n",
-        Engine::Tmux => b"\r",
+        Engine::Pty | Engine::Tmux => b"\r",
     }
 }
 
@@ -38,7 +38,7 @@ fn send(studio: &Studio, id: &str, text: &str) -> Run {
     studio.world.ao(&["send", id, "--", text]).succeeds()
 }
 
-in_both_engines! {
+in_every_engine! {
     /// Whatever they look like, they are text.
     fn short_messages_arrive_as_they_are(engine: Engine) {
         let studio = Studio::new(engine);

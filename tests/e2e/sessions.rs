@@ -2,9 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::studio::{Engine, Studio, heard, in_both_engines};
+use crate::studio::{Engine, Studio, heard, in_every_engine};
 
-in_both_engines! {
+in_every_engine! {
     /// From a clone to five sessions at once, as the README has it.
     fn five_sessions_do_their_tasks(engine: Engine) {
         let studio = Studio::new(engine);

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) enum Engine {
     /// Pipes and files.
     Process,
+    /// Terminals of the holders' own.
+    Pty,
     /// A real tmux.
     Tmux,
 }
@@ -30,27 +32,32 @@ impl Engine {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Process => "process",
+            Self::Pty => "pty",
             Self::Tmux => "tmux",
         }
     }
 
     /// Whether it is here. If not, that is said, and the test has nothing to do.
     pub(crate) fn is_here(self, test: &str) -> bool {
-        if self == Self::Process || std::process::Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_ok()
-        {
+        if self != Self::Tmux || std::process::Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_ok() {
             return true;
         }
-        if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
-            use std::io::Write;
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
-            writeln!(file, "tmux\t{test}\ttmux is not installed").unwrap();
-        }
+        skip("tmux", test);
         false
     }
 }
 
+/// Says that an engine is missing.
+pub(crate) fn skip(engine: &str, test: &str) {
+    if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        writeln!(file, "{engine}\t{test}\t{engine} is not installed").unwrap();
+    }
+}
+
 /// Declares a test once for each runtime; the tmux one is skipped, by name, where tmux is absent.
-macro_rules! in_both_engines {
+macro_rules! in_every_engine {
     ($($(#[$doc:meta])* fn $name:ident($engine:ident: Engine) $body:block)*) => {$(
         mod $name {
             use super::*;
@@ -64,6 +71,11 @@ macro_rules! in_both_engines {
             }
 
             #[test]
+            fn pty() {
+                check(Engine::Pty);
+            }
+
+            #[test]
             fn tmux_runtime() {
                 if Engine::Tmux.is_here(concat!(module_path!(), "::tmux_runtime")) {
                     check(Engine::Tmux);
@@ -73,7 +85,7 @@ macro_rules! in_both_engines {
     )*};
 }
 
-pub(crate) use in_both_engines;
+pub(crate) use in_every_engine;
 
 /// Does its task: edits a file, runs the tests, commits.
 const WORKER: &str = r#"set -e

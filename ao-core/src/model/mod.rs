@@ -5,7 +5,9 @@ pub mod delivery;
 pub mod event;
 pub mod facts;
 pub mod ids;
+pub mod output_log;
 pub mod process;
+pub mod terminal;
 pub mod time;
 
 pub use delivery::DeliveryLevel;

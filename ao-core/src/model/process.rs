@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::time::Timestamp;
 use crate::record::{objects, record};
+use crate::slots::runtime::Size;
 
 /// One process for good: a pid alone is reused, these three together are not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -162,9 +163,40 @@ pub enum HoldStdio {
         /// Appended to.
         output: Utf8PathBuf,
     },
+    /// A terminal that the holder owns. Who looks at it or types into it comes to the socket, see
+    /// [`terminal`](super::terminal).
+    ///
+    /// An older holder takes this for `Unknown` and refuses to start the program, so it needs no new version.
+    Pty {
+        /// Where the holder listens; at most 100 bytes long, in a directory that only the user can enter.
+        socket: Utf8PathBuf,
+        /// What the program prints is appended to the files of this name and an offset, see
+        /// [`output_log`](super::output_log).
+        output: Utf8PathBuf,
+        /// The size at first.
+        size: Size,
+        /// How many lines that left the screen are kept in memory.
+        #[serde(default = "default_scrollback")]
+        scrollback: u32,
+        /// How many bytes of output are kept on the disk at most.
+        #[serde(default = "default_log_bytes")]
+        log_bytes: u64,
+    },
     /// One that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// What [`HoldStdio::Pty`] keeps in memory by default, in lines.
+#[must_use]
+pub fn default_scrollback() -> u32 {
+    10_000
+}
+
+/// What [`HoldStdio::Pty`] keeps on the disk by default, in bytes: 16 MiB.
+#[must_use]
+pub fn default_log_bytes() -> u64 {
+    16 * 1024 * 1024
 }
 
 /// The name of [`HoldSpec`]'s file in a session's runtime directory.

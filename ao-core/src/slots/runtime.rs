@@ -35,7 +35,7 @@ slot runtime: trait Runtime {
     [call 5s idem] output(request: ReadOutput) -> Result<Output>;
     /// How a human gets into the session.
     [call 5s idem] attach(request: Attach) -> Result<AttachPlan>;
-    /// The session's terminal: data frames both ways; control frames `resize`, `detach`, `exit`.
+    /// The session's terminal: data frames both ways; control frames are [`TerminalControl`]s.
     [open 10s once] terminal(request: OpenTerminal) -> Result<BoxStream> { unsupported("a terminal stream") }
     /// Wake-ups: something may have changed. A hint, never a fact.
     [open 10s idem] watch(request: WatchRuntimes) -> Result<BoxStream> { unsupported("wake-ups") }
@@ -227,13 +227,49 @@ record! {
         }
     }
 
-    /// Asks for wake-ups.
+    /// Asks for wake-ups. Each comes as a control frame with a [`WakeNote`].
     pub struct WatchRuntimes {
         required {
             /// Whose sessions.
             owner: Owner,
         }
     }
+
+    /// A wake-up: something may have changed about a session, such as `{"session": "app-1"}`. A hint, never a fact.
+    #[derive(Eq)]
+    pub struct WakeNote {
+        required {
+            /// Which.
+            session: SessionId,
+        }
+    }
+}
+
+/// A control frame of a `terminal` stream. The viewer sends `resize` and `detach`, the runtime `exit`; what a reader does
+/// not know it passes over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "TerminalControl")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TerminalControl {
+    /// The viewer's terminal has another size now: `{"kind": "resize", "columns": 80, "rows": 24}`.
+    Resize {
+        /// Width in cells.
+        columns: u16,
+        /// Height in cells.
+        rows: u16,
+    },
+    /// The viewer goes; the agent stays.
+    Detach,
+    /// The agent has ended. The last frame of a stream.
+    Exit {
+        /// How, where that is known.
+        #[serde(default)]
+        status: Option<ExitStatus>,
+    },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a step of a delivery puts in. The host alone sequences the steps.
@@ -313,4 +349,4 @@ pub enum AttachPlan {
     Unknown,
 }
 
-objects!(Input, Liveness, AttachPlan);
+objects!(Input, Liveness, AttachPlan, TerminalControl);

@@ -2,10 +2,13 @@
 //!
 //! It lives as long as its program does, and longer while orphans of the program are left: as their subreaper it is
 //! the root from which a session's whole tree is found. It knows nothing of the host, has one thread, and speaks to the
-//! world in three files, so that any later host can read what an older holder writes.
+//! world in three files, so that any later host can read what an older holder writes; and at a socket, where the program's
+//! terminal is its own.
 
 mod records;
 mod run;
+mod signals;
+mod terminal;
 
 use std::io;
 use std::process::ExitCode;

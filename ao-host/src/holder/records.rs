@@ -30,7 +30,9 @@ pub(super) fn read_spec(path: &Utf8Path) -> Result<HoldSpec, HoldError> {
 /// Not synced: it names processes of this boot, so it is worth nothing after a crash of the machine.
 pub(super) fn claim(directory: &Utf8Path, record: &HolderRecord) -> Result<(), HoldError> {
     let path = directory.join(HOLDER_FILE);
-    let temporary = write_aside(&path, record, Durability::None)?;
+    let text =
+        serde_json::to_vec(record).map_err(|source| HoldError::Record { path: path.clone(), source: source.into() })?;
+    let temporary = write_aside(&path, &text, Durability::None)?;
     let claimed = std::fs::hard_link(&temporary, &path);
     // What remains of it is found under its pid's name and does no harm.
     let _ = std::fs::remove_file(&temporary);
@@ -50,6 +52,11 @@ pub(super) fn write_exit(directory: &Utf8Path, record: &ExitRecord) -> Result<()
     replace(directory.join(EXIT_FILE), record, Durability::Synced)
 }
 
+/// Replaces a text that somebody may want to read. Not synced.
+pub(super) fn write_text(path: &Utf8Path, text: &str) -> Result<(), HoldError> {
+    replace_bytes(path.to_owned(), text.as_bytes(), Durability::None)
+}
+
 /// Whether a file must survive a crash of the machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Durability {
@@ -58,7 +65,13 @@ enum Durability {
 }
 
 fn replace(path: Utf8PathBuf, record: &impl Serialize, durability: Durability) -> Result<(), HoldError> {
-    let temporary = write_aside(&path, record, durability)?;
+    let text =
+        serde_json::to_vec(record).map_err(|source| HoldError::Record { path: path.clone(), source: source.into() })?;
+    replace_bytes(path, &text, durability)
+}
+
+fn replace_bytes(path: Utf8PathBuf, text: &[u8], durability: Durability) -> Result<(), HoldError> {
+    let temporary = write_aside(&path, text, durability)?;
     let renamed = std::fs::rename(&temporary, &path).and_then(|()| match (durability, path.parent()) {
         (Durability::Synced, Some(parent)) => std::fs::File::open(parent)?.sync_all(),
         _ => Ok(()),
@@ -66,13 +79,13 @@ fn replace(path: Utf8PathBuf, record: &impl Serialize, durability: Durability) -
     renamed.map_err(|source| HoldError::Record { path, source })
 }
 
-/// Writes a record beside its place, and returns where. One holder has one name for it, so that nothing piles up.
-fn write_aside(path: &Utf8Path, record: &impl Serialize, durability: Durability) -> Result<Utf8PathBuf, HoldError> {
+/// Writes a text beside its place, and returns where. One holder has one name for it, so that nothing piles up.
+fn write_aside(path: &Utf8Path, text: &[u8], durability: Durability) -> Result<Utf8PathBuf, HoldError> {
     let temporary = Utf8PathBuf::from(format!("{path}.{}.tmp", std::process::id()));
     let write = || -> io::Result<()> {
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(&serde_json::to_vec(record)?)?;
+        file.write_all(text)?;
         if durability == Durability::Synced { file.sync_all() } else { Ok(()) }
     };
     write().map_err(|source| HoldError::Record { path: path.to_owned(), source })?;

@@ -3,28 +3,21 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use ao_core::model::Timestamp;
 use ao_core::model::process::{ExitRecord, ExitStatus, HOLDER_VERSION, HoldSpec, HoldStdio, HolderRecord};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
-use signal_hook::consts::{
-    SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ,
-};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM};
 
+use super::signals::Arrivals;
+use super::terminal::{Plan, Terminal};
 use super::{HoldError, records};
-
-/// The signals that the holder takes itself.
-///
-/// They are *handled*, never ignored: exec resets a handler to the default, so that the program starts with default
-/// dispositions even when the caller ignored some of them, as `nohup`, background jobs, tmux and Python do.
-const HANDLED: [i32; 11] =
-    [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ, SIGUSR1, SIGUSR2];
 
 pub(super) fn hold(spec: &HoldSpec, now: &dyn Fn() -> Timestamp) -> Result<ExitCode, HoldError> {
     let kernel = |what| move |source| HoldError::Kernel { what, source };
-    let mut signals = Signals::new(HANDLED).map_err(kernel("handle signals"))?;
+    let mut arrivals = Arrivals::new().map_err(kernel("handle signals"))?;
     if spec.stdio != HoldStdio::Inherit {
         // Away from the caller's terminal. Refused to one that leads a group, which then was moved away already.
         let _ = rustix::process::setsid();
@@ -47,19 +40,24 @@ pub(super) fn hold(spec: &HoldSpec, now: &dyn Fn() -> Timestamp) -> Result<ExitC
         let _ = rustix::process::kill_process(launched.pid, Signal::KILL);
         return Err(error);
     }
-    wait(spec, &mut signals, launched, now)
+    Held { spec, now, terminal: launched.terminal, running: Some(launched.pid), _input: launched.input }
+        .wait(&mut arrivals)
 }
 
-/// The program, running.
+/// The program, started.
 struct Launched {
     pid: Pid,
     /// Keeps a writer on the program's input, so that it never reads an end of file.
-    _input: Option<File>,
+    input: Option<File>,
+    terminal: Option<Terminal>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the holder is what starts the agent; its spec carries the environment")]
 fn launch(spec: &HoldSpec) -> io::Result<Launched> {
     let (program, arguments) = spec.argv.split_first().ok_or_else(|| io::Error::other("`argv` is empty"))?;
+    if let Some(plan) = Plan::of(&spec.stdio) {
+        return launch_in_terminal(spec, plan, program, arguments);
+    }
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&spec.env).current_dir(&spec.cwd);
     let mut held = None;
@@ -76,13 +74,26 @@ fn launch(spec: &HoldSpec) -> io::Result<Launched> {
         HoldStdio::Inherit => {
             command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
         }
-        HoldStdio::Unknown => {
+        _ => {
             return Err(io::Error::other("its standard streams are of a kind that a newer `ao` knows"));
         }
     }
     let child = command.spawn()?;
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("pid 0"))?;
-    Ok(Launched { pid, _input: held })
+    Ok(Launched { pid: pid_of(&child)?, input: held, terminal: None })
+}
+
+/// The program leads a session of its own, whose terminal this is.
+fn launch_in_terminal(spec: &HoldSpec, plan: Plan, program: &str, arguments: &[String]) -> io::Result<Launched> {
+    let (terminal, pid) = Terminal::open(plan, |pts| {
+        let command = pty_process::blocking::Command::new(program).args(arguments);
+        let command = command.env_clear().envs(&spec.env).current_dir(&spec.cwd);
+        pid_of(&command.spawn(pts).map_err(super::terminal::plain)?)
+    })?;
+    Ok(Launched { pid, input: None, terminal: Some(terminal) })
+}
+
+fn pid_of(child: &Child) -> io::Result<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("pid 0"))
 }
 
 /// Records a program that never ran.
@@ -107,36 +118,74 @@ fn why_unstartable(spec: &HoldSpec, error: &io::Error) -> String {
     format!("the program `{program}` was not found (PATH of the session: {path})")
 }
 
-/// Waits for the program, then for what it left behind.
-fn wait(
-    spec: &HoldSpec,
-    signals: &mut Signals,
-    launched: Launched,
-    now: &dyn Fn() -> Timestamp,
-) -> Result<ExitCode, HoldError> {
-    let mut running = Some(launched);
-    let mut code = ExitCode::FAILURE;
-    for signal in signals.forever() {
-        match (signal, &running) {
-            (SIGCHLD, _) => {
-                let reaped = reap(running.as_ref().map(|launched| launched.pid));
-                if let Some(status) = reaped.program {
-                    running = None;
-                    code = exit_code(status);
-                    records::write_exit(&spec.directory, &ExitRecord::new(HOLDER_VERSION, status, now()))?;
-                }
-                if reaped.childless {
-                    return Ok(code);
+/// A program that is held.
+struct Held<'a> {
+    spec: &'a HoldSpec,
+    now: &'a dyn Fn() -> Timestamp,
+    terminal: Option<Terminal>,
+    /// Until it has ended.
+    running: Option<Pid>,
+    _input: Option<File>,
+}
+
+impl Held<'_> {
+    /// Waits for the program, then for what it left behind.
+    fn wait(mut self, arrivals: &mut Arrivals) -> Result<ExitCode, HoldError> {
+        let mut code = ExitCode::FAILURE;
+        loop {
+            for signal in arrivals.take() {
+                match (signal, self.running) {
+                    (SIGCHLD, running) => {
+                        let reaped = reap(running);
+                        if let Some(status) = reaped.program {
+                            code = exit_code(status);
+                            self.ended(status)?;
+                        }
+                        if reaped.childless {
+                            return Ok(self.leave(code));
+                        }
+                    }
+                    (SIGTERM | SIGHUP, Some(program)) => forward(program, signal),
+                    // The program's exit is recorded; whoever wants the holder gone too may have it.
+                    (SIGTERM | SIGHUP, None) => return Ok(self.leave(code)),
+                    // A key pressed in the terminal reaches the program by itself.
+                    _ => {}
                 }
             }
-            (SIGTERM | SIGHUP, Some(launched)) => forward(launched.pid, signal),
-            // The program's exit is recorded; whoever wants the holder gone too may have it.
-            (SIGTERM | SIGHUP, None) => return Ok(code),
-            // A key pressed in the terminal reaches the program by itself.
-            _ => {}
+            let waited = match &mut self.terminal {
+                Some(terminal) => terminal.serve(arrivals, self.now),
+                None => wait_for_signal(arrivals),
+            };
+            waited.map_err(|source| HoldError::Kernel { what: "wait for events", source })?;
         }
     }
-    Ok(code)
+
+    /// Writes down how the program ended. What it printed last is on the disk before.
+    fn ended(&mut self, status: ExitStatus) -> Result<(), HoldError> {
+        self.running = None;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take_last_words(self.now);
+        }
+        records::write_exit(&self.spec.directory, &ExitRecord::new(HOLDER_VERSION, status, (self.now)()))?;
+        if let Some(terminal) = &mut self.terminal {
+            terminal.tell_end(status);
+        }
+        Ok(())
+    }
+
+    fn leave(self, code: ExitCode) -> ExitCode {
+        if let Some(terminal) = self.terminal {
+            terminal.close(self.now);
+        }
+        code
+    }
+}
+
+fn wait_for_signal(arrivals: &Arrivals) -> io::Result<()> {
+    match poll(&mut [PollFd::new(arrivals, PollFlags::IN)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 fn forward(pid: Pid, signal: i32) {

@@ -142,11 +142,11 @@ fn without_settings(setup: &Setup, slot: Slot, error: &Error) -> Error {
     Error::wrap(code, message, error)
 }
 
-/// The runtime that nobody chose is `process` where there is no tmux.
+/// The runtime that nobody chose is `pty` where there is no tmux: agents want a terminal.
 fn usable_runtime(setup: &Setup, wanted: &SlotConfig) -> SlotConfig {
     let absent = wanted.plugin.as_str() == "tmux" && !setup.has_program("tmux");
     match wanted.choice {
-        Choice::BuiltIn if absent => SlotConfig { plugin: name("process"), ..wanted.clone() },
+        Choice::BuiltIn if absent => SlotConfig { plugin: name("pty"), ..wanted.clone() },
         Choice::BuiltIn | Choice::Configured => wanted.clone(),
     }
 }

@@ -77,10 +77,35 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
             io::stdout().write_all(b"\x1b[?2004h")?; // Flushed with the next line.
             record(file)
         }
+        // Asks what terminal this is, and writes down the answer.
+        ["raw-asking", file] => {
+            raw()?;
+            io::stdout().write_all(b"\x1b[c")?;
+            record(file)
+        }
+        // Never reads what is typed, and has it echoed by nobody.
+        ["deaf"] => {
+            raw()?;
+            io::stdout().write_all(b"ready\r\n")?;
+            io::stdout().flush()?;
+            park()
+        }
+        // Says how large its terminal is, and again when that changes.
+        ["size"] => size(),
+        // Prints so many numbered lines.
+        ["flood", count] => flood(count.parse().map_err(io::Error::other)?),
         // Takes no hint that it should end.
         ["stubborn"] => stubborn(),
         // Ends by itself, and leaves behind what `file` names.
         ["leave", file] => leave(file),
+        // The same, but what it leaves behind keeps the terminal open.
+        ["leave-in-terminal", file] => {
+            let orphan = Command::new(std::env::current_exe()?).arg("stubborn").spawn()?;
+            write_pids(file, &[orphan.id()])?;
+            // Not before the orphan ignores what comes.
+            orphan_ignores_hang_up(orphan.id())?;
+            Ok(ExitCode::from(3))
+        }
         // A parent of all who try to get away; their pids stand in `file`.
         ["family", file] => family(file),
         ["leader", rest @ ..] => {
@@ -142,6 +167,37 @@ fn raw() -> io::Result<()> {
     attributes.make_raw();
     tcsetattr(terminal.as_fd(), OptionalActions::Now, &attributes)?;
     Ok(())
+}
+
+fn size() -> io::Result<ExitCode> {
+    let mut changes = signal_hook::iterator::Signals::new([signal_hook::consts::SIGWINCH])?;
+    loop {
+        let size = rustix::termios::tcgetwinsize(io::stdin())?;
+        write!(io::stdout(), "size {}x{}\r\n", size.ws_col, size.ws_row)?;
+        io::stdout().flush()?;
+        changes.wait();
+    }
+}
+
+fn flood(count: u32) -> io::Result<ExitCode> {
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    for number in 1..=count {
+        writeln!(stdout, "flood {number}")?;
+    }
+    stdout.flush()?;
+    park()
+}
+
+/// Waits until a process has a handler for SIGHUP.
+fn orphan_ignores_hang_up(pid: u32) -> io::Result<()> {
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim).unwrap_or_default();
+        if u64::from_str_radix(caught, 16).is_ok_and(|mask| mask & (1 << (SIGHUP - 1)) != 0) {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn stubborn() -> io::Result<ExitCode> {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::UNIX_EPOCH;
 
+use ao_plugin_sdk::core::model::output_log::{PieceStart, whole_text};
 use ao_plugin_sdk::core::slots::runtime::Output;
 use ao_plugin_sdk::prelude::*;
 
@@ -36,10 +37,9 @@ pub(crate) fn read(directory: &Utf8Path, max_bytes: u64, cursor: Option<u64>) ->
     let mut bytes = Vec::new();
     file.take(max_bytes).read_to_end(&mut bytes).map_err(refuse)?;
 
-    let start = if cursor == Some(from) { 0 } else { continuation_bytes(&bytes) };
-    let whole = bytes.len() - unfinished_bytes(&bytes);
-    let text = String::from_utf8_lossy(bytes.get(start..whole).unwrap_or_default()).into_owned();
-    let mut output = Output::new(text, from + whole as u64);
+    let start = if cursor == Some(from) { PieceStart::Continued } else { PieceStart::Anywhere };
+    let (text, length) = whole_text(&bytes, start);
+    let mut output = Output::new(text, from + length as u64);
     output.truncated = cursor != Some(from) && from > 0;
     Ok(output)
 }
@@ -57,21 +57,6 @@ pub(crate) fn last_output_at(directory: &Utf8Path) -> Option<Timestamp> {
     let modified = directory.join(OUTPUT_FILE).metadata().ok()?.modified().ok()?;
     let millis = modified.duration_since(UNIX_EPOCH).ok()?.as_millis();
     Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
-}
-
-/// How many bytes at the start belong to a character that began earlier.
-fn continuation_bytes(bytes: &[u8]) -> usize {
-    bytes.iter().take(3).take_while(|byte| *byte & 0b1100_0000 == 0b1000_0000).count()
-}
-
-/// How many bytes at the end begin a character whose rest is not there yet.
-fn unfinished_bytes(bytes: &[u8]) -> usize {
-    let tail = &bytes[bytes.len().saturating_sub(3)..];
-    let Some(start) = tail.iter().rposition(|byte| byte & 0b1100_0000 != 0b1000_0000) else { return 0 };
-    match std::str::from_utf8(&tail[start..]) {
-        Err(error) if error.error_len().is_none() => tail.len() - start,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

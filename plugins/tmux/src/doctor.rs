@@ -28,7 +28,7 @@ fn judge(said: &str) -> Finding {
 }
 
 fn with_remedy(mut finding: Finding) -> Finding {
-    finding.remedy = Some("install tmux 3.2 or newer, or set `runtime: process`".into());
+    finding.remedy = Some("install tmux 3.2 or newer, or set `runtime: pty`".into());
     finding
 }
 

@@ -4,7 +4,6 @@
 //! Whether an agent lives is never read off tmux: the holder's records say so, and survive tmux. A pane belongs to a
 //! session by the options that `create` sets on it, not by its number or name, as numbers begin anew with each server.
 
-mod check;
 mod doctor;
 mod environment;
 mod pages;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use ao_plugin_sdk::core::model::process::{ExitStatus, HoldStdio};
 use ao_plugin_sdk::core::slots::runtime::Output;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::{files, holder};
+use ao_plugin_sdk::{files, holder, paste};
 
 use crate::panes::{self, Pane, PaneState};
 use crate::place::{Place, attach_argv, exactly};
 use crate::server::{Server, is_absence, is_farewell, literal};
 use crate::watch::Watch;
-use crate::{NAME, TmuxRuntime, check, doctor, pages, screens};
+use crate::{NAME, TmuxRuntime, doctor, pages, screens};
 
 /// The terminal that tmux is to the programs in it; every terminal database has it.
 const TERM: &str = "screen-256color";
@@ -73,7 +73,7 @@ impl Runtime for TmuxRuntime {
         let command = server.command().args(["copy-mode", "-q", "-t", &pane.id, ";"]);
         match request.input {
             Input::Text { text } => {
-                check::check(&text, || check::reader(&pane.tty))?;
+                paste::check(&text, || paste::reader(&pane.tty))?;
                 let buffer = format!("ao-{}-{}", std::process::id(), NEXT_BUFFER.fetch_add(1, Ordering::Relaxed));
                 // -r: line feeds stay line feeds. -p: bracketed, for a program that asked for it.
                 command

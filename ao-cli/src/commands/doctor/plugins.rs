@@ -81,7 +81,7 @@ impl Need {
         }
     }
 
-    /// Where nobody chose a runtime, `process` stands in for tmux; nothing does for a workspace.
+    /// Where nobody chose a runtime, `pty` stands in for tmux; nothing does for a workspace.
     fn of(slot: Slot, choice: Choice) -> Self {
         match (slot, choice) {
             (Slot::Runtime, Choice::BuiltIn) => Self::Spare,

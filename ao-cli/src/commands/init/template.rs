@@ -25,7 +25,7 @@ version: 1
 #
 # defaults:
 #   agent: claude
-#   runtime: tmux                 # where agents live; unset, `process` stands in where tmux is missing
+#   runtime: tmux                 # where agents live; unset, `pty` stands in where tmux is missing
 
 projects:
   {project}:

@@ -1,6 +1,7 @@
-//! The two runtimes keep the contract of their slot, with the real holder and real processes.
+//! The runtimes keep the contract of their slot, with the real holder and real processes.
 
 use ao_plugin_process::ProcessRuntime;
+use ao_plugin_pty::PtyRuntime;
 use ao_plugin_sdk::conformance::{self, Report, RuntimeKit};
 use ao_plugin_sdk::prelude::*;
 use ao_plugin_tmux::TmuxRuntime;
@@ -22,6 +23,11 @@ fn kept(kit: RuntimeKit, declined: &[&str]) -> Report {
 fn process_keeps_the_contract() {
     let declined = ["runtime.watch.opens_or_declines", "runtime.session.terminal_opens_and_closes"];
     kept(conformance::runtime::<ProcessRuntime>(json!({})), &declined);
+}
+
+#[test]
+fn pty_keeps_the_contract() {
+    kept(conformance::runtime::<PtyRuntime>(json!({"scrollbackLines": 500, "logBytes": 100_000})), &[]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Messages: byte for byte, whole or not at all.
 
-use super::in_both_runtimes;
+use super::in_every_runtime;
 use super::rig::{Rig, text, until};
 use ao_plugin_sdk::prelude::*;
 
@@ -63,6 +63,24 @@ async fn tmux_a_bracketed_paste_program_reads_every_byte() {
 }
 
 #[tokio::test]
+async fn a_terminal_of_the_holder_carries_every_byte() {
+    let rig = Rig::pty();
+    for (session, mode, (before, after)) in
+        [("ao-1", "raw", ("", "")), ("ao-2", "raw-bracketed", ("\x1b[200~", "\x1b[201~"))]
+    {
+        let (handle, file) = rig.start_reader(session, mode).await;
+        let expected = send_all(&rig, &handle, |message| format!("{before}{message}{after}\r")).await;
+        arrived(&file, &expected).await;
+    }
+    let (handle, file) = rig.start_reader("ao-3", "read").await;
+    let error = rig.send(&handle, text(&"x".repeat(4096))).await.expect_err("too long a line");
+    assert!(error.code == Code::INVALID_INPUT && error.message.contains("ao send --file"), "{error}");
+    rig.send(&handle, text(&"x".repeat(4095))).await.expect("text");
+    rig.send(&handle, Input::Submit).await.expect("submit");
+    arrived(&file, format!("{}\n", "x".repeat(4095)).as_bytes()).await;
+}
+
+#[tokio::test]
 async fn tmux_copy_mode_takes_neither_text_nor_enter() {
     let Some(rig) = Rig::tmux("tmux_copy_mode_takes_neither_text_nor_enter") else { return };
     let (handle, file) = rig.start_reader("ao-1", "raw").await;
@@ -88,7 +106,7 @@ async fn tmux_a_line_that_a_terminal_would_cut_is_refused() {
     assert!(error.message.contains("U+001B"), "{error}");
 }
 
-in_both_runtimes! {
+in_every_runtime! {
     async fn senders_do_not_interleave(rig: &Rig) {
         let (handle, file) = rig.start_reader("ao-1", "read").await;
         let messages: Vec<String> = ('a'..='h').map(|letter| format!("{}\n", letter.to_string().repeat(3000))).collect();

@@ -1,10 +1,10 @@
 //! Ending a session ends all of it, and nothing else.
 
-use super::in_both_runtimes;
+use super::in_every_runtime;
 use super::rig::{Rig, kill, pids, runs, until, until_async};
 use ao_plugin_sdk::prelude::*;
 
-in_both_runtimes! {
+in_every_runtime! {
     /// Those who ignore the request, left their session, cleared their environment, or were orphaned.
     async fn a_whole_family_is_gone(rig: &Rig) {
         let file = rig.file("family");

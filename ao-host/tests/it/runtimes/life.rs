@@ -1,6 +1,6 @@
 //! Starting, watching, and ends of every kind.
 
-use super::in_both_runtimes;
+use super::in_every_runtime;
 use super::rig::{Rig, WORK_DIRECTORY, kill, runs, until, until_async};
 use ao_plugin_sdk::prelude::*;
 
@@ -11,7 +11,7 @@ fn signal_mask(pid: u32, name: &str) -> u64 {
     u64::from_str_radix(mask.trim(), 16).expect("hexadecimal")
 }
 
-in_both_runtimes! {
+in_every_runtime! {
     async fn an_agent_lives_with_its_identity_and_its_marker(rig: &Rig) {
         let handle = rig.start("ao-1", &["print", "hello from the agent"]).await;
         let (agent, holder) = rig.processes("ao-1");

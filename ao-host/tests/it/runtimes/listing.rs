@@ -1,10 +1,10 @@
 //! What exists is found again by whoever comes later, and its output can be read.
 
-use super::in_both_runtimes;
+use super::in_every_runtime;
 use super::rig::{Rig, until_async};
 use ao_plugin_sdk::prelude::*;
 
-in_both_runtimes! {
+in_every_runtime! {
     async fn sessions_are_found_by_key(rig: &Rig) {
         let list = || async { rig.runtime.list(ListRuntimes::new(rig.owner.clone())).await.expect("list") };
         assert_eq!(list().await, []);

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ao_plugin_process::ProcessRuntime;
+use ao_plugin_pty::PtyRuntime;
 use ao_plugin_sdk::core::model::process::{ExitRecord, ProcStat};
 use ao_plugin_sdk::holder;
 use ao_plugin_sdk::prelude::*;
@@ -40,18 +41,20 @@ impl Rig {
         Self::with(Arc::new(ProcessRuntime::new(from(json!({}))).expect("runtime")))
     }
 
+    pub(crate) fn pty() -> Self {
+        Self::pty_with(json!({}))
+    }
+
+    pub(crate) fn pty_with(config: Value) -> Self {
+        Self::with(Arc::new(PtyRuntime::new(from(config)).expect("runtime")))
+    }
+
     /// `None`, and a line that says so, where tmux is absent.
     pub(crate) fn tmux(test: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_ok() {
             return Some(Self::with(Arc::new(TmuxRuntime::new(from(json!({"historyLimit": 500}))).expect("runtime"))));
         }
-        let line = format!("tmux\t{test}\ttmux is not installed");
-        println!("SKIPPED {line}");
-        if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
-            use std::io::Write;
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("skips");
-            writeln!(file, "{line}").expect("skips");
-        }
+        skip("tmux", test);
         None
     }
 
@@ -179,7 +182,7 @@ pub(crate) fn request(owner: &Owner, session: &str, agent: &[&str]) -> CreateRun
 impl Drop for Rig {
     fn drop(&mut self) {
         for (directory, card) in
-            ["process", "tmux"].iter().flat_map(|name| holder::cards(&self.owner, name).unwrap_or_default())
+            ["process", "pty", "tmux"].iter().flat_map(|name| holder::cards(&self.owner, name).unwrap_or_default())
         {
             let _ = holder::end_tree(&directory, &card.marker, Duration::ZERO);
         }
@@ -220,10 +223,26 @@ pub(crate) fn runs(pid: u32) -> bool {
         .is_some_and(|stat| stat.state != 'Z')
 }
 
+/// Says that an engine is missing.
+pub(crate) fn skip(engine: &str, test: &str) {
+    let line = format!("{engine}\t{test}\t{engine} is not installed");
+    println!("SKIPPED {line}");
+    if let Some(file) = std::env::var_os("AO_TEST_SKIPS") {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("skips");
+        writeln!(file, "{line}").expect("skips");
+    }
+}
+
 /// Ends one process of the test's own at once.
 pub(crate) fn kill(pid: u32) {
+    signal(pid, rustix::process::Signal::KILL);
+}
+
+/// Signals one process of the test's own.
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("signal");
+    rustix::process::kill_process(pid, signal).expect("signal");
 }
 
 /// Waits for a list of pids that an agent writes.

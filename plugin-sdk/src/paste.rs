@@ -1,9 +1,11 @@
-//! Whether a text arrives byte for byte when it is pasted; what would not is refused before anything is sent.
+//! Whether a text arrives byte for byte when it is pasted into a terminal; what would not is refused before anything is
+//! sent. For runtimes whose agents have one.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 
-use ao_plugin_sdk::prelude::*;
+use ao_core::{Error, Result};
+use camino::Utf8Path;
 use rustix::fs::OFlags;
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -15,15 +17,16 @@ const INSTEAD: &str = "send it as a file with `ao send --file`";
 
 /// How the program in a terminal reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// By lines, which the kernel assembles.
     Canonical,
     /// By bytes; or it could not be told.
     Raw,
 }
 
-/// How the program at this terminal device reads now.
-pub(crate) fn reader(tty: &Utf8Path) -> Reader {
+/// How the program at this terminal device reads now. Opens the device.
+#[must_use]
+pub fn reader(tty: &Utf8Path) -> Reader {
     let flags = i32::try_from((OFlags::NOCTTY | OFlags::NONBLOCK).bits()).expect("two small flags");
     let attributes = File::options().read(true).custom_flags(flags).open(tty).ok().and_then(|tty| tcgetattr(tty).ok());
     match attributes {
@@ -36,7 +39,7 @@ pub(crate) fn reader(tty: &Utf8Path) -> Reader {
 ///
 /// A control character is a key press to whoever reads it, and ESC could end a bracketed paste from within; line feeds
 /// and tabs are text. `reader` is asked only for a text with a long line.
-pub(crate) fn check(text: &str, reader: impl FnOnce() -> Reader) -> Result<()> {
+pub fn check(text: &str, reader: impl FnOnce() -> Reader) -> Result<()> {
     if text.is_empty() {
         return Err(Error::invalid_input("the text is empty").at_field("input.text"));
     }
