@@ -39,6 +39,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
     Variable { name: "AO_PLUGIN_PATH", about: "directories with plugin libraries, separated by `:`" },
     Variable { name: "AO_TRUST_CONFIG", about: "SHA-256 sums of trusted configuration files, separated by commas" },
     Variable { name: "AO_TRUST_PLUGINS", about: "SHA-256 sums of trusted plugin libraries, separated by commas" },
+    Variable {
+        name: "NOTIFY_SOCKET",
+        about: "set by a service manager: where a host says that it serves; with `WATCHDOG_USEC`, that it makes progress",
+    },
     Variable { name: "NO_COLOR", about: "set to anything: no colours" },
     Variable { name: "TMPDIR", about: "where sockets stand if there is no directory with a shorter name" },
     Variable { name: "XDG_CONFIG_HOME", about: "your own configuration: `agent-orchestrator/config.yaml` in it" },
@@ -153,6 +157,13 @@ impl Edge {
     /// The configuration files that apply here, of which there may be none.
     pub(crate) fn config_files_if_any(&self) -> ConfigFiles {
         ConfigFiles::discover(&self.environment.current_directory, &self.environment, &self.places)
+    }
+
+    /// The same for another directory, whatever `AO_CONFIG_PATH` says.
+    pub(crate) fn config_files_of(&self, directory: &Utf8Path) -> ConfigFiles {
+        let mut environment = self.environment.clone();
+        environment.variables.remove("AO_CONFIG_PATH");
+        ConfigFiles::discover(directory, &environment, &self.places)
     }
 
     /// What is trusted.

@@ -12,6 +12,7 @@ mod demo;
 mod edge;
 mod event_line;
 mod failure;
+mod hosting;
 mod input;
 mod log;
 mod manager;
@@ -37,7 +38,13 @@ fn main() -> ExitCode {
 
 fn run(cli: cli::Cli) -> Outcome {
     let edge = Edge::read()?;
-    log::start(cli.verbose, edge.environment.variable("AO_LOG"))?;
+    let directives = edge.environment.variable("AO_LOG");
+    if cli.command.is_detached() {
+        process::leave_starter();
+        log::start_in_file(cli.verbose, directives, &edge.places)?;
+    } else {
+        log::start(cli.verbose, directives)?;
+    }
     let outcome = cli.command.run(&edge);
     edge.close();
     outcome

@@ -8,7 +8,7 @@ use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::registry::Condition;
-use ao_host::sessions::{Crew, Recovered, Sessions};
+use ao_host::sessions::{Crew, Killed, Recovered, Sessions};
 use ao_host::setup::{ConfigFiles, Setup};
 use ao_host::store::{Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;
@@ -88,6 +88,13 @@ pub(crate) fn setup_for(edge: &Edge, session: &Session) -> Result<Setup, Failure
 /// A session, or why the id on the command line names none.
 pub(crate) fn session(sessions: &Sessions, id: &SessionId) -> Result<Session, Failure> {
     Ok(sessions.get(id)?)
+}
+
+/// Ends a session's agent and all that it started; its worktree stays.
+pub(crate) fn kill(edge: &Edge, sessions: &Sessions, id: &SessionId, reason: &str) -> Result<Killed, Failure> {
+    let session = session(sessions, id)?;
+    let runtime = Crew::runtime_of(&setup_for(edge, &session)?, &session)?;
+    Ok(block_on(sessions.kill(id, &runtime, reason))??)
 }
 
 /// The project that a command is about: the named one, the only one, or the one that the current directory is in.

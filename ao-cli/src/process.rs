@@ -1,15 +1,19 @@
-//! The programs that a command starts itself: git, and this program again to look at a library that may crash.
+//! The programs that a command starts itself: git, and this program again, to look at a library that may crash or to be
+//! the host without a terminal.
 
 #![expect(clippy::disallowed_methods, reason = "the one module that starts programs sets group, limit and environment")]
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ao_core::{Code, Error};
+use ao_host::host::MANAGER_VARIABLES;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
@@ -89,6 +93,89 @@ impl Program {
         let status = status.map_err(failed)?;
         Ok(Ended { status, stdout: stdout.text().await, stderr: stderr.text().await })
     }
+}
+
+/// How a program that is to go on without us has begun.
+pub(crate) enum Begun {
+    /// It said this on its first line, and runs. What it complained about until then follows.
+    Ready(String, String),
+    /// It has ended before.
+    Failed(Ended),
+}
+
+/// Starts a program that goes on without us: in `/`, with our environment and these `variables` but for what a service
+/// manager left for us alone, and with nothing of ours but two pipes. It says one line when it is ready, and closes them.
+pub(crate) fn start_detached(
+    program: &Utf8Path,
+    arguments: &[String],
+    variables: &[(&str, String)],
+    limit: Duration,
+) -> Result<Begun, Error> {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value))).current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in MANAGER_VARIABLES {
+        command.env_remove(name);
+    }
+    block_on(begin(command, program, limit))?
+}
+
+async fn begin(mut command: Command, program: &Utf8Path, limit: Duration) -> Result<Begun, Error> {
+    let failed = |error: io::Error| Error::wrap(Code::OTHER, format!("cannot start `{program}`"), &error);
+    let mut child = command.spawn().map_err(failed)?;
+    let mut said = Vec::new();
+    let (mut stdout, stderr) = (child.stdout.take(), Tail::of(child.stderr.take(), MOST_ERRORS));
+    let heard = async {
+        match &mut stdout {
+            Some(stdout) => stdout.read_to_end(&mut said).await,
+            None => Ok(0),
+        }
+    };
+    let Ok(heard) = tokio::time::timeout(limit, heard).await else {
+        // It may have begun something: it is asked to end, not killed.
+        if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let message = format!("`{program}` was not ready within {} s, and was asked to end", limit.as_secs());
+        return Err(Error::new(Code::TIMEOUT, message));
+    };
+    heard.map_err(failed)?;
+    let line = String::from_utf8_lossy(&said).trim().to_owned();
+    if !line.is_empty() {
+        return Ok(Begun::Ready(line, stderr.text().await));
+    }
+    let status = child.wait().await.map_err(failed)?;
+    Ok(Begun::Failed(Ended { status, stdout: String::new(), stderr: stderr.text().await }))
+}
+
+/// Leaves what whoever started this program has: its session with the terminal, and every descriptor but the standard
+/// streams, which may be a connection that waits for its last holder. Called before anything is opened.
+pub(crate) fn leave_starter() {
+    // Refused to one that leads a group, and then it was moved away already.
+    let _ = rustix::process::setsid();
+    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    let names = open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let inherited: Vec<_> = names.filter(|descriptor| *descriptor > 2).collect();
+    for descriptor in inherited {
+        // The list has had one of its own, which is closed by now.
+        let _ = nix::unistd::close(descriptor);
+    }
+}
+
+/// Lets the standard streams go: nothing to read, nobody to write to, and complaints of code that is not ours into a
+/// file, which begins anew.
+pub(crate) fn leave_streams(complaints: &Utf8Path) {
+    let mut options = std::fs::OpenOptions::new();
+    let nothing = options.read(true).write(true).open("/dev/null");
+    let Ok(nothing) = nothing else { return };
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(ao_host::world::files::PRIVATE_FILE);
+    let complaints = options.open(complaints).ok();
+    let errors = complaints.as_ref().unwrap_or(&nothing).as_fd();
+    // These can only fail for descriptors that are not open.
+    let _ = rustix::stdio::dup2_stdin(&nothing);
+    let _ = rustix::stdio::dup2_stderr(errors);
+    let _ = rustix::stdio::dup2_stdout(&nothing);
 }
 
 /// The most of a program's output that is kept: its end.

@@ -6,6 +6,7 @@
 pub mod failpoint;
 pub mod hash;
 pub mod holder;
+pub mod host;
 pub mod installed;
 pub mod isolation;
 pub mod loader;

@@ -37,12 +37,19 @@ pub struct CommandOutput {
     shown: String,
 }
 
-/// A program to run.
+/// What a service manager left for this process alone.
+const OURS: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"];
+
+/// A program to run. It sees this process's environment, but for what a service manager left there.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let program = program.as_ref();
     let mut inner = tokio::process::Command::new(program);
     inner.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
+    for name in OURS {
+        inner.env_remove(name);
+    }
     Command { inner, shown: program.to_string_lossy().into_owned(), input: None, limit: None }
 }
 

@@ -35,15 +35,19 @@ mod docs;
 mod doctor;
 mod events;
 mod hold;
+mod host;
 mod host_library;
 mod init;
 mod manifest;
 mod plugin;
+mod reconcile;
 mod schemas;
 mod send;
 mod session;
 mod spawn;
+mod start;
 mod status;
+mod stop;
 mod trust;
 mod why;
 
@@ -62,6 +66,11 @@ macro_rules! commands {
         pub(crate) const GROUPS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
 
         impl Command {
+            /// Whether it is the host without a terminal, which has nothing of its starter's but what it was told.
+            pub(crate) fn is_detached(&self) -> bool {
+                matches!(self, Self::Host(_))
+            }
+
             /// Does it.
             pub(crate) fn run(self, edge: &Edge) -> Outcome {
                 match self {
@@ -82,6 +91,11 @@ commands! {
         Why(why),
         Demo(demo),
     }
+    "The host" {
+        Start(start),
+        Stop(stop),
+        Reconcile(reconcile),
+    }
     "Set up" {
         Init(init),
         Trust(trust),
@@ -95,6 +109,8 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__host", hide = true)]
+        Host(host),
         #[command(name = "__demo_agent", hide = true)]
         DemoAgent(demo_agent),
         #[command(name = "__library", hide = true)]

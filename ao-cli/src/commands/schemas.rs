@@ -8,7 +8,7 @@ use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
 use super::session::{list, show};
-use super::{config, doctor, plugin, send, spawn, status, trust, why};
+use super::{config, doctor, plugin, reconcile, send, spawn, status, stop, trust, why};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
@@ -55,11 +55,13 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
+        ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("send", schema_for!(send::SentView)),
         ("session-list", schema_for!(list::SessionList)),
         ("session-show", schema_for!(show::ShowView)),
         ("spawn", schema_for!(spawn::SpawnView)),
         ("status", schema_for!(status::StatusView)),
+        ("stop", schema_for!(stop::StopView)),
         ("trust", schema_for!(trust::Trusted)),
         ("why", schema_for!(why::WhyView)),
     ])

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use ao_core::lifecycle::StatusName;
 use ao_core::model::facts::{IssueFacts, Session};
 use ao_core::model::{ProjectName, Timestamp};
 use ao_core::text::one_line;
+use ao_host::host::{HostState, look};
 use ao_host::registry::Condition;
 use ao_host::sessions::{Crew, Sessions};
 use ao_host::store::{Reader, SessionFilter};
@@ -49,8 +51,44 @@ pub(crate) struct StatusView {
     /// Plugins that are not called as usual; elsewhere nothing is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plugins: Vec<Condition>,
+    /// Whether somebody keeps looking.
+    host: HostView,
     /// When this was put together.
     at: Timestamp,
+}
+
+/// The host, as its lock shows it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct HostView {
+    /// Whether one runs; absent when that cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<bool>,
+    /// Its process, if it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
+    /// Since when it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    /// When a host looked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looked_at: Option<Timestamp>,
+}
+
+impl HostView {
+    fn now(edge: &Edge) -> Self {
+        let (running, record) = match look(&edge.places) {
+            HostState::Running(record) => (Some(true), record),
+            HostState::NotRunning(_) => (Some(false), None),
+            HostState::Unknown { .. } => (None, None),
+        };
+        let record = record.as_ref();
+        Self {
+            running,
+            pid: record.map(|record| record.process.pid),
+            since: record.map(|record| record.started_at),
+            looked_at: None,
+        }
+    }
 }
 
 impl Arguments {
@@ -69,9 +107,19 @@ impl Arguments {
         if !self.format.is_json() {
             plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
         }
-        self.format.show(&StatusView { sessions, hidden, plugins, at: world.now() })?;
+        let host = HostView::now(edge);
+        let alive = |row: &Row| !is_over(row.status.name) && !has_ended(row.status.name);
+        if !self.format.is_json() && host.running == Some(false) && sessions.iter().any(alive) {
+            output::note("no host runs, so nobody keeps looking at these; `ao start` does");
+        }
+        self.format.show(&StatusView { sessions, hidden, plugins, host, at: world.now() })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether there is nothing more to see.
+fn has_ended(name: StatusName) -> bool {
+    matches!(name, StatusName::Done | StatusName::Dead | StatusName::Errored)
 }
 
 /// Sessions of one configuration file and agent are asked about together.

@@ -1,10 +1,17 @@
 //! Pure functions over facts: what a session's status is, what its agent is told, and (later) what
 //! is to be done about it.
 
+mod branch;
+mod death;
+pub mod observe;
 mod plan;
+mod policy;
 mod prompt;
 mod status;
 
+pub use branch::{Follow, follow};
+pub use death::Deaths;
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
+pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
-pub use status::{Policy, Status, StatusName, status};
+pub use status::{Status, StatusName, status};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{Doctor, FindEffect, Finding, Proof, unsupported};
@@ -89,7 +90,7 @@ record! {
     }
 
     /// A pull request.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct PullSnapshot {
         required {
             /// Which.
@@ -114,7 +115,7 @@ record! {
     }
 
     /// Names a pull request.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct PullRef {
         required {
             /// Its number in the repository.
@@ -127,7 +128,7 @@ record! {
     }
 
     /// One check.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct Check {
         required {
             /// Its name.
@@ -144,7 +145,7 @@ record! {
     }
 
     /// A review thread.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct Thread {
         required {
             /// The provider's id.
@@ -298,7 +299,7 @@ pub enum PullFound {
 }
 
 /// Whether a pull request is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PullState {
@@ -314,7 +315,7 @@ pub enum PullState {
 }
 
 /// How a check stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CheckState {
@@ -332,7 +333,7 @@ pub enum CheckState {
 }
 
 /// What reviewers decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReviewDecision {

@@ -1,6 +1,7 @@
 //! An isolated copy of the project for one session.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::common::{Doctor, Finding, unsupported};
@@ -270,7 +271,8 @@ pub enum Discarded {
 }
 
 /// Whether a copy is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Presence")]
 #[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Presence {

@@ -23,6 +23,7 @@ use super::host_calls::HostCalls;
 use super::outbox::{Outbox, SendError};
 use super::wire::{self, Answer, ToChild, ToHost};
 use super::{LIBRARY_COMMAND, convert, lines};
+use crate::host::MANAGER_VARIABLES;
 
 /// Requests in flight at once; more wait.
 const MAX_REQUESTS: usize = 1024;
@@ -223,7 +224,11 @@ impl Process {
     fn launch(&self, program: &Utf8Path, theirs: UnixStream) -> std::io::Result<Child> {
         let mut command = Command::new(program);
         command.arg(LIBRARY_COMMAND).arg(&self.copy);
-        // The rest of the environment is ours: a plugin in a process of its own finds what it would find in this one.
+        // The rest of the environment is ours: a plugin in a process of its own finds what it would find in this one,
+        // but for what a service manager left for this one alone.
+        for name in MANAGER_VARIABLES {
+            command.env_remove(name);
+        }
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
         // A key that interrupts this program in its terminal is this program's to handle.
         command.process_group(0);

@@ -51,7 +51,16 @@ mod tests {
 
     #[test]
     fn a_token_is_not_passed_on() {
-        let all = ["PATH", "LC_ALL", "XDG_STATE_HOME", "GITHUB_TOKEN", "AO_TRUST_PLUGINS", "LD_PRELOAD", "GIT_DIR"];
+        let all = [
+            "PATH",
+            "LC_ALL",
+            "XDG_STATE_HOME",
+            "GITHUB_TOKEN",
+            "AO_TRUST_PLUGINS",
+            "LD_PRELOAD",
+            "GIT_DIR",
+            "NOTIFY_SOCKET",
+        ];
         let all = all.map(|name| (name.to_owned(), "x".to_owned())).into();
         let seen: Vec<_> = agent_environment(&all).into_keys().collect();
         assert_eq!(seen, ["LC_ALL", "PATH", "XDG_STATE_HOME"]);

@@ -8,7 +8,7 @@ use ao_core::slots::Runtime;
 use ao_core::slots::runtime::{DestroyRuntime, Destroyed};
 use ao_core::{Error, Result};
 
-use super::observe::{not_launched, overlay};
+use super::observe::{changes, not_launched, overlay};
 use super::steps::Step;
 use super::{Bound, Sessions};
 
@@ -66,7 +66,7 @@ impl Sessions {
             // The holder wrote the exit down before it went; keep it with the end.
             let before = session.clone();
             *session = overlay(session, &self.world);
-            let mut events = self.changes(&before, session);
+            let mut events = changes(&self.world, &before, session);
             let mut end = End::new(kind, now);
             reason.clone_into(&mut end.reason);
             session.end = Some(end);

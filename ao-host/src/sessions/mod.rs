@@ -35,6 +35,7 @@ pub use deliver::{INLINE_LIMIT, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;
 pub use observe::overlay;
+pub(crate) use observe::{SCREEN_LINES, agent_target, changes, sight};
 pub use output::Logs;
 pub use plan::Outlook;
 pub use recover::Recovered;
@@ -88,7 +89,7 @@ impl Sessions {
     }
 
     /// Changes a session's facts as they stand now.
-    fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
+    pub(crate) fn change(&self, id: &SessionId, edit: impl FnOnce(&mut Session)) -> Result<Session> {
         self.change_telling(id, |session| {
             edit(session);
             Vec::new()

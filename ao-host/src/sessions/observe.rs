@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ao_core::lifecycle::Policy;
+use ao_core::lifecycle::observe::{self, ProcessSight};
 use ao_core::model::event::{AgentActivityChanged, Event, EventData, RuntimeExited, RuntimeProbeChanged};
-use ao_core::model::facts::{Doubt, ExitFacts, Probe, RuntimeFacts, Session};
+use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
-use ao_core::model::{SessionId, Timestamp};
+use ao_core::model::{ProcessId, SessionId};
 use ao_core::slots::agent::{AgentObservation, AgentTarget, ObserveAgents};
 use ao_core::slots::runtime::{Liveness, ObserveRuntimes, RuntimeObservation};
 use ao_core::{Error, Result};
@@ -15,7 +17,9 @@ use super::{Crew, Sessions};
 use crate::world::World;
 
 /// How many lines of a screen an agent plugin gets to see.
-const SCREEN_LINES: u32 = 60;
+pub(crate) const SCREEN_LINES: u32 = 60;
+/// Why a process is gone that nobody saw end.
+const OTHER_BOOT: &str = "the machine was restarted";
 
 /// What a holder wrote down.
 #[derive(Clone, Debug, Default)]
@@ -40,29 +44,33 @@ pub fn overlay(session: &Session, world: &World) -> Session {
         return session;
     }
     if let Some(runtime) = session.runtime.as_mut().filter(|runtime| runtime.exit.is_none()) {
-        let records = read_records(&runtime.directory);
-        look(runtime, records, world);
+        let sight = sight(runtime, world);
+        observe::process(runtime, sight, world.now());
     }
     session
 }
 
-fn look(runtime: &mut RuntimeFacts, records: Records, world: &World) {
+/// What the holder's records and the process table say of an agent.
+pub(crate) fn sight(runtime: &RuntimeFacts, world: &World) -> ProcessSight {
+    let records = read_records(&runtime.directory);
+    let mut sight = ProcessSight::default();
     if let Some(record) = records.holder {
-        runtime.holder = Some(record.holder);
-        runtime.child = record.child.or(runtime.child.take());
+        (sight.holder, sight.child) = (Some(record.holder), record.child);
     }
     if let Some(exit) = records.exit {
-        runtime.exit = Some(ExitFacts::new(exit.status, exit.at));
-        return;
+        sight.exit = Some(ExitFacts::new(exit.status, exit.at));
+        return sight;
     }
-    let of = |process: &Option<_>| process.as_ref().map(|process| world.proc.look(process));
-    let seen = together(of(&runtime.holder), of(&runtime.child));
-    // What was seen before and is still so is since then.
-    let since = |liveness: &Liveness| match &runtime.process {
-        Some(before) if before.liveness == *liveness && *liveness != Liveness::Alive => before.at,
-        _ => world.now(),
-    };
-    runtime.process = seen.map(|liveness| Probe::new(liveness.clone(), since(&liveness)));
+    let (holder, child) =
+        (sight.holder.as_ref().or(runtime.holder.as_ref()), sight.child.as_ref().or(runtime.child.as_ref()));
+    let of = |process: Option<&ProcessId>| process.map(|process| world.proc.look(process));
+    sight.liveness = together(of(holder), of(child));
+    let dead = matches!(sight.liveness, Some(Liveness::Dead { .. }));
+    let boot = holder.or(child).map(|process| process.boot.as_str());
+    if dead && world.proc.boot_id().is_ok_and(|now| boot.is_some_and(|then| then != now)) {
+        sight.detail = Some(OTHER_BOOT.to_owned());
+    }
+    sight
 }
 
 /// What holder and agent say together. The holder outlives its agent by the moment in which it writes the exit down.
@@ -87,7 +95,8 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?;
         let seen: BTreeMap<SessionId, RuntimeObservation> =
             seen.into_iter().map(|observation| (observation.session.clone(), observation)).collect();
-        let targets: Vec<_> = sessions.iter().filter_map(|session| target(session, seen.get(&session.id)?)).collect();
+        let targets: Vec<_> =
+            sessions.iter().filter_map(|session| agent_target(session, seen.get(&session.id)?)).collect();
         let agents = if targets.is_empty() {
             Vec::new()
         } else {
@@ -107,52 +116,19 @@ impl Sessions {
         agent: Option<&AgentObservation>,
     ) -> Result<()> {
         let now = self.world.now();
+        let policy = Policy::default();
         self.change_telling(&session.id, |stored| {
             let before = stored.clone();
             *stored = overlay(stored, &self.world);
             if let (Some(facts), Some(seen)) = (stored.runtime.as_mut(), runtime) {
-                facts.plugin = Some(Probe::new(seen.liveness.clone(), now));
-                facts.doubt = doubt(facts, now);
+                observe::runtime(facts, seen.liveness.clone(), now, &policy);
             }
             if let (Some(facts), Some(seen)) = (stored.agent.as_mut(), agent) {
-                facts.cursor.clone_from(&seen.cursor);
-                if seen.unknown.is_none() {
-                    facts.activity.clone_from(&seen.activity);
-                    facts.ask.clone_from(&seen.ask);
-                    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
-                    facts.observed_at = Some(now);
-                }
+                observe::agent(facts, seen, now, &policy);
             }
-            self.changes(&before, stored)
+            changes(&self.world, &before, stored)
         })?;
         Ok(())
-    }
-
-    /// The events that tell what a look changed.
-    pub(super) fn changes(&self, before: &Session, after: &Session) -> Vec<Event> {
-        let id = &after.id;
-        let mut events = Vec::new();
-        let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());
-        if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
-            events.push(self.event(id, EventData::RuntimeExited(RuntimeExited::new(ended))));
-        }
-        let probe = |session: &Session| {
-            session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(|probe| probe.liveness.clone())
-        };
-        if probe(before) != probe(after) {
-            let mut data = RuntimeProbeChanged::new();
-            data.liveness = probe(after);
-            events.push(self.event(id, EventData::RuntimeProbeChanged(data)));
-        }
-        let state = |session: &Session| {
-            session.agent.as_ref().and_then(|facts| facts.activity.as_ref()).map(|activity| activity.state)
-        };
-        if state(before) != state(after) {
-            let mut data = AgentActivityChanged::new();
-            data.state = state(after);
-            events.push(self.event(id, EventData::AgentActivityChanged(data)));
-        }
-        events
     }
 
     /// What a session's runtime and agent show right now, without recording it.
@@ -167,18 +143,43 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?.into_iter().next();
         let seen =
             seen.ok_or_else(|| Error::unavailable(format!("the runtime says nothing about `{}`", session.id)))?;
-        let targets = target(session, &seen).into_iter().collect::<Vec<_>>();
+        let targets = agent_target(session, &seen).into_iter().collect::<Vec<_>>();
         let agents = crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?;
         let agent = agents.into_iter().next();
         Ok((seen, agent.unwrap_or_else(|| AgentObservation::new(session.id.clone()))))
     }
 }
 
+/// The events that tell what a look changed.
+pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<Event> {
+    let id = &after.id;
+    let mut events = Vec::new();
+    let exit = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.exit.clone());
+    if let Some(ended) = exit(after).filter(|_| exit(before).is_none()) {
+        events.push(world.event(Some(id), EventData::RuntimeExited(RuntimeExited::new(ended))));
+    }
+    let probe = |session: &Session| session.runtime.as_ref().and_then(|facts| facts.plugin.as_ref()).map(Probe::now);
+    if probe(before) != probe(after) {
+        let mut data = RuntimeProbeChanged::new();
+        data.liveness = probe(after);
+        events.push(world.event(Some(id), EventData::RuntimeProbeChanged(data)));
+    }
+    let state = |session: &Session| {
+        session.agent.as_ref().and_then(|facts| facts.activity.as_ref()).map(|activity| activity.state)
+    };
+    if state(before) != state(after) {
+        let mut data = AgentActivityChanged::new();
+        data.state = state(after);
+        events.push(world.event(Some(id), EventData::AgentActivityChanged(data)));
+    }
+    events
+}
+
 pub(super) fn not_launched(id: &SessionId) -> Error {
     Error::conflict(format!("the session `{id}` has no agent: it was never launched; `ao session show {id}` says why"))
 }
 
-fn target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
+pub(crate) fn agent_target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
     let (runtime, workspace) = (session.runtime.as_ref()?, session.workspace.as_ref()?);
     let mut target =
         AgentTarget::new(session.id.clone(), seen.liveness.clone(), runtime.launched_at, workspace.path.clone());
@@ -189,23 +190,6 @@ fn target(session: &Session, seen: &RuntimeObservation) -> Option<AgentTarget> {
         target.cursor.clone_from(&agent.cursor);
     }
     Some(target)
-}
-
-/// Counts the looks that leave it open whether an agent lives.
-fn doubt(facts: &RuntimeFacts, now: Timestamp) -> Option<Doubt> {
-    let is = |probe: &Option<Probe>, wanted: fn(&Liveness) -> bool| {
-        probe.as_ref().is_some_and(|probe| wanted(&probe.liveness))
-    };
-    let dead = |liveness: &Liveness| matches!(liveness, Liveness::Dead { .. });
-    let alive = |liveness: &Liveness| *liveness == Liveness::Alive;
-    let settled = facts.exit.is_some()
-        || (is(&facts.process, dead) && is(&facts.plugin, dead))
-        || (is(&facts.process, alive) && !is(&facts.plugin, dead));
-    if settled {
-        return None;
-    }
-    let before = facts.doubt.as_ref();
-    Some(Doubt::new(before.map_or(now, |doubt| doubt.since), before.map_or(0, |doubt| doubt.probes) + 1))
 }
 
 #[cfg(test)]

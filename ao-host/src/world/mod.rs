@@ -4,6 +4,7 @@
 mod clock;
 pub mod fake;
 pub mod files;
+pub mod mounts;
 pub mod places;
 mod proc;
 mod rng;

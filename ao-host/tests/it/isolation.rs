@@ -295,7 +295,11 @@ fn a_stream_has_backpressure_and_loses_nothing_to_a_waiter_that_goes_away() {
     });
     // Closing it takes the request for a frame with it; the process goes on.
     rig.runtime.block_on(async {
-        assert!(tokio::time::timeout(Duration::from_millis(20), stream.next()).await.is_err());
+        // Of the third, which was given up, nobody can tell whether the plugin took it.
+        match tokio::time::timeout(Duration::from_millis(20), stream.next()).await {
+            Err(_) => {}
+            Ok(third) => assert_eq!(third.unwrap(), Some(Frame::Data(vec![3]))),
+        }
     });
     drop(stream);
     rig.get(&rig.tracker(), "1").unwrap();

@@ -3,6 +3,7 @@
 
 mod boundary;
 mod golden;
+mod host;
 mod isolation;
 mod issues;
 mod proc;

@@ -47,8 +47,9 @@ fn seconds(millis: u64) -> String {
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
-/// Text for an element or an attribute. What XML 1.0 cannot hold, such as most control characters, is written as `\u{…}`.
-fn escape(text: &str) -> String {
+/// Text for an element or an attribute of XML. What XML 1.0 cannot hold, such as most control characters, is written as `\u{…}`.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

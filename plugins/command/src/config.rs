@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ao_plugin_sdk::prelude::*;
 use regex::{Regex, RegexBuilder};
 
+use crate::observe::Patterns;
 use crate::template::{Placeholder, Template};
 
 /// What stands under an agent with `plugin: command`.
@@ -27,6 +28,10 @@ pub struct Config {
     /// Without it, half a second of quiet after the launch says so.
     #[schemars(extend("format" = "regex"))]
     ready: Option<String>,
+    /// A regular expression for questions to a human. The program asks one while it matches the end of the screen, up to
+    /// the last line with something in it.
+    #[schemars(extend("format" = "regex"))]
+    ask: Option<String>,
 }
 
 /// How the prompt reaches the program.
@@ -49,7 +54,7 @@ pub(crate) struct Settings {
     pub(crate) prompt: PromptMode,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) env_remove: Vec<String>,
-    pub(crate) ready: Option<Regex>,
+    pub(crate) patterns: Patterns,
 }
 
 impl Config {
@@ -69,8 +74,9 @@ impl Config {
                 return Err(at(wrong(format!("`{name}` is set in `env` and removed here; keep one"))));
             }
         }
-        let ready = self.ready.as_deref().map(pattern).transpose()?;
-        Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, ready })
+        let ready = self.ready.as_deref().map(|text| pattern("ready", text)).transpose()?;
+        let ask = self.ask.as_deref().map(|text| pattern("ask", text)).transpose()?;
+        Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, patterns: Patterns { ready, ask } })
     }
 }
 
@@ -123,9 +129,9 @@ fn check_variable(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn pattern(text: &str) -> Result<Regex> {
+fn pattern(field: &str, text: &str) -> Result<Regex> {
     let pattern = RegexBuilder::new(text).multi_line(true).build();
     pattern.map_err(|error| {
-        Error::wrap(Code::INVALID_INPUT, "`ready` is not a regular expression", &error).at_field("ready")
+        Error::wrap(Code::INVALID_INPUT, format!("`{field}` is not a regular expression"), &error).at_field(field)
     })
 }

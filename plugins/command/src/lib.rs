@@ -50,8 +50,8 @@ impl Agent for CommandAgent {
     }
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-        let ready = self.settings.ready.as_ref();
-        Ok(request.targets.iter().map(|target| observe::observe(target, ready, request.now)).collect())
+        let patterns = &self.settings.patterns;
+        Ok(request.targets.iter().map(|target| observe::observe(target, patterns, request.now)).collect())
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

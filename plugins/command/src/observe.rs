@@ -3,10 +3,11 @@
 //! The rule, first match wins:
 //!
 //! 1. The process ended: *exited*. It could not be looked at: nothing is told.
-//! 2. The `ready` pattern matches the screen: *ready*, from now on *started*.
-//! 3. Not started yet: *active*; without a pattern, [`START_QUIET`] without output after the launch means *ready*, and
+//! 2. The `ask` pattern matches the end of the screen: *waiting for input*, with what it matched as the question.
+//! 3. The `ready` pattern matches the screen: *ready*, from now on *started*.
+//! 4. Not started yet: *active*; without a pattern, [`START_QUIET`] without output after the launch means *ready*, and
 //!    *started*.
-//! 4. Started: *active* when the output changed within [`ACTIVE`], and since it was last ready; else *ready*.
+//! 5. Started: *active* when the output changed within [`ACTIVE`], and since it was last ready; else *ready*.
 //!
 //! So a program gets its first message early, and one that prints every few seconds does not flicker. With a pattern
 //! that never matches it is never ready. All of it is weak evidence except a recorded exit.
@@ -27,6 +28,15 @@ pub const START_QUIET: Duration = Duration::from_millis(500);
 /// The coarsest clock of a runtime: tmux counts in seconds.
 const RESOLUTION: Duration = Duration::from_secs(1);
 
+/// What to look for on a screen.
+#[derive(Clone, Debug, Default)]
+pub struct Patterns {
+    /// The program takes messages.
+    pub ready: Option<Regex>,
+    /// The program asks a human.
+    pub ask: Option<Regex>,
+}
+
 /// What the last look left behind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
@@ -46,7 +56,7 @@ struct Cursor {
 
 /// Looks at one program.
 #[must_use]
-pub fn observe(target: &AgentTarget, ready: Option<&Regex>, now: Timestamp) -> AgentObservation {
+pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> AgentObservation {
     let mut observation = AgentObservation::new(target.session.clone());
     let last = target.cursor.clone().and_then(|cursor| serde_json::from_value::<Cursor>(cursor).ok());
     let last = last.filter(|last| last.launched_at == target.launched_at);
@@ -67,8 +77,18 @@ pub fn observe(target: &AgentTarget, ready: Option<&Regex>, now: Timestamp) -> A
         Liveness::Unknown { why } => return untold(observation, target, why.clone()),
         _ => return untold(observation, target, "the runtime says something that this version does not know".into()),
     }
-    if target.screen.is_none() && (ready.is_some() || target.last_output_at.is_none()) {
+    let ready = patterns.ready.as_ref();
+    let needs_screen = ready.is_some() || patterns.ask.is_some();
+    if target.screen.is_none() && (needs_screen || target.last_output_at.is_none()) {
         return untold(observation, target, "the runtime shows no screen to tell it from".into());
+    }
+    if let Some(asked) = patterns.ask.as_ref().and_then(|ask| question(ask, target.screen.as_deref()?)) {
+        let id = fingerprint(asked);
+        let next = asking(target, last.as_ref(), now);
+        observation.activity = Some(Activity::new(ActivityState::WaitingInput, "pattern", Strength::Weak, next.since));
+        observation.ask = Some(Ask::new(id, asked));
+        observation.cursor = serde_json::to_value(next).ok();
+        return observation;
     }
     let (next, source) = look(target, ready, last.as_ref(), now);
     observation.activity = Some(Activity::new(next.state, source, Strength::Weak, next.since));
@@ -83,7 +103,21 @@ fn untold(mut observation: AgentObservation, target: &AgentTarget, why: String) 
     observation
 }
 
-/// Rules 2 to 4.
+/// Rule 2: what the pattern matches at the end of a screen. A question that was answered has something below it.
+fn question<'a>(ask: &Regex, screen: &'a str) -> Option<&'a str> {
+    let screen = screen.trim_end();
+    let last_line = screen.rfind('\n').map_or(0, |at| at + 1);
+    let found = ask.find_iter(screen).last().filter(|found| found.end() > last_line && !found.is_empty())?;
+    Some(found.as_str().trim())
+}
+
+fn asking(target: &AgentTarget, last: Option<&Cursor>, now: Timestamp) -> Cursor {
+    let since = last.filter(|last| last.state == ActivityState::WaitingInput).map_or(now, |last| last.since);
+    let started = last.is_some_and(|last| last.started);
+    Cursor { state: ActivityState::WaitingInput, since, ..cursor(target, now, started) }
+}
+
+/// Rules 3 to 5.
 fn look(target: &AgentTarget, ready: Option<&Regex>, last: Option<&Cursor>, now: Timestamp) -> (Cursor, &'static str) {
     let screen = target.screen.as_deref().unwrap_or_default();
     let seen_at = match last {

@@ -14,6 +14,7 @@ mod runtime;
 mod screens;
 mod server;
 mod terminal;
+mod watch;
 
 use ao_plugin_sdk::prelude::*;
 

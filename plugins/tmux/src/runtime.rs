@@ -12,6 +12,7 @@ use ao_plugin_sdk::{files, holder};
 use crate::panes::{self, Pane, PaneState};
 use crate::place::{Place, attach_argv, exactly};
 use crate::server::{Server, is_absence, is_farewell, literal};
+use crate::watch::Watch;
 use crate::{NAME, TmuxRuntime, check, doctor, pages, screens};
 
 /// The terminal that tmux is to the programs in it; every terminal database has it.
@@ -110,6 +111,10 @@ impl Runtime for TmuxRuntime {
             Ok(observed.collect())
         })
         .await
+    }
+
+    async fn watch(&self, request: WatchRuntimes) -> Result<BoxStream> {
+        Ok(Box::new(Watch::new(&request.owner)))
     }
 
     async fn list(&self, request: ListRuntimes) -> Result<Vec<RuntimeHandle>> {

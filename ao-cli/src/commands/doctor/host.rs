@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ao_host::setup::{Loaded, Setup};
 use ao_host::world::World;
+use ao_host::world::mounts::network_file_system;
 use camino::Utf8Path;
 
-use super::mounts;
 use super::{Check, Level};
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -68,7 +68,7 @@ fn state(state: &Utf8Path) -> Check {
         return check(Level::Fail, "state", message).remedy("set `AO_HOME` to a directory of yours");
     }
     let kind = fs_err::read_to_string("/proc/self/mountinfo").ok();
-    match kind.as_deref().and_then(|table| mounts::network_file_system(table, existing)) {
+    match kind.as_deref().and_then(|table| network_file_system(table, existing)) {
         Some(kind) => check(Level::Warn, "state", format!("{state} is on a network file system ({kind})"))
             .remedy("set `AO_HOME` to a local directory: locks and the database are not safe over the network"),
         None => check(Level::Pass, "state", format!("{state} is writable")),

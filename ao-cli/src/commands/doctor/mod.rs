@@ -1,7 +1,6 @@
 //! `ao doctor`: what is there, what is missing, and what to do about it.
 
 mod host;
-mod mounts;
 mod plugins;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use ao_host::trust::Trust;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::edge::Edge;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::output::Page;
 use repository::Repository;
 
@@ -27,18 +27,41 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
-        let repository = Repository::find(&edge.absolute(&self.path), edge)?;
-        refuse_another(&repository.root)?;
-        let path = repository.root.join(CONFIG_NAMES[0]);
-        let text = template::text(&repository);
-        // What is written must be what is read; a name that git allows and we do not shows up here.
-        let document = Document::parse(&path, text.as_bytes())?;
-        Config::layered([document], Some(&edge.environment.home))?;
-        write_new(&path, &text)?;
-        Trust::add_config(&edge.places.trust_file(), &path, text.as_bytes()).map_err(Error::from)?;
-        report(&repository, &path).print()?;
+        let written = write(&edge.absolute(&self.path), edge)?;
+        report(&written).print()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A configuration that was written just now.
+pub(crate) struct Written {
+    /// Where it is.
+    pub(crate) path: Utf8PathBuf,
+    repository: Repository,
+}
+
+impl Written {
+    /// What it is about, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let Self { path, repository } = self;
+        let hosted = repository.hosted.as_ref().map(|name| format!(", {}", name.as_str())).unwrap_or_default();
+        let (project, branch) = (repository.project(), &repository.default_branch);
+        format!("wrote and trusted {path}: project {project}, branch {branch}{hosted}")
+    }
+}
+
+/// Writes and trusts the configuration of the repository that a directory is in, which must have none.
+pub(crate) fn write(directory: &Utf8Path, edge: &Edge) -> Result<Written, Failure> {
+    let repository = Repository::find(directory, edge)?;
+    refuse_another(&repository.root)?;
+    let path = repository.root.join(CONFIG_NAMES[0]);
+    let text = template::text(&repository);
+    // What is written must be what is read; a name that git allows and we do not shows up here.
+    let document = Document::parse(&path, text.as_bytes())?;
+    Config::layered([document], Some(&edge.environment.home))?;
+    write_new(&path, &text)?;
+    Trust::add_config(&edge.places.trust_file(), &path, text.as_bytes()).map_err(Error::from)?;
+    Ok(Written { path, repository })
 }
 
 /// There is one configuration a repository, under either of the names.
@@ -61,11 +84,9 @@ fn write_new(path: &Utf8Path, text: &str) -> Result<(), Error> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-fn report(repository: &Repository, path: &Utf8Path) -> Page {
-    let mut page = Page::for_stdout();
-    let hosted = repository.hosted.as_ref().map(|name| format!(", {}", name.as_str())).unwrap_or_default();
-    let (project, branch) = (repository.project(), &repository.default_branch);
-    page.line(format_args!("wrote and trusted {path}: project {project}, branch {branch}{hosted}"));
+fn report(written: &Written) -> Page {
+    let (mut page, repository) = (Page::for_stdout(), &written.repository);
+    page.line(written.summary());
     page.line("next:");
     page.line("  1. name your agent in that file (see `agents`), then `ao trust`");
     if !repository.has_commit {

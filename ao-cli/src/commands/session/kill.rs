@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use ao_core::model::SessionId;
-use ao_host::sessions::Crew;
 
-use crate::edge::{Edge, block_on};
+use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::{completion, manager, output};
 
@@ -22,11 +21,7 @@ impl Arguments {
         let sessions = manager::open(edge)?;
         let mut code = ExitCode::SUCCESS;
         for id in &self.sessions {
-            let killed = manager::session(&sessions, id).and_then(|session| {
-                let runtime = Crew::runtime_of(&manager::setup_for(edge, &session)?, &session)?;
-                Ok(block_on(sessions.kill(id, &runtime, "killed by `ao session kill`"))??)
-            });
-            match killed {
+            match manager::kill(edge, &sessions, id, "killed by `ao session kill`") {
                 Ok(killed) => {
                     let workspace = killed.session.workspace.as_ref();
                     let kept =

@@ -1,16 +1,41 @@
 //! The status of a session: one pure function over its facts. Nothing stores what it returns.
+//!
+//! It is a table of sixteen rows, of which the first that matches decides:
+//!
+//! | row | condition | status |
+//! |---|---|---|
+//! | 1 | an end was recorded | `killed`, `merged`, `done` |
+//! | 2 | it is being ended | `cleanup` |
+//! | 3 | its spawn was undone; is under way | `errored`; `spawning` |
+//! | 4 | found again after the state was lost | `orphaned` |
+//! | 5 | its pull request is merged | `merged` |
+//! | 6 | the agent ended, or is gone by two witnesses; it reported completion and returned 0 | `dead`; `done` |
+//! | 7 | witnesses contradict each other or cannot look; for too long | `detecting`; `stuck` |
+//! | 8 | it is held | `paused` |
+//! | 9 | the agent waits for a decision: for sure, or as far as two looks tell; or says so | `needs_input` |
+//! | 10 | the agent says that it cannot go on | `stuck` |
+//! | 11 | a required check fails; changes are wanted; it conflicts with its base | `ci_failed`; `changes_requested`; `pr_open` |
+//! | 12 | every gate is green; it is approved; a review is wanted | `mergeable`; `approved`; `review_pending` |
+//! | 13 | no progress for longer than the threshold | `stuck` |
+//! | 14 | its pull request is open; was closed | `pr_open`; `idle` |
+//! | 15 | the agent has said so lately | `working`, `idle` |
+//! | 16 | what it was seen doing; nothing was seen | `working`, `ready`, `idle`; `working` |
+
+mod agent;
+mod liveness;
+mod pull;
 
 use std::fmt;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Policy;
 use crate::model::Timestamp;
-use crate::model::facts::{EndKind, ExitMeaning, Hold, HoldReason, OperationKind, RuntimeFacts, Session};
+use crate::model::facts::{EndKind, Hold, HoldReason, OperationKind, Session};
 use crate::record::record;
 use crate::slots::agent::ActivityState;
-use crate::slots::runtime::Liveness;
+pub(super) use agent::is_idle;
 
 /// A session's state in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +64,18 @@ pub enum StatusName {
     Paused,
     /// Found again after the state was lost, and not verified yet.
     Orphaned,
+    /// Its pull request is open.
+    PrOpen,
+    /// A check that a merge needs has failed.
+    CiFailed,
+    /// Reviewers want changes.
+    ChangesRequested,
+    /// A review is wanted.
+    ReviewPending,
+    /// Reviewers agree.
+    Approved,
+    /// Nothing stands in the way of a merge.
+    Mergeable,
     /// Its pull request was merged.
     Merged,
     /// It did what it was told.
@@ -64,6 +101,12 @@ impl StatusName {
             | Self::Detecting
             | Self::Paused
             | Self::Orphaned
+            | Self::PrOpen
+            | Self::CiFailed
+            | Self::ChangesRequested
+            | Self::ReviewPending
+            | Self::Approved
+            | Self::Mergeable
             | Self::Cleanup => true,
         }
     }
@@ -94,41 +137,42 @@ record! {
     }
 }
 
-/// The limits that the status depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// An agent that stayed idle for longer is stuck.
-    pub stuck_after: Duration,
-    /// A doubt whether an agent lives ends after this time…
-    pub doubt_for: Duration,
-    /// …or after so many looks, whichever is first.
-    pub doubt_probes: u32,
-    /// An observation older than this is stale: three times the 30 s between two looks of a running host.
-    pub stale_after: Duration,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        Self { stuck_after: minutes(10), doubt_for: minutes(5), doubt_probes: 3, stale_after: Duration::from_secs(90) }
-    }
-}
-
 /// Derives a session's status: the first row that matches.
 #[must_use]
 pub fn status(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
+    let policy = policy.of(facts);
     let mut status = ended(facts)
         .or_else(|| changing(facts))
-        .or_else(|| facts.hold.as_ref().filter(|hold| hold.reason == HoldReason::Rebuild).map(orphaned))
-        .or_else(|| liveness(facts, now, policy))
+        .or_else(|| orphaned(facts))
+        .or_else(|| pull::merged(facts))
+        .or_else(|| liveness::liveness(facts, now, &policy))
         .or_else(|| facts.hold.as_ref().map(paused))
-        .unwrap_or_else(|| activity(facts, now, policy));
+        .or_else(|| agent::waits(facts, now, &policy))
+        .or_else(|| agent::blocked(facts))
+        .or_else(|| pull::gates(facts))
+        .or_else(|| agent::no_progress(facts, now, &policy))
+        .or_else(|| pull::otherwise(facts))
+        .or_else(|| agent::reported(facts, now, &policy))
+        .unwrap_or_else(|| agent::seen(facts, now, &policy));
     status.activity = facts.agent.as_ref().and_then(|agent| agent.activity.as_ref()).map(|activity| activity.state);
+    // What is over does not change any more, and needs nobody to look.
+    status.stale = !status.name.is_over() && is_observed(&status) && policy.is_stale(status.observed_at, now);
     status
+}
+
+/// Whether what decided is looked at again and again; the rest is written down once, by who did it.
+fn is_observed(status: &Status) -> bool {
+    !matches!(status.fact.as_str(), "end" | "op" | "failure" | "hold" | "report")
 }
 
 fn at(name: StatusName, reason: impl Into<String>, since: Timestamp, fact: &str) -> Status {
     Status::new(name, reason, since, fact, since)
+}
+
+/// The same, of what was last observed at another time than it began.
+fn seen_at(observed_at: Timestamp, mut status: Status) -> Status {
+    status.observed_at = observed_at;
+    status
 }
 
 /// Row 1: an end was recorded.
@@ -155,111 +199,24 @@ fn changing(facts: &Session) -> Option<Status> {
     if let Some(spawn) = op.filter(|op| op.kind == OperationKind::Spawn) {
         return Some(at(StatusName::Spawning, spawn.step.as_str(), spawn.since, "op"));
     }
-    facts.runtime.is_none().then(|| at(StatusName::Spawning, "not launched yet", facts.created_at, "runtime"))
+    facts.runtime.is_none().then(|| at(StatusName::Spawning, "not launched yet", facts.created_at, "op"))
 }
 
 /// Row 4: identity known, nothing verified since a rebuild.
-fn orphaned(hold: &Hold) -> Status {
-    at(StatusName::Orphaned, "found again after the state was lost; not verified yet", hold.at, "hold")
+fn orphaned(facts: &Session) -> Option<Status> {
+    let hold = facts.hold.as_ref().filter(|hold| hold.reason == HoldReason::Rebuild)?;
+    Some(at(StatusName::Orphaned, "found again after the state was lost; not verified yet", hold.at, "hold"))
 }
 
 /// Row 8: held.
 fn paused(hold: &Hold) -> Status {
-    at(StatusName::Paused, "paused", hold.at, "hold")
-}
-
-/// Rows 6 and 7: the agent ended, is gone by two independent signals, or it is open whether it lives.
-fn liveness(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
-    let runtime = facts.runtime.as_ref()?;
-    if let Some(exit) = &runtime.exit {
-        let completes = facts.agent.as_ref().is_some_and(|agent| agent.exit_meaning == ExitMeaning::Completion);
-        let name = if completes && exit.status.is_success() { StatusName::Done } else { StatusName::Dead };
-        return Some(at(name, format!("the agent ended with {}", exit.status), exit.at, "exit"));
-    }
-    let open = match signals(runtime) {
-        Signals::Alive => return None,
-        Signals::Gone(since) => {
-            let reason = "the process is gone and the runtime says so too; no exit status was written";
-            return Some(at(StatusName::Dead, reason, since, "process, runtime"));
-        }
-        Signals::Open(open) => open,
+    let why = match hold.reason {
+        HoldReason::Budget => "paused: its budget is used up",
+        HoldReason::RateLimit => "paused: its provider's limit has to pass",
+        HoldReason::Paused | HoldReason::Rebuild | HoldReason::Unknown => "paused",
     };
-    let doubt = runtime.doubt.as_ref();
-    let since = doubt.map_or(open.since, |doubt| doubt.since);
-    let over = doubt.is_some_and(|doubt| doubt.probes >= policy.doubt_probes) || now.since(since) >= policy.doubt_for;
-    let name = if over { StatusName::Stuck } else { StatusName::Detecting };
-    let mut status = at(name, open.why, since, open.fact);
-    status.observed_at = open.since;
-    Some(status)
-}
-
-/// What the process table and the runtime plugin say together.
-enum Signals {
-    Alive,
-    Gone(Timestamp),
-    Open(Open),
-}
-
-struct Open {
-    why: String,
-    since: Timestamp,
-    fact: &'static str,
-}
-
-fn signals(runtime: &RuntimeFacts) -> Signals {
-    let (process, plugin) = (runtime.process.as_ref(), runtime.plugin.as_ref());
-    let open = |why: String, since, fact| Signals::Open(Open { why, since, fact });
-    match (process.map(|probe| &probe.liveness), plugin.map(|probe| &probe.liveness)) {
-        (Some(Liveness::Dead { .. }), Some(Liveness::Dead { .. })) => {
-            Signals::Gone(process.map_or(runtime.launched_at, |probe| probe.at))
-        }
-        (Some(Liveness::Dead { .. }), _) => {
-            let why = "the process is gone; the runtime has not said so yet".to_owned();
-            open(why, process.map_or(runtime.launched_at, |probe| probe.at), "process")
-        }
-        (_, Some(Liveness::Dead { .. })) => {
-            let why = "the runtime says it is gone; the process is still there".to_owned();
-            open(why, plugin.map_or(runtime.launched_at, |probe| probe.at), "runtime")
-        }
-        // A live process outweighs a runtime that could not look.
-        (Some(Liveness::Alive), _) | (None, Some(Liveness::Alive) | None) => Signals::Alive,
-        (Some(unclear), _) => {
-            open(unclear.doubt().to_owned(), process.map_or(runtime.launched_at, |probe| probe.at), "process")
-        }
-        (None, Some(unclear)) => {
-            open(unclear.doubt().to_owned(), plugin.map_or(runtime.launched_at, |probe| probe.at), "runtime")
-        }
-    }
-}
-
-/// Rows 9, 13 and 16: what a living agent does.
-fn activity(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
-    let launched = facts.runtime.as_ref().map_or(facts.created_at, |runtime| runtime.launched_at);
-    let Some((agent, activity)) = facts.agent.as_ref().and_then(|agent| Some((agent, agent.activity.as_ref()?))) else {
-        let seen = facts.runtime.as_ref().and_then(|runtime| runtime.process.as_ref()).map(|probe| probe.at);
-        let mut status = at(StatusName::Working, "alive; not observed yet", launched, "process");
-        status.observed_at = seen.unwrap_or(launched);
-        status.stale = now.since(status.observed_at) > policy.stale_after;
-        return status;
-    };
-    let idle_for = now.since(activity.since);
-    let (name, reason) = match activity.state {
-        ActivityState::WaitingInput => (StatusName::NeedsInput, "the agent waits for a decision".to_owned()),
-        ActivityState::Blocked => (StatusName::Stuck, "the agent says that it cannot go on".to_owned()),
-        ActivityState::Idle if idle_for >= policy.stuck_after => {
-            (StatusName::Stuck, format!("no progress for {} min", idle_for.as_secs() / 60))
-        }
-        ActivityState::Active => (StatusName::Working, "the agent is active".to_owned()),
-        ActivityState::Ready => (StatusName::Ready, "the agent waits for a message".to_owned()),
-        ActivityState::Idle => (StatusName::Idle, "the agent has been quiet for long".to_owned()),
-        ActivityState::Exited | ActivityState::Unknown => {
-            (StatusName::Working, "alive; what the agent does is not known".to_owned())
-        }
-    };
-    let mut status = at(name, reason, activity.since, "activity");
-    status.observed_at = agent.observed_at.unwrap_or(activity.since);
-    status.stale = now.since(status.observed_at) > policy.stale_after;
-    status
+    let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    at(StatusName::Paused, format!("{why}{until}"), hold.at, "hold")
 }
 
 impl StatusName {
@@ -278,11 +235,23 @@ impl StatusName {
             Self::Dead => "dead",
             Self::Paused => "paused",
             Self::Orphaned => "orphaned",
+            Self::PrOpen => "pr_open",
+            Self::CiFailed => "ci_failed",
+            Self::ChangesRequested => "changes_requested",
+            Self::ReviewPending => "review_pending",
+            Self::Approved => "approved",
+            Self::Mergeable => "mergeable",
             Self::Merged => "merged",
             Self::Done => "done",
             Self::Killed => "killed",
             Self::Cleanup => "cleanup",
         }
+    }
+
+    /// Whether it does not go on without a human.
+    #[must_use]
+    pub const fn needs_human(self) -> bool {
+        matches!(self, Self::Errored | Self::NeedsInput | Self::Stuck | Self::Dead | Self::Orphaned)
     }
 
     /// Whether nothing more is expected of the session.

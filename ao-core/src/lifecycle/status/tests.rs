@@ -4,10 +4,14 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::facts::{AgentFacts, Doubt, End, ExitFacts, Failure, Operation, Probe};
+use crate::model::facts::{
+    AgentFacts, Doubt, End, ExitFacts, ExitMeaning, Failure, IdleClock, Operation, Probe, PullFacts, ReportFacts,
+    ReportState, RuntimeFacts,
+};
 use crate::model::{ExitStatus, ProcessId};
-use crate::slots::agent::{Activity, Strength};
-use crate::slots::runtime::RuntimeHandle;
+use crate::slots::agent::{Activity, Ask, Strength};
+use crate::slots::runtime::{Liveness, RuntimeHandle};
+use crate::slots::scm::{Check, CheckState, PullRef, PullSnapshot, PullState, ReviewDecision};
 
 const MINUTE: i64 = 60_000;
 
@@ -39,6 +43,16 @@ fn with_activity(state: ActivityState, since: i64) -> Session {
     let agent = session.agent.as_mut().unwrap();
     agent.activity = Some(Activity::new(state, "screen", Strength::Weak, at(since)));
     agent.observed_at = Some(at(since));
+    agent.sightings = 2;
+    session
+}
+
+/// Idle since minute 1, watched ever since, until minute `until`.
+fn idle(state: ActivityState, until: i64) -> Session {
+    let mut session = with_activity(state, 1);
+    let agent = session.agent.as_mut().unwrap();
+    agent.idle = Some(IdleClock::new(at(1), u64::try_from((until - 1) * MINUTE).unwrap(), at(until)));
+    agent.observed_at = Some(at(until));
     session
 }
 
@@ -55,7 +69,7 @@ fn dead(minute: i64) -> Probe {
 }
 
 fn unknown(minute: i64) -> Probe {
-    Probe::new(Liveness::Unknown { why: "tmux does not answer".into() }, at(minute))
+    Probe::again(None, Liveness::Unknown { why: "tmux does not answer".into() }, at(minute))
 }
 
 fn exited(code: i32) -> ExitFacts {
@@ -141,33 +155,199 @@ fn death_without_an_exit_needs_two_signals() {
 
 #[test]
 fn a_doubt_ends_as_stuck_by_time_or_by_count() {
-    let doubted = |since, probes: u32| {
+    let doubted = |minutes: u64, probes: u32| {
         with_runtime(|runtime| {
-            runtime.process = Some(unknown(since));
-            runtime.doubt = Some(Doubt::new(at(since), probes));
+            runtime.process = Some(unknown(1));
+            let mut doubt = Doubt::new(at(1), probes);
+            (doubt.elapsed_ms, doubt.at) = (minutes * 60_000, Some(at(2)));
+            runtime.doubt = Some(doubt);
         })
     };
     assert_eq!(name_at(&doubted(1, 2), 2), StatusName::Detecting);
     assert_eq!(name_at(&doubted(1, 3), 2), StatusName::Stuck);
-    assert_eq!(name_at(&doubted(1, 1), 5), StatusName::Detecting);
-    assert_eq!(name_at(&doubted(1, 1), 6), StatusName::Stuck);
+    assert_eq!(name_at(&doubted(4, 1), 2), StatusName::Detecting);
+    assert_eq!(name_at(&doubted(5, 1), 2), StatusName::Stuck);
+    assert_eq!(name_at(&doubted(1, 1), 1000), StatusName::Detecting, "the machine slept");
 }
 
 #[test]
 fn a_living_agent_is_what_it_does() {
-    for (state, minutes, name) in [
-        (ActivityState::Active, 0, StatusName::Working),
-        (ActivityState::Ready, 0, StatusName::Ready),
-        (ActivityState::Idle, 9, StatusName::Idle),
-        (ActivityState::Idle, 10, StatusName::Stuck),
-        (ActivityState::WaitingInput, 0, StatusName::NeedsInput),
-        (ActivityState::Blocked, 0, StatusName::Stuck),
-        (ActivityState::Unknown, 0, StatusName::Working),
+    for (state, minute, name) in [
+        (ActivityState::Active, 30, StatusName::Working),
+        (ActivityState::Ready, 5, StatusName::Ready),
+        (ActivityState::Ready, 6, StatusName::Idle),
+        (ActivityState::Ready, 11, StatusName::Stuck),
+        (ActivityState::Idle, 10, StatusName::Idle),
+        (ActivityState::Idle, 11, StatusName::Stuck),
+        (ActivityState::WaitingInput, 2, StatusName::NeedsInput),
+        (ActivityState::Blocked, 2, StatusName::Stuck),
+        (ActivityState::Unknown, 2, StatusName::Working),
     ] {
-        assert_eq!(name_at(&with_activity(state, 1), 1 + minutes), name, "{state:?} for {minutes} min");
+        assert_eq!(name_at(&idle(state, minute), minute), name, "{state:?} until {minute}");
     }
     let unobserved = status(&launched(), at(1), &Policy::default());
     assert_eq!((unobserved.name, unobserved.activity), (StatusName::Working, None));
+}
+
+#[test]
+fn a_machine_that_slept_makes_nobody_stuck() {
+    let session = idle(ActivityState::Idle, 9);
+    assert_eq!(name_at(&session, 1000), StatusName::Idle, "a minute was counted of 991");
+    assert_eq!(name_at(&session, 0), StatusName::Idle, "a clock that was set back");
+    let mut strict = idle(ActivityState::Idle, 2);
+    assert_eq!(name_at(&strict, 2), StatusName::Idle);
+    strict.stuck_after_ms = Some(60_000);
+    assert_eq!(name_at(&strict, 2), StatusName::Stuck, "as configured for this one");
+}
+
+#[test]
+fn a_weak_question_is_one_when_it_was_seen_twice() {
+    let mut session = with_activity(ActivityState::WaitingInput, 1);
+    session.agent.as_mut().unwrap().sightings = 1;
+    assert_eq!(name_at(&session, 2), StatusName::Working);
+    session.agent.as_mut().unwrap().sightings = 2;
+    session.agent.as_mut().unwrap().ask = Some(Ask::new("1", "Overwrite?\u{1b}[31m [y/n]"));
+    let found = status(&session, at(2), &Policy::default());
+    assert_eq!((found.name, found.fact.as_str()), (StatusName::NeedsInput, "activity"));
+    assert_eq!(found.reason, "the agent asks: Overwrite? [y/n]");
+    session.agent.as_mut().unwrap().sightings = 1;
+    session.agent.as_mut().unwrap().activity.as_mut().unwrap().strength = Strength::Strong;
+    assert_eq!(name_at(&session, 2), StatusName::NeedsInput);
+}
+
+fn reported(mut session: Session, state: ReportState, minute: i64) -> Session {
+    session.report = Some(ReportFacts::new("1", state, at(minute)));
+    session
+}
+
+#[test]
+fn a_report_counts_while_it_is_fresh() {
+    let name = |state, minute, now| name_at(&reported(with_activity(ActivityState::Ready, 1), state, minute), now);
+    assert_eq!(name(ReportState::FixingCi, 2, 7), StatusName::Working);
+    assert_eq!(name(ReportState::FixingCi, 1, 7), StatusName::Ready, "too old");
+    assert_eq!(name(ReportState::FixingCi, 8, 7), StatusName::Working, "a clock that is a minute ahead");
+    assert_eq!(name(ReportState::FixingCi, 9, 7), StatusName::Ready, "ahead of all clocks");
+    assert_eq!(name(ReportState::NeedsInput, 2, 7), StatusName::NeedsInput);
+    assert_eq!(name(ReportState::ReadyForReview, 2, 7), StatusName::Idle);
+    let exited = |code, state| reported(with_runtime(|runtime| runtime.exit = Some(exited(code))), state, 1);
+    assert_eq!(name_at(&exited(0, ReportState::Completed), 100), StatusName::Done);
+    assert_eq!(name_at(&exited(1, ReportState::Completed), 100), StatusName::Dead);
+    assert_eq!(name_at(&exited(0, ReportState::Working), 100), StatusName::Dead);
+}
+
+/// A pull request with one required check that passed, and one that is not required and failed.
+fn pull(state: PullState) -> PullFacts {
+    let mut snapshot = PullSnapshot::new(PullRef::new(7_u64), state, "c0ffee");
+    let mut required = Check::new("test", CheckState::Passed);
+    required.required = true;
+    snapshot.checks = vec![required, Check::new("lint", CheckState::Failed)];
+    let scm: crate::model::PluginName = "forge".parse().unwrap();
+    PullFacts::new(scm, "acme/app", snapshot, at(1))
+}
+
+fn with_pull(edit: impl FnOnce(&mut PullSnapshot)) -> Session {
+    let mut session = with_activity(ActivityState::Ready, 1);
+    let mut facts = pull(PullState::Open);
+    edit(&mut facts.snapshot);
+    session.pull = Some(facts);
+    session
+}
+
+#[test]
+fn a_pull_request_stands_as_its_gates_do() {
+    let name = |edit: fn(&mut PullSnapshot)| name_at(&with_pull(edit), 2);
+    assert_eq!(name(|_| {}), StatusName::PrOpen, "conflicts are not computed yet");
+    assert_eq!(name(|pull| pull.checks[0].state = CheckState::Failed), StatusName::CiFailed);
+    assert_eq!(name(|pull| pull.decision = ReviewDecision::ChangesRequested), StatusName::ChangesRequested);
+    assert_eq!(name(|pull| pull.decision = ReviewDecision::Wanted), StatusName::ReviewPending);
+    assert_eq!(name(|pull| pull.decision = ReviewDecision::Approved), StatusName::Approved);
+    assert_eq!(name(|pull| pull.conflicts = Some(Vec::new())), StatusName::Mergeable);
+    assert_eq!(name(|pull| (pull.conflicts, pull.draft) = (Some(Vec::new()), true)), StatusName::PrOpen);
+    let pending = |pull: &mut PullSnapshot| {
+        (pull.conflicts, pull.checks[0].state) = (Some(Vec::new()), CheckState::Pending);
+    };
+    assert_eq!(name(pending), StatusName::PrOpen);
+    assert_eq!(name(|pull| pull.state = PullState::Closed), StatusName::Idle);
+    let conflicting = status(&with_pull(|pull| pull.conflicts = Some(vec!["a".into()])), at(2), &Policy::default());
+    assert_eq!(conflicting.name, StatusName::PrOpen);
+    assert_eq!(conflicting.reason, "#7: 1 file conflict with the base");
+}
+
+/// A row: its name, what makes it match, what it says.
+type Row = (&'static str, fn(&mut Session), StatusName);
+
+/// What makes each row match, the first row first, with what it says. A later one never undoes an earlier one.
+fn rows() -> Vec<Row> {
+    fn pull_mut(session: &mut Session) -> &mut PullSnapshot {
+        &mut session.pull.get_or_insert_with(|| pull(PullState::Open)).snapshot
+    }
+    fn activity_is(session: &mut Session, state: ActivityState) {
+        let agent = session.agent.as_mut().unwrap();
+        agent.activity = Some(Activity::new(state, "hook", Strength::Strong, at(1)));
+        agent.observed_at = Some(at(4));
+    }
+    vec![
+        ("1 end", |session| session.end = Some(End::new(EndKind::Killed, at(3))), StatusName::Killed),
+        ("2 kill", |session| session.op = Some(operation(OperationKind::Kill)), StatusName::Cleanup),
+        ("3 undone", |session| session.failure = Some(Failure::new("step", "why", at(2))), StatusName::Errored),
+        ("3 spawn", |session| session.op = Some(operation(OperationKind::Spawn)), StatusName::Spawning),
+        ("4 rebuild", |session| session.hold = Some(Hold::new(HoldReason::Rebuild, at(1))), StatusName::Orphaned),
+        ("5 merged", |session| pull_mut(session).state = PullState::Merged, StatusName::Merged),
+        ("6 exit", |session| session.runtime.as_mut().unwrap().exit = Some(exited(1)), StatusName::Dead),
+        ("7 doubt", |session| session.runtime.as_mut().unwrap().process = Some(unknown(2)), StatusName::Detecting),
+        ("8 hold", |session| session.hold = Some(Hold::new(HoldReason::Paused, at(1))), StatusName::Paused),
+        ("9 question", |session| activity_is(session, ActivityState::WaitingInput), StatusName::NeedsInput),
+        ("10 blocked", |session| activity_is(session, ActivityState::Blocked), StatusName::Stuck),
+        ("11 red", |session| pull_mut(session).checks[0].state = CheckState::Failed, StatusName::CiFailed),
+        (
+            "11 changes",
+            |session| pull_mut(session).decision = ReviewDecision::ChangesRequested,
+            StatusName::ChangesRequested,
+        ),
+        ("11 conflicts", |session| pull_mut(session).conflicts = Some(vec!["a".into()]), StatusName::PrOpen),
+        (
+            "12 green",
+            |session| {
+                let pull = pull_mut(session);
+                (pull.conflicts, pull.decision) = (Some(Vec::new()), ReviewDecision::Approved);
+            },
+            StatusName::Mergeable,
+        ),
+        ("12 approved", |session| pull_mut(session).decision = ReviewDecision::Approved, StatusName::Approved),
+        ("12 wanted", |session| pull_mut(session).decision = ReviewDecision::Wanted, StatusName::ReviewPending),
+        (
+            "13 no progress",
+            |session| {
+                activity_is(session, ActivityState::Idle);
+                session.agent.as_mut().unwrap().idle = Some(IdleClock::new(at(1), 900_000_u64, at(4)));
+            },
+            StatusName::Stuck,
+        ),
+        ("14 open", |session| pull_mut(session).draft = false, StatusName::PrOpen),
+        (
+            "15 report",
+            |session| session.report = Some(ReportFacts::new("1", ReportState::Working, at(4))),
+            StatusName::Working,
+        ),
+        ("16 seen", |session| activity_is(session, ActivityState::Ready), StatusName::Ready),
+    ]
+}
+
+#[test]
+fn every_row_decides_and_comes_before_all_that_follow() {
+    let rows = rows();
+    for (index, (row, apply, expected)) in rows.iter().enumerate() {
+        let mut alone = launched();
+        apply(&mut alone);
+        assert_eq!(name_at(&alone, 4), *expected, "row {row}");
+        for (later, apply_later, _) in &rows[index + 1..] {
+            let mut both = launched();
+            apply_later(&mut both);
+            apply(&mut both);
+            // One fact cannot be two things at once: what two rows both set is the earlier row's.
+            assert_eq!(name_at(&both, 4), *expected, "row {row} with {later}");
+        }
+    }
 }
 
 #[test]
@@ -205,5 +385,9 @@ proptest! {
         prop_assert_eq!(&found, &status(&session, at(now), &Policy::default()));
         let both_dead = process == Some(dead(1)) && plugin == Some(dead(1));
         prop_assert_eq!(found.name == StatusName::Dead, both_dead, "{:?}", found);
+        let looks = [&process, &plugin].map(|probe| probe.as_ref().map(Probe::now));
+        if looks.iter().any(|look| matches!(look, Some(Liveness::Unknown { .. }))) {
+            prop_assert!(found.name.is_live(), "{:?}", found);
+        }
     }
 }

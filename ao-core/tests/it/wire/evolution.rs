@@ -253,7 +253,7 @@ fn every_variant_is_in_a_sample() {
         ("slots/common.rs", "tracker", None),
         ("model/delivery.rs", "runtime", None),
         ("model/process.rs", "runtime", Some("ExitStatus")),
-        ("model/facts.rs", "agent", Some("ExitMeaning")),
+        ("model/facts/agent.rs", "agent", Some("ExitMeaning")),
     ];
     let shared = shared.into_iter().map(|(path, file, only)| (path.to_owned(), file, only));
     let mut variants_seen = 0;

@@ -1,6 +1,6 @@
 //! What a program is doing, told from what it prints.
 
-use ao_plugin_command::observe::observe;
+use ao_plugin_command::observe::{Patterns, observe};
 use ao_plugin_sdk::prelude::*;
 use proptest::prelude::*;
 use regex::Regex;
@@ -21,10 +21,11 @@ fn target() -> AgentTarget {
 /// Looks at a program at these moments, at what it shows then; returns what it was told to be doing, and since when.
 fn watch(ready: Option<&str>, looks: &[(i64, &str)]) -> Vec<(ActivityState, i64)> {
     let ready = ready.map(|ready| Regex::new(ready).expect("pattern"));
+    let patterns = Patterns { ready, ask: None };
     let mut target = target();
     let look = |&(millis, screen): &(i64, &str)| {
         target.screen = Some(screen.to_owned());
-        let seen = observe(&target, ready.as_ref(), at(millis));
+        let seen = observe(&target, &patterns, at(millis));
         target.cursor = seen.cursor;
         let activity = seen.activity.expect("activity");
         assert_eq!((activity.strength, seen.composer), (Strength::Weak, Composer::Unknown));
@@ -33,7 +34,35 @@ fn watch(ready: Option<&str>, looks: &[(i64, &str)]) -> Vec<(ActivityState, i64)
     looks.iter().map(look).collect()
 }
 
-use ActivityState::{Active, Exited, Ready};
+use ActivityState::{Active, Exited, Ready, WaitingInput};
+
+fn waiting_for(ready: &str) -> Patterns {
+    Patterns { ready: Some(Regex::new(ready).expect("pattern")), ask: None }
+}
+
+#[test]
+fn a_question_stands_at_the_end_of_the_screen() {
+    let patterns = Patterns { ask: Some(Regex::new(r"Overwrite .*\?( \[y/n\])?").expect("pattern")), ready: None };
+    let mut target = target();
+    let mut look = |millis, screen: &str| {
+        target.screen = Some(screen.to_owned());
+        let seen = observe(&target, &patterns, at(millis));
+        target.cursor.clone_from(&seen.cursor);
+        (seen.activity.expect("activity"), seen.ask)
+    };
+    assert_eq!(look(100, "working").0.state, Active);
+    let (activity, ask) = look(200, "working\nOverwrite a.txt? [y/n]\n\n");
+    assert_eq!((activity.state, activity.since), (WaitingInput, at(200)));
+    let first = ask.expect("a question");
+    assert_eq!(first.text, "Overwrite a.txt? [y/n]");
+    let (activity, ask) = look(900, "working\nOverwrite a.txt? [y/n] ");
+    assert_eq!((activity.state, activity.since), (WaitingInput, at(200)));
+    assert_eq!(ask.map(|ask| ask.id), Some(first.id.clone()), "the same question");
+    let answered = look(1000, "working\nOverwrite a.txt? [y/n] y\ndone");
+    assert_eq!((answered.0.state, answered.1), (Active, None));
+    let (_, ask) = look(1100, "done\nOverwrite b.txt?");
+    assert_ne!(ask.expect("a question").id, first.id);
+}
 
 #[test]
 fn the_first_message_comes_after_half_a_second_of_quiet() {
@@ -68,20 +97,20 @@ fn a_runtime_s_coarse_clock_and_the_screen_complete_each_other() {
     let mut target = target();
     target.screen = Some("text".into());
     target.last_output_at = Some(at(9000));
-    let seen = observe(&target, None, at(9500));
+    let seen = observe(&target, &Patterns::default(), at(9500));
     assert_eq!(seen.activity.expect("activity").state, Active);
     target.cursor = seen.cursor;
-    assert_eq!(observe(&target, None, at(10000)).activity.expect("activity").state, Ready);
+    assert_eq!(observe(&target, &Patterns::default(), at(10000)).activity.expect("activity").state, Ready);
     // First looked at after a day: the runtime knows that it has been quiet for hours.
     target.cursor = None;
     target.last_output_at = Some(at(9000));
-    let activity = observe(&target, None, at(86_400_000)).activity.expect("activity");
+    let activity = observe(&target, &Patterns::default(), at(86_400_000)).activity.expect("activity");
     assert_eq!((activity.state, activity.since), (Ready, at(10000)));
     // A progress display that is back at the same picture is still output.
-    let seen = observe(&target, None, at(86_400_000));
+    let seen = observe(&target, &Patterns::default(), at(86_400_000));
     target.cursor = seen.cursor;
     target.last_output_at = Some(at(86_401_000));
-    assert_eq!(observe(&target, None, at(86_401_500)).activity.expect("activity").state, Active);
+    assert_eq!(observe(&target, &Patterns::default(), at(86_401_500)).activity.expect("activity").state, Active);
 }
 
 #[test]
@@ -90,36 +119,36 @@ fn an_end_is_told_by_its_evidence() {
     for (exit, strength) in [(Some(ExitStatus::Code { code: 0 }), Strength::Strong), (None, Strength::Weak)] {
         target.liveness = Liveness::Dead { exit };
         target.cursor = None;
-        let seen = observe(&target, None, at(10));
+        let seen = observe(&target, &Patterns::default(), at(10));
         assert_eq!(seen.activity.as_ref().map(|one| (one.state, one.strength)), Some((Exited, strength)));
         target.cursor = seen.cursor;
-        assert_eq!(observe(&target, None, at(99)).activity.expect("activity").since, at(10));
+        assert_eq!(observe(&target, &Patterns::default(), at(99)).activity.expect("activity").since, at(10));
     }
 }
 
 #[test]
 fn what_cannot_be_told_is_unknown_and_forgets_nothing() {
     let mut target = target();
-    target.cursor = observe(&target, None, at(600)).cursor;
+    target.cursor = observe(&target, &Patterns::default(), at(600)).cursor;
     let known = target.cursor.clone();
     target.liveness = Liveness::Unknown { why: "tmux does not answer".into() };
-    let seen = observe(&target, None, at(700));
+    let seen = observe(&target, &Patterns::default(), at(700));
     assert_eq!((seen.activity, seen.unknown.as_deref()), (None, Some("tmux does not answer")));
     assert_eq!(seen.cursor, known);
     target.liveness = Liveness::Alive;
     target.screen = None;
-    assert!(observe(&target, None, at(700)).unknown.is_some());
+    assert!(observe(&target, &Patterns::default(), at(700)).unknown.is_some());
     target.last_output_at = Some(at(0));
-    assert!(observe(&target, None, at(700)).unknown.is_none());
-    assert!(observe(&target, Some(&Regex::new("x").expect("pattern")), at(700)).unknown.is_some());
+    assert!(observe(&target, &Patterns::default(), at(700)).unknown.is_none());
+    assert!(observe(&target, &waiting_for("x"), at(700)).unknown.is_some());
 }
 
 #[test]
 fn a_new_launch_starts_afresh() {
     let mut target = target();
-    target.cursor = observe(&target, None, at(600)).cursor;
+    target.cursor = observe(&target, &Patterns::default(), at(600)).cursor;
     target.launched_at = at(10_000);
-    assert_eq!(observe(&target, None, at(10_100)).activity.expect("activity").state, Active);
+    assert_eq!(observe(&target, &Patterns::default(), at(10_100)).activity.expect("activity").state, Active);
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -138,9 +167,8 @@ proptest! {
         target.last_output_at = printed.map(Timestamp::from_millis);
         target.screen = screen;
         target.cursor = Some(cursor);
-        let ready = Regex::new("x").expect("pattern");
         let now = Timestamp::from_millis(now);
-        let seen = observe(&target, pattern.then_some(&ready), now);
+        let seen = observe(&target, &if pattern { waiting_for("x") } else { Patterns::default() }, now);
         prop_assert!(seen.activity.is_some() != seen.unknown.is_some());
         prop_assert!(seen.activity.is_none_or(|activity| activity.since <= now));
     }

@@ -8,7 +8,8 @@ const NETWORK: [&str; 12] =
 
 /// The kind of the file system that a path is on, if that is a network's. `table` is laid out as proc(5) says of
 /// `/proc/self/mountinfo`.
-pub(super) fn network_file_system<'a>(table: &'a str, path: &Utf8Path) -> Option<&'a str> {
+#[must_use]
+pub fn network_file_system<'a>(table: &'a str, path: &Utf8Path) -> Option<&'a str> {
     let mounts = table.lines().filter_map(mount).filter(|(point, _)| path.starts_with(point));
     // Of several mounts at one point the last hides the others.
     let (_, kind) = mounts.max_by_key(|(point, _)| point.as_str().len())?;

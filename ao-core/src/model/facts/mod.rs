@@ -1,15 +1,26 @@
 //! What is known of a session: durable facts, never conclusions. The status is derived from them
 //! (`lifecycle::status`) and stored nowhere.
+//!
+//! What is looked at again and again keeps the last thing that was seen, with its time. A look that told nothing is
+//! written down beside it ([`Unseen`]) and never in its place.
+
+mod agent;
+mod pull;
+mod runtime;
+mod workspace;
 
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{BranchName, DeliveryLevel, ExitStatus, PluginName, ProcessId, ProjectName, SessionId, Timestamp};
+use super::{DeliveryLevel, PluginName, ProcessId, ProjectName, SessionId, Timestamp};
 use crate::record::record;
-use crate::slots::agent::{Activity, Ask, Role};
-use crate::slots::runtime::{Liveness, RuntimeHandle};
+use crate::slots::agent::Role;
+
+pub use agent::{AgentFacts, ExitMeaning, IdleClock, ReportFacts, ReportState};
+pub use pull::PullFacts;
+pub use runtime::{Doubt, ExitFacts, Probe, RuntimeFacts};
+pub use workspace::{WorkspaceFacts, WorkspaceLook};
 
 record! {
     /// One session.
@@ -54,6 +65,12 @@ record! {
             agent: Option<AgentFacts>,
             /// Its runtime.
             runtime: Option<RuntimeFacts>,
+            /// What its agent says of itself.
+            report: Option<ReportFacts>,
+            /// Its pull request.
+            pull: Option<PullFacts>,
+            /// After how long without progress its agent is stuck, as configured, in milliseconds.
+            stuck_after_ms: Option<u64>,
             /// Why its spawn was undone.
             failure: Option<Failure>,
             /// How it ended.
@@ -83,6 +100,23 @@ record! {
             /// In one word.
             reason: HoldReason,
             /// Since when.
+            at: Timestamp,
+        }
+        optional {
+            /// Until when, where that is known.
+            until: Option<Timestamp>,
+        }
+    }
+
+    /// A look that told nothing.
+    #[derive(Eq, JsonSchema)]
+    pub struct Unseen {
+        required {
+            /// Why.
+            why: String,
+            /// Since when looks tell nothing.
+            since: Timestamp,
+            /// When the last of them was.
             at: Timestamp,
         }
     }
@@ -129,119 +163,6 @@ record! {
         }
     }
 
-    /// A session's workspace.
-    #[derive(Eq, JsonSchema)]
-    pub struct WorkspaceFacts {
-        required {
-            /// The workspace plugin.
-            plugin: PluginName,
-            /// Its directory.
-            #[schemars(with = "String")]
-            path: Utf8PathBuf,
-            /// The session's branch.
-            branch: BranchName,
-        }
-        optional {
-            /// Whether the spawn made the branch.
-            branch_created: bool,
-            /// What it was started from, as configured, such as `main`.
-            base_ref: String,
-            /// The commit that this was. Known once the copy is made.
-            base: Option<String>,
-            /// What the copy links to instead of having its own.
-            #[schemars(with = "Vec<String>")]
-            symlinks: Vec<Utf8PathBuf>,
-        }
-    }
-
-    /// A session's agent.
-    #[derive(JsonSchema)]
-    pub struct AgentFacts {
-        required {
-            /// The agent plugin.
-            plugin: PluginName,
-            /// The instance's name in the configuration, or the plugin's.
-            name: PluginName,
-        }
-        optional {
-            /// What an exit with code 0 means.
-            exit_meaning: ExitMeaning,
-            /// What it was last seen doing.
-            activity: Option<Activity>,
-            /// When that was seen.
-            observed_at: Option<Timestamp>,
-            /// What it waits for.
-            ask: Option<Ask>,
-            /// The agent's own id for the conversation.
-            agent_session: Option<String>,
-            /// For the agent plugin's next look.
-            cursor: Option<Value>,
-        }
-    }
-
-    /// A session's runtime.
-    #[derive(JsonSchema)]
-    pub struct RuntimeFacts {
-        required {
-            /// The session's own directory, with its records and logs.
-            #[schemars(with = "String")]
-            directory: Utf8PathBuf,
-            /// How the runtime plugin finds it.
-            handle: RuntimeHandle,
-            /// When the agent was last launched.
-            launched_at: Timestamp,
-        }
-        optional {
-            /// Counts launches and restores, from 1.
-            launch: u32,
-            /// The holder's process.
-            holder: Option<ProcessId>,
-            /// The agent's process.
-            child: Option<ProcessId>,
-            /// How the agent ended, as the holder wrote it down.
-            exit: Option<ExitFacts>,
-            /// What the process table says of holder and agent.
-            process: Option<Probe>,
-            /// What the runtime plugin says.
-            plugin: Option<Probe>,
-            /// Since when the two leave it open whether the agent lives.
-            doubt: Option<Doubt>,
-        }
-    }
-
-    /// How an agent ended.
-    #[derive(Eq, JsonSchema)]
-    pub struct ExitFacts {
-        required {
-            /// How.
-            status: ExitStatus,
-            /// When.
-            at: Timestamp,
-        }
-    }
-
-    /// One look at whether an agent lives.
-    #[derive(Eq, JsonSchema)]
-    pub struct Probe {
-        required {
-            /// What was seen.
-            liveness: Liveness,
-            /// When.
-            at: Timestamp,
-        }
-    }
-
-    /// An open question whether an agent lives.
-    #[derive(Eq, JsonSchema)]
-    pub struct Doubt {
-        required {
-            /// Since when.
-            since: Timestamp,
-            /// How many looks left it open.
-            probes: u32,
-        }
-    }
-
     /// Why a spawn was undone.
     #[derive(Eq, JsonSchema)]
     pub struct Failure {
@@ -277,6 +198,14 @@ record! {
     }
 }
 
+impl Unseen {
+    /// One more look that told nothing.
+    #[must_use]
+    pub fn again(before: Option<&Self>, why: impl Into<String>, now: Timestamp) -> Self {
+        Self::new(why, before.map_or(now, |before| before.since), now)
+    }
+}
+
 impl IssueFacts {
     /// The name of the work in one line: label and title.
     #[must_use]
@@ -308,23 +237,12 @@ pub enum OperationKind {
 pub enum HoldReason {
     /// A human paused it.
     Paused,
+    /// It has used what it may use.
+    Budget,
+    /// Its agent waits for its provider's limit to pass.
+    RateLimit,
     /// It was found again after the state was lost, and nothing is verified yet.
     Rebuild,
-    /// One that this version does not know.
-    #[serde(other)]
-    Unknown,
-}
-
-/// What an agent's exit with code 0 means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ExitMeaning {
-    /// An agent that should have stayed is gone.
-    #[default]
-    Death,
-    /// It did what it was told.
-    Completion,
     /// One that this version does not know.
     #[serde(other)]
     Unknown,

@@ -1,0 +1,16 @@
+//! What a look changes in the facts: pure functions from what was seen to what is written down.
+//!
+//! A look that told nothing never takes the place of what was seen before; it is written down beside it.
+
+mod agent;
+mod process;
+mod pull;
+mod workspace;
+
+pub use agent::{agent, agent_unseen};
+pub use process::{ProcessSight, process, runtime};
+pub use pull::pull;
+pub use workspace::{workspace, workspace_unseen};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,440 @@
+//! The engine: keeps looking at every session, and writes down what it finds.
+//!
+//! It is level-triggered. What arrives as a hint ([`wakes`]) only makes a look come sooner; a resync every 30 s looks at
+//! everything, whatever was missed. Looks go through a queue in which a session stands once ([`queue`]), and each instance
+//! of a plugin is asked once for all sessions that are due, one call at a time: a slow plugin delays its own sessions only.
+
+mod asking;
+mod book;
+mod crews;
+mod look;
+mod queue;
+mod wakes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ao_core::model::event::{ConfigRejected, ConfigReloaded, EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::facts::Session;
+use ao_core::model::{PluginName, SessionId};
+use ao_core::slots::agent::AgentObservation;
+use ao_core::slots::runtime::RuntimeObservation;
+use ao_core::slots::workspace::WorkspaceObservation;
+use ao_core::{Error, Result};
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
+use crate::store::{Fence, SessionFilter};
+use book::{Book, Breadth};
+use crews::{Crews, Reloaded};
+use look::Answers;
+use queue::Queue;
+use wakes::{Files, Meaning, Wake, Wakes, git_directory};
+
+/// Everything is looked at at least this often.
+const RESYNC: Duration = Duration::from_secs(30);
+/// Worktrees change by themselves seldom, and a look at one starts a program: beside hints, this often is enough.
+const TREES_EVERY: Duration = Duration::from_mins(5);
+/// Hints that come together make one look.
+const TOGETHER: Duration = Duration::from_millis(20);
+/// The shortest time between two looks at a session whose agent keeps printing.
+const APART: Duration = Duration::from_millis(500);
+/// How soon something that may be a question is looked at again.
+const SURE: Duration = Duration::from_millis(200);
+/// An engine that waits says that it is alive this often.
+const ALIVE: Duration = Duration::from_millis(500);
+
+/// What is looked at of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Facet {
+    /// Its process and what its agent does.
+    Life,
+    /// Its worktree.
+    Tree,
+}
+
+type Key = (Facet, SessionId);
+
+/// One instance of a plugin, by its address: while the engine holds it, no other has that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Runtime(usize),
+    Agent(usize),
+    Workspace(usize),
+}
+
+fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
+    Arc::as_ptr(instance).cast::<()>().addr()
+}
+
+/// What a call brought back.
+enum Done {
+    Runtimes {
+        lane: Lane,
+        plugin: PluginName,
+        breadth: Breadth,
+        answers: Answers<RuntimeObservation>,
+        error: Option<Error>,
+    },
+    Agents {
+        lane: Lane,
+        answers: Answers<AgentObservation>,
+        error: Option<Error>,
+    },
+    Workspaces {
+        lane: Lane,
+        answers: Answers<Result<WorkspaceObservation, String>>,
+        error: Option<Error>,
+    },
+    Recovered {
+        id: SessionId,
+        error: Option<Error>,
+    },
+}
+
+struct Engine {
+    context: HostContext,
+    epoch: u64,
+    book: Book,
+    crews: Crews,
+    queue: Queue<Key>,
+    started: Instant,
+    /// The sessions that have not ended, as the store had them last.
+    live: BTreeMap<SessionId, Session>,
+    /// What each row's version was.
+    versions: BTreeMap<SessionId, u64>,
+    data_version: i64,
+    looked: BTreeMap<SessionId, Duration>,
+    busy: BTreeSet<Lane>,
+    /// What runtimes saw, for agents whose plugin is busy.
+    waiting: BTreeMap<SessionId, RuntimeObservation>,
+    recovering: BTreeSet<SessionId>,
+    watched: BTreeSet<Lane>,
+    calls: JoinSet<Done>,
+    /// Those who hear the hints of a runtime; each ends with its runtime's.
+    listeners: JoinSet<Lane>,
+    wakes: Wakes,
+    files: Files,
+    unavailable: BTreeMap<Lane, String>,
+    resync_at: Duration,
+    trees_at: Duration,
+}
+
+/// Serves until it is told to stop. The lock is held meanwhile.
+pub async fn serve(
+    context: HostContext,
+    lock: HostLock,
+    mut control: Receiver<Control>,
+    progress: Arc<Progress>,
+    told: &mut dyn FnMut(Told),
+) -> Result<()> {
+    let mut engine = Engine::start(context, told)?;
+    let served = engine.run(&mut control, &progress, told).await;
+    let ended = served.map_err(|error| engine.fenced().unwrap_or(error)).and_then(|()| engine.stop("asked to"));
+    drop(lock);
+    ended
+}
+
+impl Engine {
+    async fn run(
+        &mut self,
+        control: &mut Receiver<Control>,
+        progress: &Progress,
+        told: &mut dyn FnMut(Told),
+    ) -> Result<()> {
+        let engine = self;
+        let mut ready = Some(Told::Ready);
+        let wakes = engine.wakes.clone();
+        loop {
+            engine.begin_calls()?;
+            engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
+            if engine.has_looked() {
+                ready.take().into_iter().for_each(&mut *told);
+            }
+            progress.made();
+            let sleep = engine.sleep();
+            tokio::select! {
+                asked = control.recv() => match asked {
+                    Some(Control::Reload) => {
+                        engine.reload_all(told)?;
+                        told(Told::Ready);
+                    }
+                    Some(Control::Stop) | None => return Ok(()),
+                },
+                hints = wakes.take() => engine.heed(hints, told)?,
+                Some(done) = engine.calls.join_next(), if !engine.calls.is_empty() => match done {
+                    Ok(done) => engine.finish(done)?,
+                    Err(error) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
+                },
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    /// What to say where another host has taken this one's place.
+    fn fenced(&self) -> Option<Error> {
+        let sessions = &self.context.sessions;
+        let found = sessions.store.host().ok()??.epoch;
+        if found == self.epoch {
+            return None;
+        }
+        let event = sessions.world.event(None, EventData::HostFenced(HostFenced::new(self.epoch, found)));
+        // It is news for readers only: what counts is that nothing else is written.
+        let _ = sessions.store.append(Fence::None, &[event]);
+        Some(Error::conflict("another host has taken the place of this one, which ends; `ao status` names it"))
+    }
+}
+
+/// Looks at every session once.
+pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
+    let mut engine = Engine::start(context, &mut |_| ())?;
+    loop {
+        engine.begin_calls()?;
+        match engine.calls.join_next().await {
+            Some(Ok(done)) => engine.finish(done)?,
+            Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
+            None if engine.has_looked() => break,
+            None => tokio::time::sleep(engine.sleep()).await,
+        }
+    }
+    let mut report = OnceReport::default();
+    for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
+        if engine.book.status(&session).name.needs_human() {
+            report.needs_human.push(session.id);
+        }
+    }
+    report.unavailable = engine.unavailable.values().cloned().collect();
+    engine.stop("one pass")?;
+    drop(lock);
+    Ok(report)
+}
+
+impl Engine {
+    fn start(context: HostContext, told: &mut dyn FnMut(Told)) -> Result<Self> {
+        let (store, world) = (&context.sessions.store, &context.sessions.world);
+        let process = world
+            .proc
+            .own()
+            .map_err(|error| Error::unavailable(format!("cannot tell which process this is: {error}")))?;
+        let epoch = store.host()?.map_or(0, |row| row.epoch) + 1;
+        let mut data = HostStarted::new(epoch, process.clone());
+        data.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        let event = world.event(None, EventData::HostStarted(data));
+        let epoch = store.take_epoch(&process, world.now(), std::slice::from_ref(&event))?;
+        told(Told::Event(event));
+        let wakes = Wakes::default();
+        let mut engine = Self {
+            book: Book::new(Arc::clone(&context.sessions), Fence::Epoch(epoch)),
+            context,
+            epoch,
+            crews: Crews::default(),
+            queue: Queue::default(),
+            started: Instant::now(),
+            live: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            data_version: 0,
+            looked: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            recovering: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            calls: JoinSet::new(),
+            listeners: JoinSet::new(),
+            files: Files::new(wakes.clone()),
+            wakes,
+            unavailable: BTreeMap::new(),
+            resync_at: Duration::ZERO,
+            trees_at: Duration::ZERO,
+        };
+        engine.resync()?;
+        Ok(engine)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Until when there is nothing to do, if nobody says otherwise.
+    fn sleep(&self) -> Duration {
+        let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
+        next.saturating_sub(self.elapsed()).min(ALIVE)
+    }
+
+    /// Whether every session has been looked at.
+    fn has_looked(&self) -> bool {
+        let looked = |session: &Session| session.runtime.is_none() || self.looked.contains_key(&session.id);
+        self.live.values().all(looked) && self.recovering.is_empty() && self.busy.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Reads what other processes have written, and asks for looks at what they changed.
+    fn read_store(&mut self) -> Result<()> {
+        let store = Arc::clone(&self.context.sessions.store);
+        self.data_version = store.data_version()?;
+        let now = self.elapsed();
+        let rows = store.versions()?;
+        let mut changed = Vec::new();
+        for (id, version) in &rows {
+            if self.versions.insert(id.clone(), *version) != Some(*version) {
+                changed.push(id.clone());
+            }
+        }
+        for id in &changed {
+            let Some(session) = store.session(id)? else { continue };
+            if session.end.is_some() || session.failure.is_some() {
+                self.live.remove(id);
+                self.looked.remove(id);
+            } else {
+                if !self.live.contains_key(id) {
+                    self.queue.add((Facet::Tree, id.clone()), now);
+                }
+                self.live.insert(id.clone(), session);
+                self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
+            }
+        }
+        let live = &self.live;
+        self.queue.retain(|(_, id)| live.contains_key(id));
+        self.book.derive(&changed)?;
+        self.remember_versions(&changed)?;
+        Ok(())
+    }
+
+    /// Own writes are no news.
+    fn remember_versions(&mut self, ids: &[SessionId]) -> Result<()> {
+        for id in ids {
+            if let Some(session) = self.context.sessions.store.session(id)? {
+                self.versions.insert(id.clone(), session.row_version);
+                if let Some(known) = self.live.get_mut(id) {
+                    *known = session;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at everything.
+    fn resync(&mut self) -> Result<()> {
+        self.read_store()?;
+        let now = self.elapsed();
+        let trees = now >= self.trees_at;
+        for id in self.live.keys() {
+            self.queue.add((Facet::Life, id.clone()), now);
+            if trees {
+                self.queue.add((Facet::Tree, id.clone()), now);
+            }
+        }
+        if trees {
+            self.trees_at = now + TREES_EVERY;
+        }
+        self.resync_at = now + RESYNC;
+        // A runtime whose hints have ended is listened to again with its next look.
+        while let Some(ended) = self.listeners.try_join_next() {
+            match ended {
+                Ok(lane) => drop(self.watched.remove(&lane)),
+                Err(_) => self.watched.clear(),
+            }
+        }
+        self.recover()?;
+        self.watch_files();
+        self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
+        Ok(())
+    }
+
+    /// Brings to an end what a killed process has left half done.
+    fn recover(&mut self) -> Result<()> {
+        for session in self.context.sessions.interrupted()? {
+            if !self.recovering.insert(session.id.clone()) {
+                continue;
+            }
+            let crew = match self.crews.of(&self.context, &session) {
+                Ok(crew) => crew,
+                Err(error) => {
+                    tracing::warn!("`{}` was left half done and cannot be brought to an end: {error}", session.id);
+                    self.recovering.remove(&session.id);
+                    continue;
+                }
+            };
+            let sessions = Arc::clone(&self.context.sessions);
+            self.calls.spawn(async move {
+                let ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await;
+                Done::Recovered { id: session.id, error: ended.err() }
+            });
+        }
+        Ok(())
+    }
+
+    fn watch_files(&mut self) {
+        let places = &self.context.places;
+        let mut wanted = BTreeMap::new();
+        if let Some(state) = places.state_db().parent() {
+            wanted.insert(state.as_std_path().to_owned(), Meaning::Store);
+        }
+        for session in self.live.values() {
+            if let Some(runtime) = &session.runtime {
+                wanted.insert(runtime.directory.as_std_path().to_owned(), Meaning::Session(session.id.clone()));
+            }
+            let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
+            if let Some(git) = git {
+                wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
+            }
+        }
+        for file in self.crews.files() {
+            let Some(directory) = file.parent() else { continue };
+            let entry =
+                wanted.entry(directory.as_std_path().to_owned()).or_insert_with(|| Meaning::Config(BTreeSet::new()));
+            if let Meaning::Config(files) = entry {
+                files.insert(file);
+            }
+        }
+        self.files.watch(wanted);
+    }
+
+    /// Hints that arrived.
+    fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
+        let now = self.elapsed();
+        for hint in hints {
+            match hint {
+                Wake::Session(id) if self.live.contains_key(&id) => {
+                    let apart = self.looked.get(&id).map_or(now, |looked| *looked + APART);
+                    self.queue.add((Facet::Life, id), apart.max(now + TOGETHER));
+                }
+                Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
+                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
+                Wake::Session(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Config(file) => self.reload(&file, told)?,
+                Wake::All => self.resync()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn reload_all(&mut self, told: &mut dyn FnMut(Told)) -> Result<()> {
+        for file in self.crews.files() {
+            self.reload(&file, told)?;
+        }
+        self.resync()
+    }
+
+    fn reload(&mut self, file: &camino::Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
+        let data = match self.crews.reload(&self.context, file) {
+            Reloaded::Used => EventData::HostConfigReloaded(ConfigReloaded::new(file.as_str())),
+            Reloaded::Rejected(problem) => EventData::HostConfigRejected(ConfigRejected::new(file.as_str(), problem)),
+        };
+        let event = self.context.sessions.world.event(None, data);
+        self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
+        told(Told::Event(event));
+        self.watched.clear();
+        Ok(())
+    }
+
+    fn stop(&self, reason: &str) -> Result<()> {
+        let mut data = HostStopped::new(self.epoch);
+        data.reason = Some(reason.to_owned());
+        let world = &self.context.sessions.world;
+        let event = world.event(None, EventData::HostStopped(data));
+        self.context.sessions.store.stopped(self.epoch, world.now(), &[event])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! Hints that something may have changed: written files, plugins' streams. Many of one kind are one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ao_core::model::SessionId;
+use camino::{Utf8Path, Utf8PathBuf};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+
+/// What may have changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wake {
+    /// A session's agent, or what is known of it.
+    Session(SessionId),
+    /// A session's worktree.
+    Tree(SessionId),
+    /// The store, by somebody else.
+    Store,
+    /// A configuration file.
+    Config(Utf8PathBuf),
+    /// Anything.
+    All,
+}
+
+/// Hints that wait to be heard. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Wakes(Arc<Inbox>);
+
+#[derive(Default)]
+struct Inbox {
+    waiting: Mutex<BTreeSet<Wake>>,
+    arrived: Notify,
+}
+
+impl Wakes {
+    /// Leaves a hint. Never blocks.
+    pub(super) fn put(&self, wake: Wake) {
+        if lock(&self.0.waiting).insert(wake) {
+            self.0.arrived.notify_one();
+        }
+    }
+
+    /// Waits until there are hints, and takes them all. Dropping this loses none.
+    pub(super) async fn take(&self) -> BTreeSet<Wake> {
+        loop {
+            let taken = std::mem::take(&mut *lock(&self.0.waiting));
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.0.arrived.notified().await;
+        }
+    }
+}
+
+/// Watches directories of the file system, where that can be done; without it the next resync sees what changed.
+pub(super) struct Files {
+    watcher: Option<RecommendedWatcher>,
+    /// What a change in a directory means.
+    meanings: Arc<Mutex<BTreeMap<PathBuf, Meaning>>>,
+}
+
+/// What a change in a directory means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Files beside the database.
+    Store,
+    /// A session's own directory: its records, what it printed.
+    Session(SessionId),
+    /// The git directory of a session's worktree.
+    Head(SessionId),
+    /// The directory of configuration files.
+    Config(BTreeSet<Utf8PathBuf>),
+}
+
+impl Meaning {
+    fn wakes(&self, path: &Path) -> Vec<Wake> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match self {
+            Self::Store if name.starts_with("state.db") => vec![Wake::Store],
+            // What is written aside is renamed later.
+            Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
+                vec![Wake::Session(id.clone())]
+            }
+            Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
+            Self::Store | Self::Session(_) | Self::Head(_) => Vec::new(),
+            Self::Config(files) => {
+                files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
+            }
+        }
+    }
+}
+
+impl Files {
+    /// Watches nothing yet.
+    pub(super) fn new(wakes: Wakes) -> Self {
+        let meanings: Arc<Mutex<BTreeMap<PathBuf, Meaning>>> = Arc::default();
+        let known = Arc::clone(&meanings);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return wakes.put(Wake::All) };
+            // Somebody has only read.
+            if matches!(event.kind, EventKind::Access(_)) {
+                return;
+            }
+            let known = lock(&known);
+            for path in &event.paths {
+                let meaning = path.parent().and_then(|parent| known.get(parent));
+                meaning.into_iter().flat_map(|meaning| meaning.wakes(path)).for_each(|wake| wakes.put(wake));
+            }
+        });
+        if let Err(error) = &watcher {
+            tracing::warn!("files cannot be watched, so changes are seen at the next look only: {error}");
+        }
+        Self { watcher: watcher.ok(), meanings }
+    }
+
+    /// Watches exactly these directories from now on.
+    pub(super) fn watch(&mut self, wanted: BTreeMap<PathBuf, Meaning>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let before: BTreeSet<PathBuf> = lock(&self.meanings).keys().cloned().collect();
+        for gone in before.iter().filter(|path| !wanted.contains_key(*path)) {
+            // It may be gone itself.
+            let _ = watcher.unwatch(gone);
+        }
+        let mut kept = wanted;
+        kept.retain(|path, _| before.contains(path) || watcher.watch(path, RecursiveMode::NonRecursive).is_ok());
+        *lock(&self.meanings) = kept;
+    }
+}
+
+/// The git directory of a worktree, where its HEAD stands: the worktree's own `.git`, or what the file in its place names
+/// (gitrepository-layout(5)).
+pub(super) fn git_directory(worktree: &Utf8Path) -> Option<Utf8PathBuf> {
+    let dot_git = worktree.join(".git");
+    if dot_git.is_dir() {
+        return Some(dot_git);
+    }
+    let text = std::fs::read_to_string(&dot_git).ok()?;
+    let named = text.strip_prefix("gitdir: ")?.trim_end_matches(['\n', '\r']);
+    Some(worktree.join(named)).filter(|path| path.is_dir())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
