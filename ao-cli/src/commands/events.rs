@@ -85,27 +85,20 @@ impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let mut reader = manager::reader(edge)?;
         let shower = Shower { archives: Archives::new(edge.places.events()), format: self.format };
-        let filter = self.filter(World::system().now());
-        // Whatever is written from here on is shown below, so that nothing falls between.
-        let mut shown = reader.last_sequence().map_err(Error::from)?;
+        let mut filter = self.filter(World::system().now());
         if !self.follow {
             shower.show(&reader, &filter)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let mut next = EventFilter { limit: u32::MAX, page: EventPage::Oldest, since: None, ..filter.clone() };
-        // Shown by the first look, when signals are heard already.
-        let mut first = Some(filter);
         let mut look = || -> Result<(), Failure> {
             if !reader.is_there() {
                 reader = manager::reader(edge)?;
             }
-            if let Some(filter) = first.take() {
-                shown = shown.max(shower.show(&reader, &filter)?);
-                return Ok(());
-            }
+            // Whatever is written from here on is shown by the next look, if not by this one.
             let end = reader.last_sequence().map_err(Error::from)?;
-            next.after = shown;
-            shown = shown.max(end).max(shower.show(&reader, &next)?);
+            let shown = shower.show(&reader, &filter)?;
+            filter.after = filter.after.max(end).max(shown);
+            (filter.since, filter.limit, filter.page) = (None, u32::MAX, EventPage::Oldest);
             Ok(())
         };
         block_on(follow(edge, &mut look))??;

@@ -32,7 +32,7 @@ const BATCH: u64 = 1000;
 const SESSIONS: u64 = 100;
 
 /// The bounds: a commit against the floor, and a whole reading.
-const APPEND: f64 = 8.0;
+const APPEND: f64 = 3.0;
 const REPLAY: Duration = Duration::from_secs(5);
 
 fn main() {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     Archived, Archives, EventFilter, Fence, HostRow, Message, Reader, Result, Retention, SessionFilter, Store,
-    StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions,
+    StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions, watch,
 };
 use crate::registry::StateScope;
 
@@ -75,6 +75,7 @@ impl Database {
         let transaction = connection.transaction().map_err(failed)?;
         let done = work(&Context { connection: &transaction, path: &self.path })?;
         transaction.commit().map_err(failed)?;
+        watch::announce(&self.path);
         Ok(done)
     }
 }

@@ -1,9 +1,23 @@
 //! A hint when some process writes to the database, from the file system.
+//!
+//! The write itself is no hint: SQLite writes to its log first, syncs it, and only then makes the commit visible, in memory
+//! that all share, of which the file system says nothing. Who looked at once would see nothing new and not be called
+//! again. So the writer touches the database's file when the commit can be seen.
 
 use std::path::Path;
 
 use camino::Utf8Path;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+
+/// Tells those who watch that a commit can be seen. Nothing depends on its success: it is a hint.
+///
+/// By the path: whoever closes a second descriptor of a database's file releases the locks that SQLite has on it.
+pub(super) fn announce(path: &Utf8Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT }, last_modification: now };
+    let _ = utimensat(CWD, path.as_str(), &times, AtFlags::empty());
+}
 
 /// Tells of writes to a database for as long as it lives.
 pub struct StoreWatch(#[expect(dead_code, reason = "it watches while it is kept")] RecommendedWatcher);

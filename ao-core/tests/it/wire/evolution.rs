@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ao_core::model::Timestamp;
+use ao_core::model::event::EventKind;
 use ao_core::slots::Slot;
 use ao_core::{Code, plugin::Kind};
 use serde_json::{Value, json};
@@ -192,6 +193,14 @@ fn every_error_code_has_its_sample() {
     let samples = file["error"]["value"].samples.iter();
     let sampled: Vec<_> = samples.map(|sample| sample["code"].as_str().unwrap()).collect();
     assert_eq!(sampled, Code::ALL.iter().map(Code::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_type_of_event_has_its_sample() {
+    let file = file("event");
+    let samples = file["event"]["value"].samples.iter();
+    let sampled: BTreeSet<_> = samples.map(|sample| sample["type"].as_str().unwrap()).collect();
+    assert_eq!(sampled, EventKind::ALL.iter().map(|kind| kind.as_str()).collect());
 }
 
 /// An enum of the contract, as its source declares it: its name, and its variants on the wire. Variants that an absent
