@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use ao_core::model::event::Event;
 use ao_core::plugin::{BoxStream, CallContext, Kind, Manifest, Transport};
+use ao_core::slots::runtime::{TerminalControl, WakeNote};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Error, Result};
 use async_trait::async_trait;
@@ -25,7 +26,10 @@ pub(super) struct Samples {
     pub(super) required: BTreeSet<String>,
 }
 
-/// By method, then by `request` and `reply`.
+/// What the control frames of a stream stand under, where they are ours to define.
+pub(super) const FRAME: &str = "frame";
+
+/// By method, then by `request`, `reply` and [`FRAME`].
 pub(super) type File = BTreeMap<String, BTreeMap<String, Samples>>;
 
 /// One thing that crosses, and how it is read and written again.
@@ -51,7 +55,11 @@ pub(super) fn file(name: &str) -> File {
 /// Everything that the fixtures hold.
 pub(super) fn subjects() -> Vec<Subject> {
     let of_slots = Slot::ALL.iter().flat_map(|slot| of_slot(*slot));
-    of_slots.chain([plain::<Manifest>("manifest"), plain::<Error>("error"), plain::<Event>("event")]).collect()
+    let frames = [frame::<TerminalControl>("runtime", "terminal"), frame::<WakeNote>("runtime", "watch")];
+    of_slots
+        .chain(frames)
+        .chain([plain::<Manifest>("manifest"), plain::<Error>("error"), plain::<Event>("event")])
+        .collect()
 }
 
 fn of_slot(slot: Slot) -> Vec<Subject> {
@@ -82,11 +90,19 @@ fn of_slot(slot: Slot) -> Vec<Subject> {
 }
 
 fn plain<T: Serialize + for<'de> Deserialize<'de>>(name: &str) -> Subject {
-    let samples = file(name)[name]["value"].clone();
+    read::<T>(name.to_owned(), file(name)[name]["value"].clone())
+}
+
+/// The control frames of a method's stream.
+fn frame<T: Serialize + for<'de> Deserialize<'de>>(slot: &str, method: &str) -> Subject {
+    read::<T>(format!("{slot}.{method}.{FRAME}"), file(slot)[method][FRAME].clone())
+}
+
+fn read<T: Serialize + for<'de> Deserialize<'de>>(name: String, samples: Samples) -> Subject {
     let read =
         |value: &Value| serde_json::from_value::<T>(value.clone()).map_err(|error| Error::other(error.to_string()));
     let again = move |value: &Value| read(value).map(|read| json!(read));
-    Subject { name: name.to_owned(), samples, again: Box::new(again) }
+    Subject { name, samples, again: Box::new(again) }
 }
 
 /// A call through a library's dispatcher, a host's proxy and a transport that answers `reply`: the request as it came
