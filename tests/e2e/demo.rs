@@ -76,12 +76,12 @@ fn keeps(engine: Engine) {
 
 #[test]
 fn it_leaves_nothing_without_tmux() {
-    leaves_nothing(Engine::Process);
+    leaves_nothing(Engine::Pty);
 }
 
 #[test]
 fn it_keeps_what_is_asked_for_without_tmux() {
-    keeps(Engine::Process);
+    keeps(Engine::Pty);
 }
 
 #[test]

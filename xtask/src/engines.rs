@@ -45,6 +45,7 @@ const ENGINES: &[Engine] = &[
     },
     Engine { name: "git", ask: "--version", minimum: Version(2, 38), need: Need::Always, packages: &["git"] },
     Engine { name: "tmux", ask: "-V", minimum: Version(3, 2), need: Need::OwnTests, packages: &["tmux"] },
+    Engine { name: "vim", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["vim"] },
     Engine { name: "zsh", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["zsh"] },
     Engine { name: "fish", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["fish"] },
 ];
