@@ -236,6 +236,8 @@ impl PacketReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::SessionId;
+    use crate::slots::runtime::{TerminalControl, WakeNote};
     use proptest::prelude::*;
 
     #[test]
@@ -259,6 +261,12 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&request).expect("JSON"), text);
         }
+        let control = |control| serde_json::to_string(&control).expect("JSON");
+        let resize = TerminalControl::Resize { columns: 80, rows: 24 };
+        assert_eq!(control(resize), r#"{"kind":"resize","columns":80,"rows":24}"#);
+        assert_eq!(control(TerminalControl::Exit { status: None }), r#"{"kind":"exit","status":null}"#);
+        let note = WakeNote::new("app-1".parse::<SessionId>().expect("id"));
+        assert_eq!(serde_json::to_string(&note).expect("JSON"), r#"{"session":"app-1"}"#);
         assert_eq!(Packet::Data(vec![7, 8]).encoded(), [0, 0, 0, 0, 2, 7, 8]);
     }
 

@@ -22,7 +22,7 @@ use ao_core::slots::{Instance, Slot};
 use ao_host::isolation::IsolatedLibrary;
 use ao_host::loader::{CreateRequest, Library, Vault};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::process::{Signal, getpid, kill_process, setsid};
+use rustix::process::{Pid, Signal, getpid, getsid, kill_process, setsid};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGTERM};
 
@@ -216,8 +216,21 @@ fn relative(words: &[&str]) -> io::Result<Command> {
 
 fn leave(file: &str) -> io::Result<ExitCode> {
     let orphan = relative(&["leader", "quiet"])?.env_clear().spawn()?;
+    // Until then, the end of this one hangs up on it, too, if this one leads the terminal's session.
+    orphan_leads(orphan.id())?;
     write_pids(file, &[orphan.id()])?;
     Ok(ExitCode::from(3))
+}
+
+/// Waits until a process leads a session of its own.
+fn orphan_leads(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("no pid"))?;
+    loop {
+        if getsid(Some(pid))? == pid {
+            return Ok(());
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn family(file: &str) -> io::Result<ExitCode> {
