@@ -35,6 +35,8 @@ pub(super) struct Process {
     outbox: Outbox,
     pending: Mutex<Pending>,
     hosts: Mutex<BTreeMap<u64, Arc<dyn Host>>>,
+    /// The newest instance's, kept beyond its end: last words are often read when nobody is left to have said them.
+    printing: Mutex<Option<Arc<dyn Host>>>,
     next: AtomicU64,
     room: Arc<Semaphore>,
     began: Instant,
@@ -87,6 +89,7 @@ impl Process {
             outbox,
             pending: Mutex::default(),
             hosts: Mutex::default(),
+            printing: Mutex::default(),
             next: AtomicU64::new(1),
             room: Arc::new(Semaphore::new(MAX_REQUESTS)),
             began: Instant::now(),
@@ -169,6 +172,7 @@ impl Process {
 
     /// Makes an instance's host known, for what it asks and logs.
     pub(super) fn attach(&self, instance: u64, host: Arc<dyn Host>) {
+        *self.printing() = Some(Arc::clone(&host));
         self.hosts().insert(instance, host);
     }
 
@@ -188,6 +192,10 @@ impl Process {
 
     fn hosts(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<dyn Host>>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn printing(&self) -> MutexGuard<'_, Option<Arc<dyn Host>>> {
+        self.printing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The thread that starts the process lives as long as it does: the process asks the kernel to end it with the
@@ -321,7 +329,7 @@ impl Process {
 
     /// A line that the library, or something that it started, has printed: of the newest instance, as nobody can tell.
     fn printed(&self, line: &str) {
-        let newest = self.hosts().last_key_value().map(|(_, host)| Arc::clone(host));
+        let newest = self.printing().clone();
         if let Some(host) = newest.filter(|host| host.log_enabled(3, "stderr")) {
             host.log(0, 3, "stderr", line);
         }
