@@ -59,7 +59,7 @@ fn finished(bytes: &[u8], max_bytes: u64) -> &[u8] {
     let Some(last) = bytes.iter().rposition(|byte| matches!(*byte, ESC | b'\r')) else { return bytes };
     let (before, rest) = bytes.split_at(last);
     let is_whole = match rest {
-        [b'\r'] | [ESC] => false,
+        [b'\r' | ESC] => false,
         [ESC, b'[', parameters @ ..] => parameters.iter().any(|byte| (0x40..=0x7e).contains(byte)),
         // A string, such as a title, ends with BEL, or with an escape sequence, which would be the last one then.
         [ESC, b']' | b'P' | b'X' | b'^' | b'_', text @ ..] => text.contains(&BEL),
