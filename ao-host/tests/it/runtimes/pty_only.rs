@@ -198,7 +198,7 @@ async fn the_last_screen_of_an_ended_agent_is_shown() {
     assert_eq!(rig.observe(&handle).await.screen.as_deref(), Some("one\ntwo\nthree"));
     match rig.runtime.attach(Attach::new(handle)).await.expect("plan") {
         AttachPlan::None { why } => {
-            assert!(why.contains("exit code 0") && why.contains("ao session logs ao-1"), "{why}")
+            assert!(why.contains("exit code 0") && why.contains("ao session logs ao-1"), "{why}");
         }
         other => panic!("{other:?}"),
     }
