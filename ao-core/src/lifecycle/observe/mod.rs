@@ -9,7 +9,7 @@ mod workspace;
 
 pub use agent::{agent, agent_unseen};
 pub use process::{ProcessSight, process, runtime};
-pub use pull::pull;
+pub use pull::{pull, pull_news};
 pub use workspace::{workspace, workspace_unseen};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::model::facts::{AgentFacts, ExitFacts, RuntimeFacts, Session, Workspac
 use crate::model::{ExitStatus, PluginName, Timestamp};
 use crate::slots::agent::{Activity, ActivityState, AgentObservation, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
-use crate::slots::scm::{PullFound, PullRef, PullSnapshot, PullState};
+use crate::slots::scm::{Check, CheckState, PullFound, PullRef, PullSnapshot, PullState, ReviewDecision};
 use crate::slots::workspace::{Presence, WorkspaceObservation};
 
 fn at(seconds: i64) -> Timestamp {
@@ -139,6 +139,47 @@ fn idleness_is_counted_from_look_to_look() {
 
 fn found(number: u64, state: PullState) -> PullFound {
     PullFound::Found { snapshot: Box::new(PullSnapshot::new(PullRef::new(number), state, "head")) }
+}
+
+/// What a pull request that looks like this is news of, after `session` had what it has.
+fn told(session: &mut Session, snapshot: PullSnapshot) -> Vec<&'static str> {
+    let before = session.pull.clone();
+    pull(session, &plugin("forge"), "acme/app", &PullFound::Found { snapshot: Box::new(snapshot) }, at(10));
+    pull_news(before.as_ref(), session.pull.as_ref()).iter().map(|data| data.kind().as_str()).collect()
+}
+
+#[test]
+fn each_change_of_a_pull_request_is_told_once() {
+    let mut session = launched();
+    let mut snapshot = PullSnapshot::new(PullRef::new(7_u64), PullState::Open, "a");
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.opened"]);
+    assert_eq!(told(&mut session, snapshot.clone()), [""; 0]);
+    snapshot.checks = vec![Check::new("build", CheckState::Pending), Check::new("lint", CheckState::Passed)];
+    assert_eq!(told(&mut session, snapshot.clone()), ["check.changed"]);
+    snapshot.checks.reverse();
+    assert_eq!(told(&mut session, snapshot.clone()), [""; 0], "the order of checks is nobody's");
+    snapshot.checks[1].state = CheckState::Failed;
+    (snapshot.head, snapshot.decision) = ("b".to_owned(), ReviewDecision::ChangesRequested);
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.updated", "check.changed", "review.changed"]);
+    snapshot.state = PullState::Closed;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.closed"]);
+    snapshot.state = PullState::Open;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.opened"], "once more");
+    snapshot.state = PullState::Merged;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.merged"]);
+    snapshot.state = PullState::Open;
+    assert_eq!(told(&mut session, snapshot), [""; 0], "an old answer");
+    let other = PullSnapshot::new(PullRef::new(8_u64), PullState::Open, "c");
+    assert_eq!(told(&mut session, other), ["pr.opened"], "another one");
+}
+
+#[test]
+fn a_number_is_of_a_repository() {
+    let mut session = launched();
+    pull(&mut session, &plugin("forge"), "acme/app", &found(7, PullState::Merged), at(10));
+    pull(&mut session, &plugin("forge"), "acme/moved", &found(7, PullState::Open), at(20));
+    let facts = session.pull.unwrap();
+    assert_eq!((facts.snapshot.state, facts.since), (PullState::Open, Some(at(20))));
 }
 
 proptest! {

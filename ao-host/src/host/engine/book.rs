@@ -9,10 +9,11 @@ use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
+use ao_core::slots::scm::PullFound;
 use ao_core::slots::workspace::WorkspaceObservation;
 
 use super::look::Answers;
-use crate::sessions::{Sessions, changes, sight};
+use crate::sessions::{Forge, Sessions, changes, sight};
 use crate::store::{Fence, Result};
 
 /// Why an answer is not believed yet.
@@ -186,6 +187,19 @@ impl Book {
             let policy = policy.of(session);
             if let (Some(facts), Some(seen)) = (session.agent.as_mut(), answers.get(&session.id)) {
                 observe::agent(facts, seen, now, &policy);
+            }
+            Vec::new()
+        })
+    }
+
+    /// Writes down what an scm plugin said.
+    pub(super) fn pulls(&mut self, forge: &Forge, answers: &Answers<PullFound>) -> Result<Vec<Session>> {
+        let now = self.sessions.world.now();
+        let ids: Vec<_> = answers.keys().cloned().collect();
+        self.write(&ids, &mut |session| {
+            // How it ended is written down, and what becomes of its pull request is somebody else's.
+            if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none()) {
+                observe::pull(session, &forge.scm.plugin, &forge.repository, found, now);
             }
             Vec::new()
         })

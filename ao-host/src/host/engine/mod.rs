@@ -8,6 +8,7 @@ mod asking;
 mod book;
 mod crews;
 mod look;
+mod pulls;
 mod queue;
 mod wakes;
 
@@ -31,6 +32,7 @@ use crate::store::{Fence, SessionFilter};
 use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
 use look::Answers;
+use pulls::PullLooks;
 use queue::Queue;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
@@ -42,6 +44,8 @@ const TREES_EVERY: Duration = Duration::from_mins(5);
 const TOGETHER: Duration = Duration::from_millis(20);
 /// The shortest time between two looks at a session whose agent keeps printing.
 const APART: Duration = Duration::from_millis(500);
+/// The shortest time between two looks at every worktree, each of which starts programs.
+const TREES_APART: Duration = Duration::from_secs(1);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
 /// An engine that waits says that it is alive this often.
@@ -54,16 +58,27 @@ enum Facet {
     Life,
     /// Its worktree.
     Tree,
+    /// Its pull request.
+    Pull,
 }
 
 type Key = (Facet, SessionId);
 
-/// One instance of a plugin, by its address: while the engine holds it, no other has that.
+/// One instance of a plugin, by its address: while the engine holds it, no other has that. An scm is asked about each
+/// repository by itself, here by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Runtime(usize),
     Agent(usize),
     Workspace(usize),
+    Scm(usize, usize),
+}
+
+/// Who could not be asked, or about what nobody could.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Lane(Lane),
+    Session(Key),
 }
 
 fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
@@ -88,6 +103,10 @@ enum Done {
         lane: Lane,
         answers: Answers<Result<WorkspaceObservation, String>>,
         error: Option<Error>,
+    },
+    Pulls {
+        hosted: crews::Hosted,
+        seen: look::Pulls,
     },
     Recovered {
         id: SessionId,
@@ -118,8 +137,11 @@ struct Engine {
     listeners: JoinSet<Lane>,
     wakes: Wakes,
     files: Files,
-    unavailable: BTreeMap<Lane, String>,
+    unavailable: BTreeMap<Asked, String>,
+    pulls: PullLooks,
     resync_at: Duration,
+    /// When everything was looked at last.
+    resynced: Duration,
     trees_at: Duration,
 }
 
@@ -230,7 +252,7 @@ impl Engine {
             book: Book::new(Arc::clone(&context.sessions), Fence::Epoch(epoch)),
             context,
             epoch,
-            crews: Crews::default(),
+            crews: Crews::new(wakes.clone()),
             queue: Queue::default(),
             started: Instant::now(),
             live: BTreeMap::new(),
@@ -246,7 +268,9 @@ impl Engine {
             files: Files::new(wakes.clone()),
             wakes,
             unavailable: BTreeMap::new(),
+            pulls: PullLooks::default(),
             resync_at: Duration::ZERO,
+            resynced: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
         engine.resync()?;
@@ -263,10 +287,12 @@ impl Engine {
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
-    /// Whether every session has been looked at.
+    /// Whether every session has been looked at. Pull requests are elsewhere, and nobody waits for them to be served.
     fn has_looked(&self) -> bool {
         let looked = |session: &Session| session.runtime.is_none() || self.looked.contains_key(&session.id);
-        self.live.values().all(looked) && self.recovering.is_empty() && self.busy.is_empty() && self.waiting.is_empty()
+        let here = |lane: &Lane| !matches!(lane, Lane::Scm(..));
+        let asked = self.busy.iter().any(here);
+        self.live.values().all(looked) && self.recovering.is_empty() && !asked && self.waiting.is_empty()
     }
 
     /// Reads what other processes have written, and asks for looks at what they changed.
@@ -287,10 +313,11 @@ impl Engine {
                 self.live.remove(id);
                 self.looked.remove(id);
             } else {
-                if !self.live.contains_key(id) {
+                let is_new = self.live.insert(id.clone(), session).is_none();
+                if is_new {
                     self.queue.add((Facet::Tree, id.clone()), now);
+                    self.wake_pull(id.clone(), now);
                 }
-                self.live.insert(id.clone(), session);
                 self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
             }
         }
@@ -328,7 +355,9 @@ impl Engine {
         if trees {
             self.trees_at = now + TREES_EVERY;
         }
-        self.resync_at = now + RESYNC;
+        self.resynced = now;
+        self.look_at_pulls(now);
+        self.resync_at = (now + RESYNC).min(self.pulls.next());
         // A runtime whose hints have ended is listened to again with its next look.
         while let Some(ended) = self.listeners.try_join_next() {
             match ended {
@@ -401,10 +430,17 @@ impl Engine {
                     self.queue.add((Facet::Life, id), apart.max(now + TOGETHER));
                 }
                 Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
+                Wake::Trees => {
+                    let ids = self.live.keys().cloned();
+                    ids.for_each(|id| self.queue.add((Facet::Tree, id), now + TREES_APART));
+                }
+                Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
+                Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Tree(_) | Wake::Store => {}
                 Wake::Config(file) => self.reload(&file, told)?,
-                Wake::All => self.resync()?,
+                // Whoever asks for everything all the time gets it twice a second.
+                Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }
         Ok(())
@@ -426,6 +462,8 @@ impl Engine {
         self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
         told(Told::Event(event));
         self.watched.clear();
+        self.pulls.forget_instances();
+        self.unavailable.clear();
         Ok(())
     }
 
@@ -438,3 +476,6 @@ impl Engine {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ao_core::model::SessionId;
+use ao_core::plugin::WakeHost;
+use ao_core::slots::Slot;
 use camino::{Utf8Path, Utf8PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
+
+use crate::registry::Ear;
 
 /// What may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +20,12 @@ pub(super) enum Wake {
     Session(SessionId),
     /// A session's worktree.
     Tree(SessionId),
+    /// Every session's worktree.
+    Trees,
+    /// A session's pull request.
+    Pull(SessionId),
+    /// Every session's pull request.
+    Pulls,
     /// The store, by somebody else.
     Store,
     /// A configuration file.
@@ -51,6 +61,21 @@ impl Wakes {
             }
             self.0.arrived.notified().await;
         }
+    }
+}
+
+impl Ear for Wakes {
+    fn wake(&self, slot: Slot, name: &str, request: &WakeHost) {
+        tracing::debug!("the {slot} plugin `{name}` wants a look: {}", request.reason);
+        let (one, all): (fn(SessionId) -> Wake, _) = match slot {
+            Slot::Scm => (Wake::Pull, Wake::Pulls),
+            Slot::Workspace => (Wake::Tree, Wake::Trees),
+            Slot::Runtime | Slot::Agent | Slot::Tracker | Slot::Notifier | Slot::Terminal => (Wake::Session, Wake::All),
+        };
+        if request.sessions.is_empty() {
+            return self.put(all);
+        }
+        request.sessions.iter().cloned().for_each(|session| self.put(one(session)));
     }
 }
 
