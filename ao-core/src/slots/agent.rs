@@ -229,6 +229,10 @@ record! {
             /// What it said.
             payload: Value,
         }
+        optional {
+            /// When, by the clock of the host's machine.
+            at: Option<Timestamp>,
+        }
     }
 
     /// Asks how a message reaches the agent.

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::lifecycle::{Policy, StatusName, status};
-use crate::model::facts::{AgentFacts, ExitFacts, RuntimeFacts, Session, WorkspaceFacts};
+use crate::model::facts::{AgentFacts, End, EndKind, ExitFacts, ReportState, RuntimeFacts, Session, WorkspaceFacts};
+use crate::model::spool::Report;
 use crate::model::{ExitStatus, PluginName, Timestamp};
 use crate::slots::agent::{Activity, ActivityState, AgentObservation, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
@@ -135,6 +136,39 @@ fn idleness_is_counted_from_look_to_look() {
     seen.activity.as_mut().unwrap().state = ActivityState::Active;
     agent(&mut facts, &seen, at(96), &Policy::default());
     assert_eq!((facts.idle, facts.sightings), (None, 1));
+}
+
+#[test]
+fn a_hook_tells_of_one_thing_and_leaves_the_rest() {
+    let mut facts = AgentFacts::new(plugin("command"), plugin("fixer"));
+    (facts.cursor, facts.summary) = (Some(json!(5)), Some("the parser".to_owned()));
+    let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
+    seen.activity = Some(Activity::new(ActivityState::WaitingInput, "hook", Strength::Strong, at(100)));
+    hook(&mut facts, &seen, at(101), &Policy::default());
+    assert_eq!(facts.activity, seen.activity);
+    let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
+    (seen.agent_session, seen.unknown) = (Some("c0ffee".to_owned()), Some("only an id".to_owned()));
+    hook(&mut facts, &seen, at(102), &Policy::default());
+    assert_eq!(facts.activity.as_ref().map(|seen| seen.state), Some(ActivityState::WaitingInput));
+    assert_eq!((facts.cursor, facts.unseen, facts.observed_at), (Some(json!(5)), None, Some(at(101))));
+    assert_eq!((facts.summary.as_deref(), facts.agent_session.as_deref()), (Some("the parser"), Some("c0ffee")));
+}
+
+#[test]
+fn a_report_is_of_this_launch_and_the_latest_counts() {
+    let mut session = launched();
+    let runtime = session.runtime.as_mut().unwrap();
+    (runtime.launch, runtime.launched_at) = (2, at(100));
+    let mut said = Report::new(ReportState::NeedsInput);
+    said.note = "which\u{1b}[31m one?".to_owned();
+    assert_eq!(report(&mut session, "1", &said, at(99)), Err("it is of a former launch"));
+    report(&mut session, "2", &said, at(120)).unwrap();
+    report(&mut session, "3", &Report::new(ReportState::Working), at(110)).unwrap();
+    let facts = session.report.clone().unwrap();
+    assert_eq!((facts.id.as_str(), facts.state, facts.note.as_str()), ("2", ReportState::NeedsInput, "which one?"));
+    assert_eq!(name(&session, at(121)), StatusName::NeedsInput);
+    session.end = Some(End::new(EndKind::Killed, at(130)));
+    assert_eq!(report(&mut session, "4", &said, at(140)), Err("the session has ended"));
 }
 
 fn found(number: u64, state: PullState) -> PullFound {

@@ -14,6 +14,7 @@ use ao_core::slots::{Agent, Runtime, Workspace};
 use ao_core::{Error, Result};
 
 use super::book::{Breadth, Next};
+use super::spool::Spool;
 use super::wakes::Wake;
 use super::{Asked, Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look, pulls};
 use crate::sessions::Crew;
@@ -29,6 +30,7 @@ impl Engine {
             Facet::Life => Some(Lane::Runtime(address(&crew()?.runtime.instance))),
             Facet::Tree => Some(Lane::Workspace(address(&crew()?.workspace.instance))),
             Facet::Pull => Some(self.crews.known_forge(session)?.lane),
+            Facet::Hooks => Some(Lane::Agent(address(&crew()?.agent.instance))),
         }
     }
 
@@ -43,9 +45,10 @@ impl Engine {
             Facet::Life => session.runtime.is_some(),
             Facet::Tree => session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()),
             Facet::Pull => pulls::may_change(session),
+            Facet::Hooks => Spool::of(session).is_some_and(|spool| !spool.names().is_empty()),
         };
         match key.0 {
-            Facet::Life | Facet::Tree => drop(self.crews.of(&self.context, session)?),
+            Facet::Life | Facet::Tree | Facet::Hooks => drop(self.crews.of(&self.context, session)?),
             Facet::Pull => drop(self.crews.forge_of(&self.context, session)?),
         }
         Ok(self.known_lane(key, session).filter(|_| ready))
@@ -83,6 +86,7 @@ impl Engine {
                         Done::Workspaces { lane, answers, error }
                     });
                 }
+                (Lane::Agent(_), Some(crew), _) => self.ask_hooks(lane, Arc::clone(&crew.agent.instance), sessions),
                 (Lane::Scm(..), _, Some(hosted)) => self.ask_scm(hosted, sessions),
                 _ => drop(self.busy.remove(&lane)),
             }
@@ -213,6 +217,7 @@ impl Engine {
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 self.remember_versions(&ids)?;
             }
+            Done::Hooks { lane, found } => self.finish_hooks(lane, found)?,
             Done::Pulls { hosted, seen } => self.finish_pulls(&hosted, seen)?,
             Done::Recovered { id, error } => {
                 self.recovering.remove(&id);

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ao_core::lifecycle::{Deaths, Follow, Policy, StatusName, follow, observe, status};
-use ao_core::model::event::{Event, EventData, EventKind, MassDeathHold, StatusChanged};
-use ao_core::model::facts::Session;
-use ao_core::model::{PluginName, SessionId};
+use ao_core::model::event::{
+    Event, EventData, EventKind, MassDeathHold, ReportAccepted, ReportRejected, SessionAcked, StatusChanged,
+};
+use ao_core::model::facts::{ReportState, Session};
+use ao_core::model::{PluginName, SessionId, Timestamp};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
 use ao_core::slots::scm::PullFound;
 use ao_core::slots::workspace::WorkspaceObservation;
 
+use super::hooks::{Ingested, Outcome, Read};
 use super::look::Answers;
 use crate::sessions::{Forge, Sessions, changes, sight};
 use crate::store::{Fence, Result};
@@ -192,6 +195,26 @@ impl Book {
         })
     }
 
+    /// Writes down what was found in spools, and the names of what was, so that it is written down once.
+    pub(super) fn hooks(&mut self, found: &BTreeMap<SessionId, Ingested>) -> Result<Vec<Session>> {
+        let (sessions, policy) = (Arc::clone(&self.sessions), self.policy);
+        let ids: Vec<_> = found.keys().cloned().collect();
+        self.write(&ids, &mut |session| {
+            let Some(ingested) = found.get(&session.id) else { return Vec::new() };
+            session.spooled.retain(|name| !ingested.gone.contains(name));
+            let policy = policy.of(session);
+            let mut news = Vec::new();
+            for Read { name, outcome } in &ingested.reads {
+                if matches!(outcome, Outcome::Later { .. }) || session.spooled.contains(name) {
+                    continue;
+                }
+                session.spooled.push(name.clone());
+                news.extend(take_in(session, name, outcome, sessions.world.now(), &policy));
+            }
+            news.into_iter().map(|data| sessions.world.event(Some(&session.id), data)).collect()
+        })
+    }
+
     /// Writes down what an scm plugin said.
     pub(super) fn pulls(&mut self, forge: &Forge, answers: &Answers<PullFound>) -> Result<Vec<Session>> {
         let now = self.sessions.world.now();
@@ -235,6 +258,35 @@ impl Book {
             }
             Vec::new()
         })
+    }
+}
+
+/// What a file of a session's spool changes, and what is told of it.
+fn take_in(session: &mut Session, name: &str, outcome: &Outcome, now: Timestamp, policy: &Policy) -> Vec<EventData> {
+    let refused = |id: &str, why: &str| vec![EventData::AgentReportRejected(ReportRejected::new(id, why))];
+    match outcome {
+        Outcome::Seen { at, seen } => {
+            let of_this_launch =
+                session.runtime.as_ref().is_none_or(|runtime| runtime.launch <= 1 || *at >= runtime.launched_at);
+            if let Some(facts) = session.agent.as_mut().filter(|_| of_this_launch) {
+                for seen in seen {
+                    observe::hook(facts, seen, now, policy);
+                }
+            }
+            Vec::new()
+        }
+        // A clock that was ahead when it was written is not any more.
+        Outcome::Report { id, report, at } => match observe::report(session, id, report, (*at).min(now)) {
+            Ok(()) => {
+                let accepted = EventData::AgentReportAccepted(ReportAccepted::new(id.as_str()));
+                let begun =
+                    (report.state == ReportState::Started).then(|| EventData::SessionAcked(SessionAcked::new()));
+                std::iter::once(accepted).chain(begun).collect()
+            }
+            Err(why) => refused(id, why),
+        },
+        Outcome::Refused { why } => refused(name, why),
+        Outcome::Later { .. } => Vec::new(),
     }
 }
 

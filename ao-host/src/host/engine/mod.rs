@@ -7,9 +7,11 @@
 mod asking;
 mod book;
 mod crews;
+mod hooks;
 mod look;
 mod pulls;
 mod queue;
+mod spool;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,9 +62,16 @@ enum Facet {
     Tree,
     /// Its pull request.
     Pull,
+    /// What its agent's hooks left.
+    Hooks,
 }
 
 type Key = (Facet, SessionId);
+
+/// What of a session is there to be looked at: its agent, its worktree.
+fn parts(session: &Session) -> (bool, bool) {
+    (session.runtime.is_some(), session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()))
+}
 
 /// One instance of a plugin, by its address: while the engine holds it, no other has that. An scm is asked about each
 /// repository by itself, here by its number.
@@ -108,6 +117,10 @@ enum Done {
         hosted: crews::Hosted,
         seen: look::Pulls,
     },
+    Hooks {
+        lane: Lane,
+        found: BTreeMap<SessionId, hooks::Ingested>,
+    },
     Recovered {
         id: SessionId,
         error: Option<Error>,
@@ -139,6 +152,7 @@ struct Engine {
     files: Files,
     unavailable: BTreeMap<Asked, String>,
     pulls: PullLooks,
+    tries: hooks::Tries,
     resync_at: Duration,
     /// When everything was looked at last.
     resynced: Duration,
@@ -269,6 +283,7 @@ impl Engine {
             wakes,
             unavailable: BTreeMap::new(),
             pulls: PullLooks::default(),
+            tries: hooks::Tries::default(),
             resync_at: Duration::ZERO,
             resynced: Duration::ZERO,
             trees_at: Duration::ZERO,
@@ -301,7 +316,7 @@ impl Engine {
         self.data_version = store.data_version()?;
         let now = self.elapsed();
         let rows = store.versions()?;
-        let mut changed = Vec::new();
+        let (mut changed, mut moved) = (Vec::new(), false);
         for (id, version) in &rows {
             if self.versions.insert(id.clone(), *version) != Some(*version) {
                 changed.push(id.clone());
@@ -313,9 +328,12 @@ impl Engine {
                 self.live.remove(id);
                 self.looked.remove(id);
             } else {
-                let is_new = self.live.insert(id.clone(), session).is_none();
-                if is_new {
+                let here = parts(&session);
+                let before = self.live.insert(id.clone(), session);
+                if before.as_ref().map(parts) != Some(here) {
+                    moved = true;
                     self.queue.add((Facet::Tree, id.clone()), now);
+                    self.queue.add((Facet::Hooks, id.clone()), now);
                     self.wake_pull(id.clone(), now);
                 }
                 self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
@@ -325,6 +343,9 @@ impl Engine {
         self.queue.retain(|(_, id)| live.contains_key(id));
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
+        if moved {
+            self.watch_files();
+        }
         Ok(())
     }
 
@@ -348,6 +369,7 @@ impl Engine {
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
             self.queue.add((Facet::Life, id.clone()), now);
+            self.queue.add_unless_failed((Facet::Hooks, id.clone()), now);
             if trees {
                 self.queue.add((Facet::Tree, id.clone()), now);
             }
@@ -404,6 +426,9 @@ impl Engine {
             if let Some(runtime) = &session.runtime {
                 wanted.insert(runtime.directory.as_std_path().to_owned(), Meaning::Session(session.id.clone()));
             }
+            if let Some(spool) = spool::Spool::of(session) {
+                wanted.insert(spool.directory().as_std_path().to_owned(), Meaning::Spool(session.id.clone()));
+            }
             let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
             if let Some(git) = git {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
@@ -429,6 +454,9 @@ impl Engine {
                     let apart = self.looked.get(&id).map_or(now, |looked| *looked + APART);
                     self.queue.add((Facet::Life, id), apart.max(now + TOGETHER));
                 }
+                Wake::Hooks(id) if self.live.contains_key(&id) => {
+                    self.queue.add_unless_failed((Facet::Hooks, id), now);
+                }
                 Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
                 Wake::Trees => {
                     let ids = self.live.keys().cloned();
@@ -437,7 +465,7 @@ impl Engine {
                 Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
-                Wake::Session(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
                 Wake::Config(file) => self.reload(&file, told)?,
                 // Whoever asks for everything all the time gets it twice a second.
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),

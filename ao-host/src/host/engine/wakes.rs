@@ -18,6 +18,8 @@ use crate::registry::Ear;
 pub(super) enum Wake {
     /// A session's agent, or what is known of it.
     Session(SessionId),
+    /// A session's spool.
+    Hooks(SessionId),
     /// A session's worktree.
     Tree(SessionId),
     /// Every session's worktree.
@@ -93,6 +95,8 @@ pub(super) enum Meaning {
     Store,
     /// A session's own directory: its records, what it printed.
     Session(SessionId),
+    /// A session's spool.
+    Spool(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
     /// The directory of configuration files.
@@ -108,8 +112,9 @@ impl Meaning {
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
             }
+            Self::Spool(id) if !name.starts_with('.') => vec![Wake::Hooks(id.clone())],
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
-            Self::Store | Self::Session(_) | Self::Head(_) => Vec::new(),
+            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) => Vec::new(),
             Self::Config(files) => {
                 files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
             }

@@ -1,6 +1,7 @@
 //! The engine with plugins that do as they are told, step by step: the time that it waits is taken from its start.
 
 mod fakes;
+mod hooks;
 mod pulls;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ use crate::store::{EventFilter, SqliteStore};
 use crate::trust::Trust;
 use crate::world::fake::{self, FakeWorld};
 use crate::world::{Places, files};
+
+/// How long a hint of another thread's may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn plugin(name: &str) -> PluginName {
     name.parse().unwrap()
@@ -145,6 +149,23 @@ impl Desk {
         ao_core::lifecycle::status(&self.session(index), self.fake.world.now(), &policy).name
     }
 
+    /// Leaves a file in a session's spool, as a hook does.
+    fn drop_file(&self, index: usize, name: &str, text: &str) {
+        let spool = self.places.session_dir(&self.ids[index]).join("spool");
+        files::private_directory(&spool).unwrap();
+        files::write_atomic(&spool.join(name), text.as_bytes(), 0o600).unwrap();
+    }
+
+    /// The names in a directory of a session's.
+    fn files(&self, index: usize, directory: &str) -> Vec<String> {
+        let Ok(entries) = self.places.session_dir(&self.ids[index]).join(directory).read_dir_utf8() else {
+            return Vec::new();
+        };
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().to_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// The types of events of a session, or of none, in the log.
     fn log(&self, session: Option<usize>) -> Vec<String> {
         let session = session.map(|index| self.ids[index].clone());
@@ -168,5 +189,18 @@ impl Engine {
         self.started = self.started.checked_sub(by).expect("the machine has been up for longer");
         desk.fake.clock.advance(by);
         self.look().await;
+    }
+
+    /// Waits for a hint, and heeds it with all that come before.
+    async fn hear_of(&mut self, wanted: &Wake) {
+        let wakes = self.wakes.clone();
+        loop {
+            let hints = tokio::time::timeout(PATIENCE, wakes.take()).await.expect("a hint");
+            let heard = hints.contains(wanted);
+            self.heed(hints, &mut |_| ()).unwrap();
+            if heard {
+                return;
+            }
+        }
     }
 }
