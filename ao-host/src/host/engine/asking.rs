@@ -1,21 +1,19 @@
 //! Asking plugins: one call an instance at a time for all sessions that are due, and what becomes of the answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::lifecycle::Policy;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
-use ao_core::plugin::Frame;
-use ao_core::slots::agent::ActivityState;
+use ao_core::slots::agent::{ActivityState, WatchAgents};
 use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
 use ao_core::slots::{Agent, Runtime, Workspace};
 use ao_core::{Error, Result};
 
 use super::book::{Breadth, Next};
 use super::spool::Spool;
-use super::wakes::Wake;
 use super::{Asked, Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look, pulls};
 use crate::sessions::Crew;
 
@@ -121,27 +119,24 @@ impl Engine {
             if self.live.values().filter(of_lane).count() == sessions.len() { Breadth::All } else { Breadth::Some };
         let (instance, plugin): (Arc<dyn Runtime>, _) =
             (Arc::clone(&crew.runtime.instance), crew.runtime.plugin.clone());
-        if self.watched.insert(lane) {
-            self.listen(lane, Arc::clone(&instance));
-        }
+        let (watched, owner) = (Arc::clone(&instance), self.context.places.owner());
+        let open = async move { watched.watch(WatchRuntimes::new(owner)).await };
+        self.listeners.listen(lane, BTreeSet::new(), &self.wakes, open);
         self.calls.spawn(async move {
             let (answers, error) = look::runtimes(instance, sessions).await;
             Done::Runtimes { lane, plugin, breadth, answers, error }
         });
     }
 
-    /// Listens to a runtime's hints, as long as it gives any.
-    fn listen(&mut self, lane: Lane, runtime: Arc<dyn Runtime>) {
-        let (wakes, owner) = (self.wakes.clone(), self.context.places.owner());
-        self.listeners.spawn(async move {
-            let Ok(stream) = runtime.watch(WatchRuntimes::new(owner)).await else { return lane };
-            while let Ok(Some(frame)) = stream.next().await {
-                let Frame::Control(said) = frame else { continue };
-                let id = said.get("session").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
-                wakes.put(id.map_or(Wake::All, Wake::Session));
-            }
-            lane
-        });
+    /// Listens to what an agent plugin hints at about all sessions that it works for.
+    fn listen_to_agents(&mut self, lane: Lane, agent: Arc<dyn Agent>) {
+        let of_lane = |session: &&Session| {
+            session.runtime.is_some()
+                && self.crews.known(session).is_some_and(|crew| Lane::Agent(address(&crew.agent.instance)) == lane)
+        };
+        let sessions: BTreeSet<_> = self.live.values().filter(of_lane).map(|session| session.id.clone()).collect();
+        let request = WatchAgents::new(sessions.iter().cloned().collect::<Vec<_>>());
+        self.listeners.listen(lane, sessions, &self.wakes, async move { agent.watch(request).await });
     }
 
     /// Asks agent plugins about what runtimes saw, one call an instance at a time.
@@ -161,6 +156,7 @@ impl Engine {
         }
         for (lane, (instance, sessions)) in groups {
             self.busy.insert(lane);
+            self.listen_to_agents(lane, Arc::clone(&instance));
             let now = self.context.sessions.world.now();
             self.calls.spawn(async move {
                 let (answers, error) = look::agents(instance, sessions, now).await;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ao_core::lifecycle::{Deaths, Follow, Policy, StatusName, follow, observe, status};
 use ao_core::model::event::{
-    Event, EventData, EventKind, MassDeathHold, ReportAccepted, ReportRejected, SessionAcked, StatusChanged,
+    Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportAccepted, ReportRejected, SessionAcked,
+    StatusChanged,
 };
 use ao_core::model::facts::{ReportState, Session};
 use ao_core::model::{PluginName, SessionId, Timestamp};
+use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
 use ao_core::slots::scm::PullFound;
@@ -16,6 +18,7 @@ use ao_core::slots::workspace::WorkspaceObservation;
 
 use super::hooks::{Ingested, Outcome, Read};
 use super::look::Answers;
+use crate::registry::{Condition, ConditionState};
 use crate::sessions::{Forge, Sessions, changes, sight};
 use crate::store::{Fence, Result};
 
@@ -31,6 +34,8 @@ pub(super) struct Book {
     told: BTreeMap<SessionId, StatusName>,
     /// Runtimes whose sessions' deaths are doubted, so that it is told once.
     doubted: BTreeSet<PluginName>,
+    /// What was last told of instances.
+    conditions: BTreeMap<(Slot, PluginName, String), ConditionState>,
     /// What has been written and is to be told.
     written: Vec<Event>,
 }
@@ -56,8 +61,8 @@ pub(super) enum Next {
 
 impl Book {
     pub(super) fn new(sessions: Arc<Sessions>, fence: Fence) -> Self {
-        let (told, doubted) = (BTreeMap::new(), BTreeSet::new());
-        Self { sessions, fence, policy: Policy::default(), told, doubted, written: Vec::new() }
+        let (told, doubted, conditions, written) = Default::default();
+        Self { sessions, fence, policy: Policy::default(), told, doubted, conditions, written }
     }
 
     /// What has been written since this was last asked.
@@ -193,6 +198,29 @@ impl Book {
             }
             Vec::new()
         })
+    }
+
+    /// Tells how an instance of a plugin is doing, where that is news: each begins with calls that pass.
+    pub(super) fn condition(&mut self, condition: &Condition) -> Result<()> {
+        let key = (condition.slot, condition.name.clone(), condition.config.clone());
+        let from = self.conditions.get(&key).copied().unwrap_or(ConditionState::Closed);
+        if from == condition.state {
+            return Ok(());
+        }
+        let (slot, name, config) = key.clone();
+        let mut data = PluginConditionChanged::new(slot, name, config, condition.state);
+        (data.from, data.retry_at) = (Some(from), condition.retry_at);
+        data.why.clone_from(&condition.why);
+        let event = self.sessions.world.event(None, EventData::PluginConditionChanged(data));
+        self.sessions.store.append(self.fence, std::slice::from_ref(&event))?;
+        self.conditions.insert(key, condition.state);
+        self.written.push(event);
+        Ok(())
+    }
+
+    /// Instances may be new: nothing was told of those.
+    pub(super) fn forget_conditions(&mut self) {
+        self.conditions.clear();
     }
 
     /// Writes down what was found in spools, and the names of what was, so that it is written down once.

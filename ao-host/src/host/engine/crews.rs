@@ -9,7 +9,7 @@ use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 
 use super::super::HostContext;
-use super::wakes::Wakes;
+use super::wakes::{Noted, Wakes};
 use super::{Lane, address};
 use crate::registry::Services;
 use crate::sessions::{Crew, Forge};
@@ -66,7 +66,11 @@ fn read(context: &HostContext, wakes: &Wakes, local: Option<&Utf8PathBuf>) -> Re
 
 /// With plugins that may ask for looks.
 fn compose(context: &HostContext, wakes: &Wakes, loaded: Loaded) -> Result<Setup> {
-    let serving = |services| Services { ear: Some(Arc::new(wakes.clone())), ..services };
+    let serving = |services: Services| Services {
+        ear: Some(Arc::new(wakes.clone())),
+        conditions: Some(Arc::new(Noted { kept: services.conditions.clone(), wakes: wakes.clone() })),
+        ..services
+    };
     loaded.compose_for(&context.environment, &context.places, (context.linked)(), serving)
 }
 

@@ -8,6 +8,7 @@ mod asking;
 mod book;
 mod crews;
 mod hooks;
+mod listen;
 mod look;
 mod pulls;
 mod queue;
@@ -33,6 +34,7 @@ use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
 use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
+use listen::Listeners;
 use look::Answers;
 use pulls::PullLooks;
 use queue::Queue;
@@ -144,10 +146,8 @@ struct Engine {
     /// What runtimes saw, for agents whose plugin is busy.
     waiting: BTreeMap<SessionId, RuntimeObservation>,
     recovering: BTreeSet<SessionId>,
-    watched: BTreeSet<Lane>,
     calls: JoinSet<Done>,
-    /// Those who hear the hints of a runtime; each ends with its runtime's.
-    listeners: JoinSet<Lane>,
+    listeners: Listeners,
     wakes: Wakes,
     files: Files,
     unavailable: BTreeMap<Asked, String>,
@@ -243,6 +243,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
         }
     }
     report.unavailable = engine.unavailable.values().cloned().collect();
+    engine.tell_conditions()?;
     engine.stop("one pass")?;
     drop(lock);
     Ok(report)
@@ -276,9 +277,8 @@ impl Engine {
             busy: BTreeSet::new(),
             waiting: BTreeMap::new(),
             recovering: BTreeSet::new(),
-            watched: BTreeSet::new(),
             calls: JoinSet::new(),
-            listeners: JoinSet::new(),
+            listeners: Listeners::default(),
             files: Files::new(wakes.clone()),
             wakes,
             unavailable: BTreeMap::new(),
@@ -380,13 +380,7 @@ impl Engine {
         self.resynced = now;
         self.look_at_pulls(now);
         self.resync_at = (now + RESYNC).min(self.pulls.next());
-        // A runtime whose hints have ended is listened to again with its next look.
-        while let Some(ended) = self.listeners.try_join_next() {
-            match ended {
-                Ok(lane) => drop(self.watched.remove(&lane)),
-                Err(_) => self.watched.clear(),
-            }
-        }
+        self.listeners.reap();
         self.recover()?;
         self.watch_files();
         self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
@@ -445,6 +439,14 @@ impl Engine {
         self.files.watch(wanted);
     }
 
+    /// Tells whose plugins' calls pass no more, or again.
+    fn tell_conditions(&mut self) -> Result<()> {
+        for condition in self.wakes.take_conditions() {
+            self.book.condition(&condition)?;
+        }
+        Ok(())
+    }
+
     /// Hints that arrived.
     fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
         let now = self.elapsed();
@@ -466,6 +468,7 @@ impl Engine {
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Conditions => self.tell_conditions()?,
                 Wake::Config(file) => self.reload(&file, told)?,
                 // Whoever asks for everything all the time gets it twice a second.
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
@@ -489,7 +492,8 @@ impl Engine {
         let event = self.context.sessions.world.event(None, data);
         self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
         told(Told::Event(event));
-        self.watched.clear();
+        self.listeners.close();
+        self.book.forget_conditions();
         self.pulls.forget_instances();
         self.unavailable.clear();
         Ok(())

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ao_core::model::SessionId;
+use ao_core::model::{PluginName, SessionId};
 use ao_core::plugin::WakeHost;
 use ao_core::slots::Slot;
 use camino::{Utf8Path, Utf8PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-use crate::registry::Ear;
+use crate::registry::{Condition, ConditionLog, Ear};
 
 /// What may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,8 @@ pub(super) enum Wake {
     Pulls,
     /// The store, by somebody else.
     Store,
+    /// Whether plugins are called.
+    Conditions,
     /// A configuration file.
     Config(Utf8PathBuf),
     /// Anything.
@@ -43,6 +45,8 @@ pub(super) struct Wakes(Arc<Inbox>);
 #[derive(Default)]
 struct Inbox {
     waiting: Mutex<BTreeSet<Wake>>,
+    /// How instances are doing that changed, as they are now.
+    conditions: Mutex<BTreeMap<ConditionKey, Condition>>,
     arrived: Notify,
 }
 
@@ -63,6 +67,33 @@ impl Wakes {
             }
             self.0.arrived.notified().await;
         }
+    }
+}
+
+/// Names an instance.
+type ConditionKey = (Slot, PluginName, String);
+
+impl Wakes {
+    /// How instances are doing that changed since this was last asked.
+    pub(super) fn take_conditions(&self) -> Vec<Condition> {
+        std::mem::take(&mut *lock(&self.0.conditions)).into_values().collect()
+    }
+}
+
+/// Keeps how plugins are doing, and tells the engine of it.
+pub(super) struct Noted {
+    pub(super) kept: Option<Arc<dyn ConditionLog>>,
+    pub(super) wakes: Wakes,
+}
+
+impl ConditionLog for Noted {
+    fn record(&self, condition: &Condition) {
+        if let Some(kept) = &self.kept {
+            kept.record(condition);
+        }
+        let key = (condition.slot, condition.name.clone(), condition.config.clone());
+        lock(&self.wakes.0.conditions).insert(key, condition.clone());
+        self.wakes.put(Wake::Conditions);
     }
 }
 

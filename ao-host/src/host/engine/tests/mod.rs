@@ -1,6 +1,7 @@
 //! The engine with plugins that do as they are told, step by step: the time that it waits is taken from its start.
 
 mod fakes;
+mod hints;
 mod hooks;
 mod pulls;
 
