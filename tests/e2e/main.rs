@@ -14,6 +14,7 @@ mod events;
 mod help;
 mod host;
 mod host_detach;
+mod host_killed;
 mod hostile;
 mod init;
 mod libraries;

@@ -260,7 +260,9 @@ impl Engine {
         let mut data = HostStarted::new(epoch, process.clone());
         data.version = Some(env!("CARGO_PKG_VERSION").to_owned());
         let event = world.event(None, EventData::HostStarted(data));
+        context.sessions.failpoints.pass("takeover.epoch.before")?;
         let epoch = store.take_epoch(&process, world.now(), std::slice::from_ref(&event))?;
+        context.sessions.failpoints.pass("takeover.epoch.after")?;
         told(Told::Event(event));
         let wakes = Wakes::default();
         let mut engine = Self {

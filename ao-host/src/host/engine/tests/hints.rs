@@ -5,6 +5,7 @@ use ao_core::plugin::{Host, WAKE, WakeHost, Woken};
 use ao_core::slots::Slot;
 
 use super::*;
+use crate::registry::ConditionState::{Closed, HalfOpen, Open};
 
 const PROJECTS: &str = "  app: { path: ., repo: acme/app, scm: SCM }\n";
 const RESYNC_AND_MORE: Duration = Duration::from_secs(31);
@@ -101,7 +102,6 @@ async fn a_plugin_that_is_not_called_any_more_is_told_of_once_and_shown() {
         });
         typed.collect::<Vec<_>>()
     };
-    use crate::registry::ConditionState::{Closed, HalfOpen, Open};
     let told = changed(&desk);
     let first = told.first().expect("it is told");
     assert_eq!((first.slot, first.name.as_str(), first.from, first.state), (Slot::Scm, "fake", Some(Closed), Open));

@@ -153,6 +153,7 @@ async fn one_pass_says_what_could_not_be_asked() {
         world: &world,
         program: camino::Utf8Path::new("/bin/ao"),
         log: None,
+        failpoints: crate::failpoint::Failpoints::none(),
     };
     let lock = HostLock::try_take(&claimant).unwrap();
     let report = once(desk.context(""), lock).await.unwrap();
