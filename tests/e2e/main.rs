@@ -22,6 +22,7 @@ mod messages;
 mod plugin;
 mod plugin_install;
 mod pty_attach;
+mod pulls;
 mod reference;
 mod search_order;
 mod sessions;
