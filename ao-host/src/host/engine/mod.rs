@@ -50,6 +50,8 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const APART: Duration = Duration::from_millis(500);
 /// The shortest time between two looks at every worktree, each of which starts programs.
 const TREES_APART: Duration = Duration::from_secs(1);
+/// By how much a look at an agent waits for what it said itself.
+const HOOKS_FIRST: Duration = Duration::from_millis(100);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
 /// An engine that waits says that it is alive this often.
@@ -343,6 +345,9 @@ impl Engine {
         }
         let live = &self.live;
         self.queue.retain(|(_, id)| live.contains_key(id));
+        self.tries.retain(|(id, _), _| live.contains_key(id));
+        self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
+        self.pulls.retain(|id| live.contains_key(id));
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -369,8 +374,10 @@ impl Engine {
         self.read_store()?;
         let now = self.elapsed();
         let trees = now >= self.trees_at;
-        for id in self.live.keys() {
-            self.queue.add((Facet::Life, id.clone()), now);
+        for (id, session) in &self.live {
+            // Who said that it is done, and has ended, is done and not dead.
+            let speaks = spool::Spool::of(session).is_some_and(|spool| !spool.names().is_empty());
+            self.queue.add((Facet::Life, id.clone()), if speaks { now + HOOKS_FIRST } else { now });
             self.queue.add_unless_failed((Facet::Hooks, id.clone()), now);
             if trees {
                 self.queue.add((Facet::Tree, id.clone()), now);

@@ -35,6 +35,11 @@ impl PullLooks {
         self.known.clear();
     }
 
+    /// Forgets sessions that are gone.
+    pub(super) fn retain(&mut self, keep: impl Fn(&SessionId) -> bool) {
+        self.looked.retain(|id, _| keep(id));
+    }
+
     /// When everything is due again.
     pub(super) const fn next(&self) -> Duration {
         self.next

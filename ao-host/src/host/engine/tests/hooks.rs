@@ -1,6 +1,8 @@
 //! What hooks leave in spools.
 
+use ao_core::model::ExitStatus;
 use ao_core::model::facts::ReportState;
+use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_VERSION};
 use ao_core::slots::agent::{Activity, ActivityState, Strength};
 use ao_core::{Code, Error};
 
@@ -78,6 +80,27 @@ async fn a_report_needs_no_plugin() {
         "{told}"
     );
     assert_eq!(desk.script().asked_hooks.len(), 0);
+}
+
+#[tokio::test]
+async fn who_says_that_it_is_done_and_ends_is_never_called_dead() {
+    let desk = desk();
+    let exit = ExitRecord::new(HOLDER_VERSION, ExitStatus::Code { code: 0 }, desk.fake.world.now());
+    let directory = desk.places.session_dir(&desk.ids[0]);
+    files::write_atomic(&directory.join(EXIT_FILE), &serde_json::to_vec(&exit).unwrap(), 0o600).unwrap();
+    desk.drop_file(0, "1.report.json", r#"{"state": "completed"}"#);
+    let mut engine = desk.engine().await;
+    engine.pass(&desk, Duration::from_secs(1)).await;
+    let events = desk.manager("").store.events(&EventFilter::default()).unwrap();
+    let told =
+        events.iter().filter(|event| event.session.as_ref() == Some(&desk.ids[0])).filter_map(|event| {
+            match event.typed() {
+                Some(EventData::SessionStatusChanged(changed)) => Some(changed.to),
+                _ => None,
+            }
+        });
+    assert_eq!(told.last(), Some(StatusName::Done));
+    assert!(!desk.log(Some(0)).is_empty() && events.iter().all(|event| !event.data.to_string().contains("dead")));
 }
 
 #[tokio::test]
