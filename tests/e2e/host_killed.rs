@@ -1,5 +1,6 @@
 //! Hosts that are killed while they take their place, or while they read what agents left.
 
+use ao_host::world::files::write_atomic;
 use serde_json::{Value, json};
 
 use crate::host::Stage;
@@ -80,8 +81,7 @@ fn what_an_agent_reports_is_taken_once_whenever_the_host_dies() {
     assert!(seen, "the agent finds its spool");
     for (number, label) in (1..).zip(["spool.ingest.before", "spool.ingest.after"]) {
         let report = json!({"state": "needs_input", "note": format!("question {number}")});
-        fs_err::write(spool.join(format!(".{number}")), report.to_string()).unwrap();
-        fs_err::rename(spool.join(format!(".{number}")), spool.join(format!("{number}.report.json"))).unwrap();
+        write_atomic(&spool.join(format!("{number}.report.json")), report.to_string().as_bytes(), 0o600).unwrap();
         die_at(&studio.world, label, &["start", "--once"]);
         assert!(spool.join(format!("{number}.report.json")).exists(), "after {label}");
         for _ in 0..2 {

@@ -34,6 +34,9 @@ impl Engine {
 
     pub(super) fn is_free(&self, key: &Key) -> bool {
         let Some(session) = self.live.get(&key.1) else { return false };
+        if key.0 == Facet::Life && self.reading.contains(&key.1) {
+            return false;
+        }
         self.known_lane(key, session).is_none_or(|lane| !self.busy.contains(&lane))
     }
 
@@ -62,9 +65,18 @@ impl Engine {
         let due = queue.take_due(now, |key| self.is_free(key));
         self.queue = queue;
         let mut groups: BTreeMap<Lane, Vec<Session>> = BTreeMap::new();
-        for key in due {
+        let (hooks, looks): (Vec<_>, Vec<_>) = due.into_iter().partition(|(facet, _)| *facet == Facet::Hooks);
+        for key in hooks.into_iter().chain(looks) {
+            if !self.is_free(&key) {
+                self.queue.add(key, now);
+                continue;
+            }
             let Some(session) = self.live.get(&key.1).cloned() else { continue };
             match self.lane(&key, &session) {
+                Ok(Some(lane)) if key.0 == Facet::Hooks => {
+                    self.reading.insert(key.1);
+                    groups.entry(lane).or_default().push(session);
+                }
                 Ok(Some(lane)) => groups.entry(lane).or_default().push(session),
                 Ok(None) => {}
                 Err(error) => self.cannot_ask(key, &error),
@@ -211,6 +223,7 @@ impl Engine {
                 self.book.workspaces(&answers, &others)?;
                 self.settle(lane, Facet::Tree, answers.keys(), error);
                 let ids: Vec<_> = answers.keys().cloned().collect();
+                self.trees_looked.extend(ids.iter().map(|id| (id.clone(), now)));
                 self.remember_versions(&ids)?;
             }
             Done::Hooks { lane, found } => self.finish_hooks(lane, found)?,

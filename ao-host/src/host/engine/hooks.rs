@@ -75,6 +75,7 @@ impl Engine {
     pub(super) fn finish_hooks(&mut self, lane: Lane, mut found: BTreeMap<SessionId, Ingested>) -> Result<()> {
         self.busy.remove(&lane);
         for (id, ingested) in &mut found {
+            self.reading.remove(id);
             self.give_up(id, &mut ingested.reads);
         }
         let failpoints = &self.context.sessions.failpoints;

@@ -50,8 +50,6 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const APART: Duration = Duration::from_millis(500);
 /// The shortest time between two looks at every worktree, each of which starts programs.
 const TREES_APART: Duration = Duration::from_secs(1);
-/// By how much a look at an agent waits for what it said itself.
-const HOOKS_FIRST: Duration = Duration::from_millis(100);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
 /// An engine that waits says that it is alive this often.
@@ -144,6 +142,7 @@ struct Engine {
     versions: BTreeMap<SessionId, u64>,
     data_version: i64,
     looked: BTreeMap<SessionId, Duration>,
+    trees_looked: BTreeMap<SessionId, Duration>,
     busy: BTreeSet<Lane>,
     /// What runtimes saw, for agents whose plugin is busy.
     waiting: BTreeMap<SessionId, RuntimeObservation>,
@@ -154,6 +153,9 @@ struct Engine {
     files: Files,
     unavailable: BTreeMap<Asked, String>,
     pulls: PullLooks,
+    /// Whose spools are being read. What an agent says itself comes before looks at it: who said that it is done, and
+    /// ended, is done and not dead.
+    reading: BTreeSet<SessionId>,
     tries: hooks::Tries,
     resync_at: Duration,
     /// When everything was looked at last.
@@ -278,6 +280,7 @@ impl Engine {
             versions: BTreeMap::new(),
             data_version: 0,
             looked: BTreeMap::new(),
+            trees_looked: BTreeMap::new(),
             busy: BTreeSet::new(),
             waiting: BTreeMap::new(),
             recovering: BTreeSet::new(),
@@ -287,6 +290,7 @@ impl Engine {
             wakes,
             unavailable: BTreeMap::new(),
             pulls: PullLooks::default(),
+            reading: BTreeSet::new(),
             tries: hooks::Tries::default(),
             resync_at: Duration::ZERO,
             resynced: Duration::ZERO,
@@ -345,6 +349,7 @@ impl Engine {
         }
         let live = &self.live;
         self.queue.retain(|(_, id)| live.contains_key(id));
+        self.trees_looked.retain(|id, _| live.contains_key(id));
         self.tries.retain(|(id, _), _| live.contains_key(id));
         self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
         self.pulls.retain(|id| live.contains_key(id));
@@ -374,10 +379,8 @@ impl Engine {
         self.read_store()?;
         let now = self.elapsed();
         let trees = now >= self.trees_at;
-        for (id, session) in &self.live {
-            // Who said that it is done, and has ended, is done and not dead.
-            let speaks = spool::Spool::of(session).is_some_and(|spool| !spool.names().is_empty());
-            self.queue.add((Facet::Life, id.clone()), if speaks { now + HOOKS_FIRST } else { now });
+        for id in self.live.keys() {
+            self.queue.add((Facet::Life, id.clone()), now);
             self.queue.add_unless_failed((Facet::Hooks, id.clone()), now);
             if trees {
                 self.queue.add((Facet::Tree, id.clone()), now);
@@ -468,7 +471,10 @@ impl Engine {
                 Wake::Hooks(id) if self.live.contains_key(&id) => {
                     self.queue.add_unless_failed((Facet::Hooks, id), now);
                 }
-                Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
+                Wake::Tree(id) if self.live.contains_key(&id) => {
+                    let apart = self.trees_looked.get(&id).map_or(now, |looked| *looked + APART);
+                    self.queue.add((Facet::Tree, id), apart.max(now + TOGETHER));
+                }
                 Wake::Trees => {
                     let ids = self.live.keys().cloned();
                     ids.for_each(|id| self.queue.add((Facet::Tree, id), now + TREES_APART));

@@ -96,8 +96,11 @@ impl Engine {
         let (now, look::Pulls { answers, known, error }) = (self.elapsed(), seen);
         self.busy.remove(lane);
         self.book.pulls(forge, &answers)?;
+        let in_use = |session: &Session| self.crews.known_forge(session).is_some_and(|now| now.lane == *lane);
+        let known = known.filter(|_| answers.keys().filter_map(|id| self.live.get(id)).any(in_use));
         match known {
             Some(known) => drop(self.pulls.known.insert(*lane, known)),
+            // Or its instance is gone, and what it wants back is no other's.
             None => drop(self.pulls.known.remove(lane)),
         }
         let rest = error.as_ref().and_then(|error| error.retry_after_ms).map_or(Duration::ZERO, Duration::from_millis);
