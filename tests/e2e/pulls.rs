@@ -13,13 +13,19 @@ fn studio(pulls: &str) -> Studio {
     studio
 }
 
+/// Whether this is the status of an agent that sleeps, and of which nothing else is known.
+fn lives(status: &str) -> bool {
+    ["working", "ready"].contains(&status)
+}
+
 #[test]
 fn a_host_sees_a_pull_request_and_says_so() {
     let studio = studio("ao/app-2");
     studio.world.ao(&["plugin", "trust", "./../lib/libao_plugin_fixture.so"]).succeeds();
     let ids = [studio.spawn(&["--agent", "sleeper"]), studio.spawn(&["--agent", "sleeper"])];
     studio.world.ao(&["start", "--once"]).succeeds();
-    assert_eq!((studio.status(&ids[0]).as_str(), studio.status(&ids[1]).as_str()), ("working", "pr_open"));
+    assert!(lives(&studio.status(&ids[0])));
+    assert_eq!(studio.status(&ids[1]), "pr_open");
     let shown = studio.show(&ids[1]);
     assert_eq!(shown["status"]["reason"], "#1: open");
     assert_eq!(shown["session"]["pull"]["repository"], "acme/app");
@@ -40,5 +46,5 @@ fn an_scm_that_cannot_be_used_is_said_and_nothing_else_suffers() {
     let once = studio.world.ao(&["start", "--once"]);
     assert_eq!(once.code(), 75, "{once}");
     assert!(once.stderr().contains(&format!("`{id}` cannot be looked at")), "{once}");
-    assert_eq!(studio.status(&id), "working");
+    assert!(lives(&studio.status(&id)));
 }
