@@ -313,9 +313,13 @@ impl Engine {
     /// Whether every session has been looked at. Pull requests are elsewhere, and nobody waits for them to be served.
     fn has_looked(&self) -> bool {
         let looked = |session: &Session| session.runtime.is_none() || self.looked.contains_key(&session.id);
+        self.live.values().all(looked) && !self.is_asking()
+    }
+
+    /// Whether answers are awaited, other than those of an scm.
+    fn is_asking(&self) -> bool {
         let here = |lane: &Lane| !matches!(lane, Lane::Scm(..));
-        let asked = self.busy.iter().any(here);
-        self.live.values().all(looked) && self.recovering.is_empty() && !asked && self.waiting.is_empty()
+        self.busy.iter().any(here) || !self.waiting.is_empty() || !self.recovering.is_empty()
     }
 
     /// Reads what other processes have written, and asks for looks at what they changed.
@@ -393,6 +397,7 @@ impl Engine {
         self.look_at_pulls(now);
         self.resync_at = (now + RESYNC).min(self.pulls.next());
         self.listeners.reap();
+        self.tell_conditions()?;
         self.recover()?;
         self.watch_files();
         self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
@@ -453,8 +458,13 @@ impl Engine {
 
     /// Tells whose plugins' calls pass no more, or again.
     fn tell_conditions(&mut self) -> Result<()> {
-        for condition in self.wakes.take_conditions() {
-            self.book.condition(&condition)?;
+        let mut conditions = self.wakes.take_conditions();
+        while let Some(entry) = conditions.first_entry() {
+            if let Err(error) = self.book.condition(entry.get()) {
+                self.wakes.give_back(conditions);
+                return Err(error.into());
+            }
+            entry.remove();
         }
         Ok(())
     }

@@ -71,12 +71,20 @@ impl Wakes {
 }
 
 /// Names an instance.
-type ConditionKey = (Slot, PluginName, String);
+pub(super) type ConditionKey = (Slot, PluginName, String);
 
 impl Wakes {
     /// How instances are doing that changed since this was last asked.
-    pub(super) fn take_conditions(&self) -> Vec<Condition> {
-        std::mem::take(&mut *lock(&self.0.conditions)).into_values().collect()
+    pub(super) fn take_conditions(&self) -> BTreeMap<ConditionKey, Condition> {
+        std::mem::take(&mut *lock(&self.0.conditions))
+    }
+
+    /// What could not be told yet; what came meanwhile is newer.
+    pub(super) fn give_back(&self, conditions: BTreeMap<ConditionKey, Condition>) {
+        let mut waiting = lock(&self.0.conditions);
+        for (key, condition) in conditions {
+            waiting.entry(key).or_insert(condition);
+        }
     }
 }
 
