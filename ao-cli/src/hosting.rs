@@ -137,8 +137,14 @@ impl Hosting<'_> {
         let mut environment = edge.environment.clone();
         let notifier = Notifier::take(&mut environment, std::process::id());
         let world = World::system();
-        let claimant =
-            Claimant { places: &edge.places, world: &world, program: &environment.program, log: self.log.as_deref() };
+        let failpoints = manager::failpoints(edge)?;
+        let claimant = Claimant {
+            places: &edge.places,
+            world: &world,
+            program: &environment.program,
+            log: self.log.as_deref(),
+            failpoints: &failpoints,
+        };
         let lock = match self.predecessor {
             Predecessor::Respected => HostLock::try_take(&claimant).map_err(Error::from)?,
             Predecessor::Replaced => {

@@ -29,16 +29,20 @@ pub(crate) fn plugin_conditions(edge: &Edge) -> Result<Vec<Condition>, Failure> 
     Ok(stored.into_iter().filter_map(|stored| stored.now(world.now(), &*world.proc)).collect())
 }
 
+/// Where this process is to fail. Only a build for tests can be made to fail on purpose.
+pub(crate) fn failpoints(edge: &Edge) -> Result<Failpoints, Failure> {
+    let set = edge.environment.variable("AO_FAILPOINTS").filter(|_| cfg!(debug_assertions)).unwrap_or_default();
+    Ok(Failpoints::parse(set)?)
+}
+
 /// Opens the session manager, and brings to an end what a killed command has left half done.
 pub(crate) fn open(edge: &Edge) -> Result<Sessions, Failure> {
     edge.places.ensure().map_err(Error::from)?;
-    // Only a build for tests can be made to fail on purpose.
-    let failpoints = edge.environment.variable("AO_FAILPOINTS").filter(|_| cfg!(debug_assertions)).unwrap_or_default();
     let sessions = Sessions {
         store: Arc::new(SqliteStore::open(&edge.places.state_db()).map_err(Error::from)?),
         world: World::system(),
         places: edge.places.clone(),
-        failpoints: Failpoints::parse(failpoints)?,
+        failpoints: failpoints(edge)?,
         program: edge.environment.program.clone(),
     };
     for session in sessions.interrupted()? {

@@ -18,6 +18,13 @@ pub enum Failure {
 pub struct Failpoints(BTreeMap<String, Failure>);
 
 impl Failpoints {
+    /// None: what everybody has outside of tests.
+    #[must_use]
+    pub const fn none() -> &'static Self {
+        const NONE: &Failpoints = &Failpoints(BTreeMap::new());
+        NONE
+    }
+
     /// Reads `label=error` or `label=kill`, separated by commas.
     pub fn parse(text: &str) -> Result<Self> {
         let set = text.split(',').filter(|item| !item.is_empty()).map(|item| match item.split_once('=') {

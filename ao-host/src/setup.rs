@@ -164,6 +164,17 @@ impl Loaded {
         places: &Places,
         linked: impl Iterator<Item = &'static Registration>,
     ) -> Result<Setup, Error> {
+        self.compose_for(environment, places, linked, |services| services)
+    }
+
+    /// The same, for somebody who hears more of the plugins than a command does.
+    pub fn compose_for(
+        self,
+        environment: &Environment,
+        places: &Places,
+        linked: impl Iterator<Item = &'static Registration>,
+        serving: impl FnOnce(Services) -> Services,
+    ) -> Result<Setup, Error> {
         let listed =
             if self.untrusted.is_empty() { candidates(self.config.plugins(), environment) } else { Vec::new() };
         let vault = Vault::new(places.plugins_by_hash());
@@ -172,7 +183,8 @@ impl Loaded {
         let world = World::system();
         let kept = Arc::new(PluginStore::new(places.state_db(), world.clone()));
         let conditions = Some(Arc::clone(&kept) as Arc<dyn ConditionLog>);
-        let registry = Arc::new(registry.serving(Services { world, ear: None, state: kept, conditions }));
+        let services = serving(Services { world, ear: None, state: kept, conditions });
+        let registry = Arc::new(registry.serving(services));
         Ok(Setup { loaded: self, registry, environment: Arc::new(environment.clone()) })
     }
 }

@@ -36,7 +36,7 @@ impl Stage {
     }
 
     /// Whether a host runs, as `ao status` says.
-    fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         self.0.json(&["status"])["host"]["running"].as_bool().expect("a host or none")
     }
 
@@ -54,7 +54,7 @@ impl Stage {
     }
 
     /// A host in the foreground, once it serves.
-    fn foreground(&self, arguments: &[&str]) -> Foreground {
+    pub(crate) fn foreground(&self, arguments: &[&str]) -> Foreground {
         let mut command = self.0.command(env!("CARGO_BIN_EXE_ao"));
         command.arg("start").args(arguments);
         Foreground::spawn(&mut command)
@@ -71,7 +71,7 @@ impl Drop for Stage {
 }
 
 /// A host in the foreground.
-struct Foreground {
+pub(crate) struct Foreground {
     child: Child,
     said: BufReader<ChildStderr>,
 }
@@ -103,7 +103,7 @@ impl Foreground {
     }
 
     /// What it exits with; none when a signal ended it.
-    fn ends(mut self) -> Option<i32> {
+    pub(crate) fn ends(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

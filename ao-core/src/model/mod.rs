@@ -7,6 +7,7 @@ pub mod facts;
 pub mod ids;
 pub mod output_log;
 pub mod process;
+pub mod spool;
 pub mod terminal;
 pub mod time;
 

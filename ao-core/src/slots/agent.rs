@@ -26,7 +26,8 @@ slot agent: trait Agent {
     [call 10s idem] plan(request: PlanLaunch) -> Result<LaunchPlan>;
     /// What many sessions' agents are doing.
     [call 5s idem] observe(request: ObserveAgents) -> Result<Vec<AgentObservation>>;
-    /// Reads a hook's payload, which the agent pushed.
+    /// Reads a hook's payload, which the agent pushed. Looks follow, and have the last word: what they are to know of it is
+    /// handed to them by the `cursor`.
     [call 10s idem] interpret(request: HookEvent) -> Result<Vec<AgentObservation>> { Ok(Vec::new()) }
     /// How a message reaches it.
     [call 10s once] deliver(request: DeliverMessage) -> Result<DeliverPlan> {
@@ -228,6 +229,10 @@ record! {
             hook: String,
             /// What it said.
             payload: Value,
+        }
+        optional {
+            /// When, by the clock of the host's machine.
+            at: Option<Timestamp>,
         }
     }
 

@@ -14,6 +14,7 @@ use rustix::fs::FlockOperation;
 
 use super::ending::{Patience, end, held_by_another, unidentified};
 use super::record::{self, HOST_VERSION, HostRecord};
+use crate::failpoint::Failpoints;
 use crate::world::files::PRIVATE_FILE;
 use crate::world::mounts::network_file_system;
 use crate::world::{Places, World};
@@ -37,6 +38,8 @@ pub struct Claimant<'a> {
     pub program: &'a Utf8Path,
     /// Where it logs, if that is a file.
     pub log: Option<&'a Utf8Path>,
+    /// Where a test makes it fail.
+    pub failpoints: &'a Failpoints,
 }
 
 /// The right to be the host. It ends when this is dropped, or with the process.
@@ -102,9 +105,11 @@ impl HostLock {
         let process = claimant.world.proc.own().map_err(|error| {
             Error::wrap(Code::UNAVAILABLE, "a host must see its own process in /proc, and does not", &error)
         })?;
+        claimant.failpoints.pass("takeover.lock.before")?;
         let mut taken = Taken { holder: None, liveness: Liveness::Unknown { why: "nobody was looked at".to_owned() } };
         for attempts in 1..=TRIES {
             if let Some(file) = attempt(places).map_err(|error| cannot_lock(places, &error))? {
+                claimant.failpoints.pass("takeover.lock.held")?;
                 let record = HostRecord {
                     version: HOST_VERSION,
                     process,
@@ -114,6 +119,7 @@ impl HostLock {
                 };
                 record::write(places, &record)
                     .map_err(|error| Error::wrap(Code::UNAVAILABLE, "a host cannot write down who it is", &error))?;
+                claimant.failpoints.pass("takeover.lock.after")?;
                 return Ok(Self { _file: file, record });
             }
             let holder = record::read(places);
@@ -148,6 +154,7 @@ impl HostLock {
             }
             _ => return Err(held_by_another(places, &holder)),
         }
+        claimant.failpoints.pass("takeover.lock.ended")?;
         let lock = Self::try_take(claimant)?;
         Ok((lock, Some(holder)))
     }
@@ -210,7 +217,7 @@ mod tests {
     }
 
     fn claimant<'a>(places: &'a Places, world: &'a World) -> Claimant<'a> {
-        Claimant { places, world, program: Utf8Path::new("/bin/ao"), log: None }
+        Claimant { places, world, program: Utf8Path::new("/bin/ao"), log: None, failpoints: Failpoints::none() }
     }
 
     fn taken(refusal: Refusal) -> Taken {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ao_core::config::{Choice, Project, Secrets, SlotConfig};
 use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
-use ao_core::slots::{Agent, Instance, Runtime, Slot, Tracker, Workspace};
+use ao_core::slots::{Agent, Instance, Runtime, Scm, Slot, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
 
 use crate::setup::{Setup, SetupError};
@@ -39,6 +39,32 @@ pub struct Crew {
     pub workspace: Bound<dyn Workspace>,
     /// Where its issue comes from, if it is to have one.
     pub tracker: Option<Bound<dyn Tracker>>,
+}
+
+/// Where a session's pull requests are.
+pub struct Forge {
+    /// The plugin.
+    pub scm: Bound<dyn Scm>,
+    /// The repository, as the configuration writes it.
+    pub repository: String,
+}
+
+impl Forge {
+    /// For a session that exists; none where its project names no scm, or no repository. It is no part of a [`Crew`], which
+    /// everything else needs: an scm that cannot be had must not keep a session from being reached.
+    pub fn for_session(setup: &Setup, session: &Session) -> Result<Option<Self>, SetupError> {
+        let Ok(project) = setup.loaded.config.project(&session.project) else { return Ok(None) };
+        let Some(wanted) = &project.scm else { return Ok(None) };
+        let Some(repository) = &project.repo else {
+            tracing::warn!(
+                "the pull requests of the project `{0}` are not looked at: write `repo: <owner>/<name>` under `projects.{0}`",
+                project.name
+            );
+            return Ok(None);
+        };
+        let scm = Bound::new(setup.instance(Slot::Scm, wanted)?, Instance::scm)?;
+        Ok(Some(Self { scm, repository: repository.as_str().to_owned() }))
+    }
 }
 
 impl Crew {

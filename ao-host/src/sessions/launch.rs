@@ -6,6 +6,7 @@ use ao_core::config::PostCreateCommand;
 use ao_core::model::event::{EventData, SessionSpawned};
 use ao_core::model::facts::{PromptFacts, RuntimeFacts};
 use ao_core::model::process::MARKER_VARIABLE;
+use ao_core::model::spool::{SPOOL_DIRECTORY, SPOOL_VARIABLE};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::{LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
 use ao_core::slots::runtime::CreateRuntime;
@@ -112,6 +113,9 @@ impl Sessions {
                 .map_err(|error| cannot_write(&path, &error))?;
         }
         let mut environment = session_environment(id, request);
+        let spool = directory.join(SPOOL_DIRECTORY);
+        files::private_directory(&spool).map_err(|error| cannot_write(&spool, &error))?;
+        environment.insert(SPOOL_VARIABLE.to_owned(), spool.into_string());
         environment.extend(plan.env.clone());
         for name in &plan.env_remove {
             environment.remove(name);

@@ -30,7 +30,7 @@ use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
 pub use assignment::assignment;
-pub use crew::{Bound, Crew};
+pub use crew::{Bound, Crew, Forge};
 pub use deliver::{INLINE_LIMIT, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;

@@ -172,6 +172,8 @@ pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<E
         data.state = state(after);
         events.push(world.event(Some(id), EventData::AgentActivityChanged(data)));
     }
+    let news = observe::pull_news(before.pull.as_ref(), after.pull.as_ref());
+    events.extend(news.into_iter().filter(|_| before.pull != after.pull).map(|data| world.event(Some(id), data)));
     events
 }
 

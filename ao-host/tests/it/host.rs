@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use ao_host::failpoint::Failpoints;
 use ao_host::host::{Claimant, HostLock, HostState, look};
 use ao_host::world::{Places, World};
 use camino::Utf8Path;
@@ -13,7 +14,8 @@ fn what_a_host_has_started_does_not_keep_its_lock() {
     let places = Places::resolve(&env, Utf8Path::new("/nowhere")).unwrap();
     places.ensure().unwrap();
     let world = World::system();
-    let claimant = Claimant { places: &places, world: &world, program: Utf8Path::new("/bin/ao"), log: None };
+    let (program, failpoints) = (Utf8Path::new("/bin/ao"), Failpoints::none());
+    let claimant = Claimant { places: &places, world: &world, program, log: None, failpoints };
     let lock = HostLock::try_take(&claimant).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a child of this test's, ended below")]
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).env_clear().spawn().unwrap();

@@ -3,13 +3,15 @@
 //! A look that told nothing never takes the place of what was seen before; it is written down beside it.
 
 mod agent;
+mod hook;
 mod process;
 mod pull;
 mod workspace;
 
 pub use agent::{agent, agent_unseen};
+pub use hook::{hook, report};
 pub use process::{ProcessSight, process, runtime};
-pub use pull::pull;
+pub use pull::{pull, pull_news};
 pub use workspace::{workspace, workspace_unseen};
 
 #[cfg(test)]

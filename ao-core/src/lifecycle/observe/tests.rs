@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::*;
 use crate::lifecycle::{Policy, StatusName, status};
-use crate::model::facts::{AgentFacts, ExitFacts, RuntimeFacts, Session, WorkspaceFacts};
+use crate::model::facts::{AgentFacts, End, EndKind, ExitFacts, ReportState, RuntimeFacts, Session, WorkspaceFacts};
+use crate::model::spool::Report;
 use crate::model::{ExitStatus, PluginName, Timestamp};
 use crate::slots::agent::{Activity, ActivityState, AgentObservation, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
-use crate::slots::scm::{PullFound, PullRef, PullSnapshot, PullState};
+use crate::slots::scm::{Check, CheckState, PullFound, PullRef, PullSnapshot, PullState, ReviewDecision};
 use crate::slots::workspace::{Presence, WorkspaceObservation};
 
 fn at(seconds: i64) -> Timestamp {
@@ -137,8 +138,82 @@ fn idleness_is_counted_from_look_to_look() {
     assert_eq!((facts.idle, facts.sightings), (None, 1));
 }
 
+#[test]
+fn a_hook_tells_of_one_thing_and_leaves_the_rest() {
+    let mut facts = AgentFacts::new(plugin("command"), plugin("fixer"));
+    (facts.cursor, facts.summary) = (Some(json!(5)), Some("the parser".to_owned()));
+    let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
+    seen.activity = Some(Activity::new(ActivityState::WaitingInput, "hook", Strength::Strong, at(100)));
+    hook(&mut facts, &seen, at(101), &Policy::default());
+    assert_eq!(facts.activity, seen.activity);
+    let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
+    (seen.agent_session, seen.unknown) = (Some("c0ffee".to_owned()), Some("only an id".to_owned()));
+    hook(&mut facts, &seen, at(102), &Policy::default());
+    assert_eq!(facts.activity.as_ref().map(|seen| seen.state), Some(ActivityState::WaitingInput));
+    assert_eq!((facts.cursor, facts.unseen, facts.observed_at), (Some(json!(5)), None, Some(at(101))));
+    assert_eq!((facts.summary.as_deref(), facts.agent_session.as_deref()), (Some("the parser"), Some("c0ffee")));
+}
+
+#[test]
+fn a_report_is_of_this_launch_and_the_latest_counts() {
+    let mut session = launched();
+    let runtime = session.runtime.as_mut().unwrap();
+    (runtime.launch, runtime.launched_at) = (2, at(100));
+    let mut said = Report::new(ReportState::NeedsInput);
+    said.note = "which\u{1b}[31m one?".to_owned();
+    assert_eq!(report(&mut session, "1", &said, at(99)), Err("it is of a former launch"));
+    report(&mut session, "2", &said, at(120)).unwrap();
+    report(&mut session, "3", &Report::new(ReportState::Working), at(110)).unwrap();
+    let facts = session.report.clone().unwrap();
+    assert_eq!((facts.id.as_str(), facts.state, facts.note.as_str()), ("2", ReportState::NeedsInput, "which one?"));
+    assert_eq!(name(&session, at(121)), StatusName::NeedsInput);
+    session.end = Some(End::new(EndKind::Killed, at(130)));
+    assert_eq!(report(&mut session, "4", &said, at(140)), Err("the session has ended"));
+}
+
 fn found(number: u64, state: PullState) -> PullFound {
     PullFound::Found { snapshot: Box::new(PullSnapshot::new(PullRef::new(number), state, "head")) }
+}
+
+/// What a pull request that looks like this is news of, after `session` had what it has.
+fn told(session: &mut Session, snapshot: PullSnapshot) -> Vec<&'static str> {
+    let before = session.pull.clone();
+    pull(session, &plugin("forge"), "acme/app", &PullFound::Found { snapshot: Box::new(snapshot) }, at(10));
+    pull_news(before.as_ref(), session.pull.as_ref()).iter().map(|data| data.kind().as_str()).collect()
+}
+
+#[test]
+fn each_change_of_a_pull_request_is_told_once() {
+    let mut session = launched();
+    let mut snapshot = PullSnapshot::new(PullRef::new(7_u64), PullState::Open, "a");
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.opened"]);
+    assert_eq!(told(&mut session, snapshot.clone()), [""; 0]);
+    snapshot.checks = vec![Check::new("build", CheckState::Pending), Check::new("lint", CheckState::Passed)];
+    assert_eq!(told(&mut session, snapshot.clone()), ["check.changed"]);
+    snapshot.checks.reverse();
+    assert_eq!(told(&mut session, snapshot.clone()), [""; 0], "the order of checks is nobody's");
+    snapshot.checks[1].state = CheckState::Failed;
+    (snapshot.head, snapshot.decision) = ("b".to_owned(), ReviewDecision::ChangesRequested);
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.updated", "check.changed", "review.changed"]);
+    snapshot.state = PullState::Closed;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.closed"]);
+    snapshot.state = PullState::Open;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.opened"], "once more");
+    snapshot.state = PullState::Merged;
+    assert_eq!(told(&mut session, snapshot.clone()), ["pr.merged"]);
+    snapshot.state = PullState::Open;
+    assert_eq!(told(&mut session, snapshot), [""; 0], "an old answer");
+    let other = PullSnapshot::new(PullRef::new(8_u64), PullState::Open, "c");
+    assert_eq!(told(&mut session, other), ["pr.opened"], "another one");
+}
+
+#[test]
+fn a_number_is_of_a_repository() {
+    let mut session = launched();
+    pull(&mut session, &plugin("forge"), "acme/app", &found(7, PullState::Merged), at(10));
+    pull(&mut session, &plugin("forge"), "acme/moved", &found(7, PullState::Open), at(20));
+    let facts = session.pull.unwrap();
+    assert_eq!((facts.snapshot.state, facts.since), (PullState::Open, Some(at(20))));
 }
 
 proptest! {

@@ -67,6 +67,8 @@ record! {
             runtime: Option<RuntimeFacts>,
             /// What its agent says of itself.
             report: Option<ReportFacts>,
+            /// Files of its spool that have been read and may still be there.
+            spooled: Vec<String>,
             /// Its pull request.
             pull: Option<PullFacts>,
             /// After how long without progress its agent is stuck, as configured, in milliseconds.

@@ -1,81 +1,104 @@
 //! Asking plugins: one call an instance at a time for all sessions that are due, and what becomes of the answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::lifecycle::Policy;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
-use ao_core::plugin::Frame;
-use ao_core::slots::agent::ActivityState;
+use ao_core::slots::agent::{ActivityState, WatchAgents};
 use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
 use ao_core::slots::{Agent, Runtime, Workspace};
 use ao_core::{Error, Result};
 
 use super::book::{Breadth, Next};
-use super::wakes::Wake;
-use super::{Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look};
+use super::spool::Spool;
+use super::{Asked, Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look, pulls};
 use crate::sessions::Crew;
 
 /// Agents of one plugin instance, with what their runtimes saw.
 type Group = (Arc<dyn Agent>, Vec<(Session, RuntimeObservation)>);
 
 impl Engine {
-    /// The lane of a key; none where no plugin can be had.
-    fn lane(key: &Key, crew: &Crew) -> Lane {
+    /// The lane of a key, where it has been found out.
+    fn known_lane(&self, key: &Key, session: &Session) -> Option<Lane> {
+        let crew = || self.crews.known(session);
         match key.0 {
-            Facet::Life => Lane::Runtime(address(&crew.runtime.instance)),
-            Facet::Tree => Lane::Workspace(address(&crew.workspace.instance)),
+            Facet::Life => Some(Lane::Runtime(address(&crew()?.runtime.instance))),
+            Facet::Tree => Some(Lane::Workspace(address(&crew()?.workspace.instance))),
+            Facet::Pull => Some(self.crews.known_forge(session)?.lane),
+            Facet::Hooks => Some(Lane::Agent(address(&crew()?.agent.instance))),
         }
     }
 
     pub(super) fn is_free(&self, key: &Key) -> bool {
         let Some(session) = self.live.get(&key.1) else { return false };
-        let Some(crew) = self.crews.known(session) else { return true };
-        !self.busy.contains(&Self::lane(key, &crew))
+        if key.0 == Facet::Life && self.reading.contains(&key.1) {
+            return false;
+        }
+        self.known_lane(key, session).is_none_or(|lane| !self.busy.contains(&lane))
+    }
+
+    /// Finds out who is to be asked; none where there is nothing to ask.
+    fn lane(&mut self, key: &Key, session: &Session) -> Result<Option<Lane>> {
+        let ready = match key.0 {
+            Facet::Life => session.runtime.is_some(),
+            Facet::Tree => session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()),
+            Facet::Pull => pulls::may_change(session),
+            Facet::Hooks => Spool::of(session).is_some_and(|spool| !spool.names().is_empty()),
+        };
+        match key.0 {
+            Facet::Life | Facet::Tree | Facet::Hooks => drop(self.crews.of(&self.context, session)?),
+            Facet::Pull => drop(self.crews.forge_of(&self.context, session)?),
+        }
+        Ok(self.known_lane(key, session).filter(|_| ready))
     }
 
     /// Begins a call for every instance that is free and has sessions that are due.
     pub(super) fn begin_calls(&mut self) -> Result<()> {
-        let now = self.elapsed();
-        if now >= self.resync_at {
+        if self.elapsed() >= self.resync_at {
             self.resync()?;
         }
+        let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
         self.queue = queue;
-        let mut groups: BTreeMap<Lane, (Arc<Crew>, Vec<Session>)> = BTreeMap::new();
-        for key in due {
+        let mut groups: BTreeMap<Lane, Vec<Session>> = BTreeMap::new();
+        let (hooks, looks): (Vec<_>, Vec<_>) = due.into_iter().partition(|(facet, _)| *facet == Facet::Hooks);
+        for key in hooks.into_iter().chain(looks) {
+            if !self.is_free(&key) {
+                self.queue.add(key, now);
+                continue;
+            }
             let Some(session) = self.live.get(&key.1).cloned() else { continue };
-            let crew = match self.crews.of(&self.context, &session) {
-                Ok(crew) => crew,
-                Err(error) => {
-                    self.cannot_ask(key, &error);
-                    continue;
+            match self.lane(&key, &session) {
+                Ok(Some(lane)) if key.0 == Facet::Hooks => {
+                    self.reading.insert(key.1);
+                    groups.entry(lane).or_default().push(session);
                 }
-            };
-            let ready = match key.0 {
-                Facet::Life => session.runtime.is_some(),
-                Facet::Tree => session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()),
-            };
-            if ready {
-                let lane = Self::lane(&key, &crew);
-                groups.entry(lane).or_insert_with(|| (crew, Vec::new())).1.push(session);
+                Ok(Some(lane)) => groups.entry(lane).or_default().push(session),
+                Ok(None) => {}
+                Err(error) => self.cannot_ask(key, &error),
             }
         }
-        for (lane, (crew, sessions)) in groups {
+        for (lane, sessions) in groups {
+            // What was found out above has one for each of them.
+            let Some(first) = sessions.first() else { continue };
+            let (crew, hosted) = (self.crews.known(first), self.crews.known_forge(first).cloned());
             self.busy.insert(lane);
-            match lane {
-                Lane::Runtime(_) => self.ask_runtime(lane, &crew, sessions),
-                Lane::Workspace(_) => {
+            match (lane, crew, hosted) {
+                (Lane::Runtime(_), Some(crew), _) => self.ask_runtime(lane, &crew, sessions),
+                (Lane::Workspace(_), Some(crew), _) => {
                     let instance: Arc<dyn Workspace> = Arc::clone(&crew.workspace.instance);
                     self.calls.spawn(async move {
                         let (answers, error) = look::workspaces(instance, sessions).await;
                         Done::Workspaces { lane, answers, error }
                     });
                 }
-                Lane::Agent(_) => {}
+                (Lane::Agent(_), Some(crew), _) => self.ask_hooks(lane, Arc::clone(&crew.agent.instance), sessions),
+                (Lane::Scm(..), _, Some(hosted)) => self.ask_scm(hosted, sessions),
+                _ => drop(self.busy.remove(&lane)),
             }
         }
         self.ask_agents();
@@ -85,12 +108,15 @@ impl Engine {
     fn cannot_ask(&mut self, key: Key, error: &Error) {
         tracing::debug!("`{}` cannot be looked at: {error}", key.1);
         let now = self.elapsed();
-        self.looked.insert(key.1.clone(), now);
+        if key.0 == Facet::Life {
+            self.looked.insert(key.1.clone(), now);
+        }
+        self.unavailable.insert(Asked::Session(key.clone()), format!("`{}` cannot be looked at: {error}", key.1));
         let chance = self.chance();
-        self.queue.failed(key, now, chance);
+        self.queue.failed(key, now, chance, Duration::ZERO);
     }
 
-    fn chance(&self) -> u8 {
+    pub(super) fn chance(&self) -> u8 {
         let mut byte = [0];
         self.context.sessions.world.rng.fill(&mut byte);
         byte[0]
@@ -105,27 +131,24 @@ impl Engine {
             if self.live.values().filter(of_lane).count() == sessions.len() { Breadth::All } else { Breadth::Some };
         let (instance, plugin): (Arc<dyn Runtime>, _) =
             (Arc::clone(&crew.runtime.instance), crew.runtime.plugin.clone());
-        if self.watched.insert(lane) {
-            self.listen(lane, Arc::clone(&instance));
-        }
+        let (watched, owner) = (Arc::clone(&instance), self.context.places.owner());
+        let open = async move { watched.watch(WatchRuntimes::new(owner)).await };
+        self.listeners.listen(lane, BTreeSet::new(), &self.wakes, open);
         self.calls.spawn(async move {
             let (answers, error) = look::runtimes(instance, sessions).await;
             Done::Runtimes { lane, plugin, breadth, answers, error }
         });
     }
 
-    /// Listens to a runtime's hints, as long as it gives any.
-    fn listen(&mut self, lane: Lane, runtime: Arc<dyn Runtime>) {
-        let (wakes, owner) = (self.wakes.clone(), self.context.places.owner());
-        self.listeners.spawn(async move {
-            let Ok(stream) = runtime.watch(WatchRuntimes::new(owner)).await else { return lane };
-            while let Ok(Some(frame)) = stream.next().await {
-                let Frame::Control(said) = frame else { continue };
-                let id = said.get("session").and_then(|id| id.as_str()).and_then(|id| id.parse().ok());
-                wakes.put(id.map_or(Wake::All, Wake::Session));
-            }
-            lane
-        });
+    /// Listens to what an agent plugin hints at about all sessions that it works for.
+    fn listen_to_agents(&mut self, lane: Lane, agent: Arc<dyn Agent>) {
+        let of_lane = |session: &&Session| {
+            session.runtime.is_some()
+                && self.crews.known(session).is_some_and(|crew| Lane::Agent(address(&crew.agent.instance)) == lane)
+        };
+        let sessions: BTreeSet<_> = self.live.values().filter(of_lane).map(|session| session.id.clone()).collect();
+        let request = WatchAgents::new(sessions.iter().cloned().collect::<Vec<_>>());
+        self.listeners.listen(lane, sessions, &self.wakes, async move { agent.watch(request).await });
     }
 
     /// Asks agent plugins about what runtimes saw, one call an instance at a time.
@@ -145,6 +168,7 @@ impl Engine {
         }
         for (lane, (instance, sessions)) in groups {
             self.busy.insert(lane);
+            self.listen_to_agents(lane, Arc::clone(&instance));
             let now = self.context.sessions.world.now();
             self.calls.spawn(async move {
                 let (answers, error) = look::agents(instance, sessions, now).await;
@@ -186,11 +210,7 @@ impl Engine {
             Done::Agents { lane, answers, error } => {
                 self.busy.remove(&lane);
                 self.book.agents(&answers)?;
-                if let Some(error) = error {
-                    self.unavailable.insert(lane, error.to_string());
-                } else {
-                    self.unavailable.remove(&lane);
-                }
+                self.say_unavailable(lane, error.map(|error| error.to_string()));
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 self.remember_versions(&ids)?;
                 for id in &ids {
@@ -203,8 +223,11 @@ impl Engine {
                 self.book.workspaces(&answers, &others)?;
                 self.settle(lane, Facet::Tree, answers.keys(), error);
                 let ids: Vec<_> = answers.keys().cloned().collect();
+                self.trees_looked.extend(ids.iter().map(|id| (id.clone(), now)));
                 self.remember_versions(&ids)?;
             }
+            Done::Hooks { lane, found } => self.finish_hooks(lane, found)?,
+            Done::Pulls { hosted, seen } => self.finish_pulls(&hosted, seen)?,
             Done::Recovered { id, error } => {
                 self.recovering.remove(&id);
                 if let Some(error) = error {
@@ -222,14 +245,20 @@ impl Engine {
         for id in ids {
             let key = (facet, id.clone());
             if error.is_some() {
-                self.queue.failed(key, now, chance);
+                self.queue.failed(key, now, chance, Duration::ZERO);
             } else {
+                self.unavailable.remove(&Asked::Session(key.clone()));
                 self.queue.went_well(&key);
             }
         }
-        match error {
-            Some(error) => drop(self.unavailable.insert(lane, error.to_string())),
-            None => drop(self.unavailable.remove(&lane)),
+        self.say_unavailable(lane, error.map(|error| error.to_string()));
+    }
+
+    /// Remembers who cannot be asked now, and why.
+    pub(super) fn say_unavailable(&mut self, lane: Lane, why: Option<String>) {
+        match why {
+            Some(why) => drop(self.unavailable.insert(Asked::Lane(lane), why)),
+            None => drop(self.unavailable.remove(&Asked::Lane(lane))),
         }
     }
 

@@ -4,15 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ao_core::lifecycle::{Deaths, Follow, Policy, StatusName, follow, observe, status};
-use ao_core::model::event::{Event, EventData, EventKind, MassDeathHold, StatusChanged};
-use ao_core::model::facts::Session;
-use ao_core::model::{PluginName, SessionId};
+use ao_core::model::event::{
+    Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportAccepted, ReportRejected, SessionAcked,
+    StatusChanged,
+};
+use ao_core::model::facts::{ReportState, Session};
+use ao_core::model::{PluginName, SessionId, Timestamp};
+use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
+use ao_core::slots::scm::PullFound;
 use ao_core::slots::workspace::WorkspaceObservation;
 
+use super::hooks::{Ingested, Outcome, Read};
 use super::look::Answers;
-use crate::sessions::{Sessions, changes, sight};
+use crate::registry::{Condition, ConditionState};
+use crate::sessions::{Forge, Sessions, changes, sight};
 use crate::store::{Fence, Result};
 
 /// Why an answer is not believed yet.
@@ -27,6 +34,8 @@ pub(super) struct Book {
     told: BTreeMap<SessionId, StatusName>,
     /// Runtimes whose sessions' deaths are doubted, so that it is told once.
     doubted: BTreeSet<PluginName>,
+    /// What was last told of instances.
+    conditions: BTreeMap<(Slot, PluginName, String), ConditionState>,
     /// What has been written and is to be told.
     written: Vec<Event>,
 }
@@ -52,8 +61,8 @@ pub(super) enum Next {
 
 impl Book {
     pub(super) fn new(sessions: Arc<Sessions>, fence: Fence) -> Self {
-        let (told, doubted) = (BTreeMap::new(), BTreeSet::new());
-        Self { sessions, fence, policy: Policy::default(), told, doubted, written: Vec::new() }
+        let (told, doubted, conditions, written) = Default::default();
+        Self { sessions, fence, policy: Policy::default(), told, doubted, conditions, written }
     }
 
     /// What has been written since this was last asked.
@@ -191,6 +200,62 @@ impl Book {
         })
     }
 
+    /// Tells how an instance of a plugin is doing, where that is news: each begins with calls that pass.
+    pub(super) fn condition(&mut self, condition: &Condition) -> Result<()> {
+        let key = (condition.slot, condition.name.clone(), condition.config.clone());
+        let from = self.conditions.get(&key).copied().unwrap_or(ConditionState::Closed);
+        if from == condition.state {
+            return Ok(());
+        }
+        let (slot, name, config) = key.clone();
+        let mut data = PluginConditionChanged::new(slot, name, config, condition.state);
+        (data.from, data.retry_at) = (Some(from), condition.retry_at);
+        data.why.clone_from(&condition.why);
+        let event = self.sessions.world.event(None, EventData::PluginConditionChanged(data));
+        self.sessions.store.append(self.fence, std::slice::from_ref(&event))?;
+        self.conditions.insert(key, condition.state);
+        self.written.push(event);
+        Ok(())
+    }
+
+    /// Instances may be new: nothing was told of those.
+    pub(super) fn forget_conditions(&mut self) {
+        self.conditions.clear();
+    }
+
+    /// Writes down what was found in spools, and the names of what was, so that it is written down once.
+    pub(super) fn hooks(&mut self, found: &BTreeMap<SessionId, Ingested>) -> Result<Vec<Session>> {
+        let (sessions, policy) = (Arc::clone(&self.sessions), self.policy);
+        let ids: Vec<_> = found.keys().cloned().collect();
+        self.write(&ids, &mut |session| {
+            let Some(ingested) = found.get(&session.id) else { return Vec::new() };
+            session.spooled.retain(|name| !ingested.gone.contains(name));
+            let policy = policy.of(session);
+            let mut news = Vec::new();
+            for Read { name, outcome } in &ingested.reads {
+                if matches!(outcome, Outcome::Later { .. }) || session.spooled.contains(name) {
+                    continue;
+                }
+                session.spooled.push(name.clone());
+                news.extend(take_in(session, name, outcome, sessions.world.now(), &policy));
+            }
+            news.into_iter().map(|data| sessions.world.event(Some(&session.id), data)).collect()
+        })
+    }
+
+    /// Writes down what an scm plugin said.
+    pub(super) fn pulls(&mut self, forge: &Forge, answers: &Answers<PullFound>) -> Result<Vec<Session>> {
+        let now = self.sessions.world.now();
+        let ids: Vec<_> = answers.keys().cloned().collect();
+        self.write(&ids, &mut |session| {
+            // How it ended is written down, and what becomes of its pull request is somebody else's.
+            if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none()) {
+                observe::pull(session, &forge.scm.plugin, &forge.repository, found, now);
+            }
+            Vec::new()
+        })
+    }
+
     /// Writes down what a workspace plugin said. A session's branch follows its worktree.
     pub(super) fn workspaces(
         &mut self,
@@ -221,6 +286,35 @@ impl Book {
             }
             Vec::new()
         })
+    }
+}
+
+/// What a file of a session's spool changes, and what is told of it.
+fn take_in(session: &mut Session, name: &str, outcome: &Outcome, now: Timestamp, policy: &Policy) -> Vec<EventData> {
+    let refused = |id: &str, why: &str| vec![EventData::AgentReportRejected(ReportRejected::new(id, why))];
+    match outcome {
+        Outcome::Seen { at, seen } => {
+            let of_this_launch =
+                session.runtime.as_ref().is_none_or(|runtime| runtime.launch <= 1 || *at >= runtime.launched_at);
+            if let Some(facts) = session.agent.as_mut().filter(|_| of_this_launch) {
+                for seen in seen {
+                    observe::hook(facts, seen, now, policy);
+                }
+            }
+            Vec::new()
+        }
+        // A clock that was ahead when it was written is not any more.
+        Outcome::Report { id, report, at } => match observe::report(session, id, report, (*at).min(now)) {
+            Ok(()) => {
+                let accepted = EventData::AgentReportAccepted(ReportAccepted::new(id.as_str()));
+                let begun =
+                    (report.state == ReportState::Started).then(|| EventData::SessionAcked(SessionAcked::new()));
+                std::iter::once(accepted).chain(begun).collect()
+            }
+            Err(why) => refused(id, why),
+        },
+        Outcome::Refused { why } => refused(name, why),
+        Outcome::Later { .. } => Vec::new(),
     }
 }
 

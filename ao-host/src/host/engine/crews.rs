@@ -9,17 +9,33 @@ use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 
 use super::super::HostContext;
-use crate::sessions::Crew;
+use super::wakes::{Noted, Wakes};
+use super::{Lane, address};
+use crate::registry::Services;
+use crate::sessions::{Crew, Forge};
 use crate::setup::{ConfigFiles, Loaded, Setup};
 
 /// Sessions with the same of these have the same plugins.
 type CrewKey = (Option<Utf8PathBuf>, ProjectName, Option<PluginName>, Option<PluginName>);
 
 /// Configurations and crews, each made once.
-#[derive(Default)]
 pub(super) struct Crews {
+    wakes: Wakes,
     setups: BTreeMap<Option<Utf8PathBuf>, Setup>,
-    crews: BTreeMap<CrewKey, Arc<Crew>>,
+    made: BTreeMap<CrewKey, Arc<Crew>>,
+    forges: BTreeMap<ForgeKey, Option<Hosted>>,
+    /// The repositories that pull requests are in; their places are their numbers.
+    repositories: Vec<String>,
+}
+
+/// Sessions with the same of these have their pull requests in the same place.
+type ForgeKey = (Option<Utf8PathBuf>, ProjectName);
+
+/// Where pull requests are, and in whose turn they are asked for.
+#[derive(Clone)]
+pub(super) struct Hosted {
+    pub(super) forge: Arc<Forge>,
+    pub(super) lane: Lane,
 }
 
 /// What became of a configuration that was read again.
@@ -36,40 +52,91 @@ fn key(session: &Session) -> CrewKey {
     (session.config_file.clone(), session.project.clone(), runtime, agent)
 }
 
-fn read(context: &HostContext, local: Option<&Utf8PathBuf>) -> Result<Setup> {
+fn forge_key(session: &Session) -> ForgeKey {
+    (session.config_file.clone(), session.project.clone())
+}
+
+fn read(context: &HostContext, wakes: &Wakes, local: Option<&Utf8PathBuf>) -> Result<Setup> {
     // A session stays reachable when its file is gone: with built-in settings.
     let files =
         ConfigFiles { global: context.files.global.clone(), local: local.filter(|file| file.is_file()).cloned() };
     let loaded = Loaded::read(files, &context.environment, &context.places)?;
-    loaded.compose(&context.environment, &context.places, (context.linked)())
+    compose(context, wakes, loaded)
+}
+
+/// With plugins that may ask for looks.
+fn compose(context: &HostContext, wakes: &Wakes, loaded: Loaded) -> Result<Setup> {
+    let serving = |services: Services| Services {
+        ear: Some(Arc::new(wakes.clone())),
+        conditions: Some(Arc::new(Noted { kept: services.conditions.clone(), wakes: wakes.clone() })),
+        ..services
+    };
+    loaded.compose_for(&context.environment, &context.places, (context.linked)(), serving)
 }
 
 impl Crews {
+    /// None yet. Their plugins leave hints with `wakes`.
+    pub(super) fn new(wakes: Wakes) -> Self {
+        let (setups, made, forges, repositories) = Default::default();
+        Self { wakes, setups, made, forges, repositories }
+    }
+
     /// The plugins of a session.
     pub(super) fn of(&mut self, context: &HostContext, session: &Session) -> Result<Arc<Crew>> {
         let key = key(session);
-        if let Some(crew) = self.crews.get(&key) {
+        if let Some(crew) = self.made.get(&key) {
             return Ok(Arc::clone(crew));
         }
         let setup = self.setup(context, session.config_file.as_ref())?;
         let crew = Arc::new(Crew::for_session(setup, session)?);
-        self.crews.insert(key, Arc::clone(&crew));
+        self.made.insert(key, Arc::clone(&crew));
         Ok(crew)
     }
 
     /// The same, if it has been made before.
     pub(super) fn known(&self, session: &Session) -> Option<Arc<Crew>> {
-        self.crews.get(&key(session)).cloned()
+        self.made.get(&key(session)).cloned()
+    }
+
+    /// Where a session's pull requests are; none where nobody looks at them. An scm that cannot be had now is asked for
+    /// again by the next call.
+    pub(super) fn forge_of(&mut self, context: &HostContext, session: &Session) -> Result<Option<Hosted>> {
+        let key = forge_key(session);
+        if let Some(hosted) = self.forges.get(&key) {
+            return Ok(hosted.clone());
+        }
+        let setup = self.setup(context, session.config_file.as_ref())?;
+        let forge = Forge::for_session(setup, session)?.map(Arc::new);
+        let hosted = forge.map(|forge| {
+            let known = self.repositories.iter().position(|name| *name == forge.repository);
+            let number = known.unwrap_or_else(|| {
+                self.repositories.push(forge.repository.clone());
+                self.repositories.len() - 1
+            });
+            Hosted { lane: Lane::Scm(address(&forge.scm.instance), number), forge }
+        });
+        self.forges.insert(key, hosted.clone());
+        Ok(hosted)
+    }
+
+    /// The same, if it has been found out before.
+    pub(super) fn known_forge(&self, session: &Session) -> Option<&Hosted> {
+        self.forges.get(&forge_key(session))?.as_ref()
+    }
+
+    /// Whether it has been found out that nobody looks at a session's pull requests.
+    pub(super) fn has_no_forge(&self, session: &Session) -> bool {
+        self.forges.get(&forge_key(session)).is_some_and(Option::is_none)
     }
 
     fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
         let file = file.cloned();
         if !self.setups.contains_key(&file) {
-            let setup = read(context, file.as_ref()).or_else(|error| {
+            let setup = read(context, &self.wakes, file.as_ref()).or_else(|error| {
                 let shown = file.as_ref().map_or("the configuration", |file| file.as_str());
                 tracing::warn!("`{shown}` cannot be used; built-in settings are: {error}");
                 let loaded = Loaded::read(ConfigFiles::default(), &context.environment, &context.places)?;
-                loaded.compose(&context.environment, &context.places, (context.linked)())
+                compose(context, &self.wakes, loaded)
             })?;
             self.setups.insert(file.clone(), setup);
         }
@@ -90,10 +157,11 @@ impl Crews {
             .map(|(key, _)| key.clone())
             .collect();
         for key in using {
-            let read = read(context, key.as_ref()).and_then(|setup| setup.require_trust().map(|()| setup));
+            let read = read(context, &self.wakes, key.as_ref()).and_then(|setup| setup.require_trust().map(|()| setup));
             match read {
                 Ok(setup) => {
-                    self.crews.retain(|(file, ..), _| *file != key);
+                    self.made.retain(|(file, ..), _| *file != key);
+                    self.forges.retain(|(file, _), _| *file != key);
                     self.setups.insert(key, setup);
                 }
                 Err(error) => return Reloaded::Rejected(error.to_string()),

@@ -8,10 +8,11 @@ use ao_core::model::facts::Session;
 use ao_core::model::{SessionId, Timestamp};
 use ao_core::slots::agent::{AgentObservation, ObserveAgents};
 use ao_core::slots::runtime::{Liveness, ObserveRuntimes, RuntimeObservation};
+use ao_core::slots::scm::{PullFound, PullState, PullTarget, SnapshotRequest};
 use ao_core::slots::workspace::{ObserveWorkspaces, WorkspaceObservation};
 use ao_core::slots::{Agent, Runtime, Workspace};
 
-use crate::sessions::{SCREEN_LINES, agent_target};
+use crate::sessions::{Forge, SCREEN_LINES, agent_target};
 
 /// What is known of a session after a look; an error where the plugin did not answer.
 pub(super) type Answers<T> = BTreeMap<SessionId, T>;
@@ -85,4 +86,40 @@ pub(super) async fn workspaces(
     };
     let answers = sessions.iter().map(|session| (session.id.clone(), of(session).ok_or_else(|| why.clone()))).collect();
     (answers, error)
+}
+
+/// What was seen of pull requests.
+pub(super) struct Pulls {
+    pub(super) answers: Answers<PullFound>,
+    /// For the next look.
+    pub(super) known: Option<String>,
+    pub(super) error: Option<Error>,
+}
+
+/// Asks an scm about the pull requests of sessions in one repository.
+pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Option<String>) -> Pulls {
+    let targets: Vec<_> = sessions.iter().filter_map(|session| pull_target(session, &forge.repository)).collect();
+    let mut request = SnapshotRequest::new(forge.repository.as_str(), targets);
+    request.known.clone_from(&known);
+    let (seen, known, error) = match forge.scm.instance.snapshot(request).await {
+        Ok(snapshot) => (snapshot.pulls, snapshot.known, None),
+        Err(error) => (Vec::new(), known, Some(error)),
+    };
+    let mut seen: BTreeMap<_, _> = seen.into_iter().map(|seen| (seen.session, seen.found)).collect();
+    let why = error.as_ref().map_or_else(|| "the scm plugin says nothing about it".to_owned(), ToString::to_string);
+    let answers = sessions.into_iter().map(|session| {
+        let found = seen.remove(&session.id).unwrap_or_else(|| PullFound::Unknown { why: why.clone() });
+        (session.id, found)
+    });
+    Pulls { answers: answers.collect(), known, error }
+}
+
+/// What is asked about a session. One that is closed is looked for by its branch: another may have taken its place.
+fn pull_target(session: &Session, repository: &str) -> Option<PullTarget> {
+    let mut target = PullTarget::new(session.id.clone(), session.workspace.as_ref()?.branch.clone());
+    let open = session.pull.as_ref().filter(|pull| {
+        pull.repository == repository && !matches!(pull.snapshot.state, PullState::Closed | PullState::Merged)
+    });
+    target.number = open.map(|pull| pull.snapshot.pull.number);
+    Some(target)
 }

@@ -7,8 +7,12 @@
 mod asking;
 mod book;
 mod crews;
+mod hooks;
+mod listen;
 mod look;
+mod pulls;
 mod queue;
+mod spool;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +34,9 @@ use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
 use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
+use listen::Listeners;
 use look::Answers;
+use pulls::PullLooks;
 use queue::Queue;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
@@ -42,6 +48,8 @@ const TREES_EVERY: Duration = Duration::from_mins(5);
 const TOGETHER: Duration = Duration::from_millis(20);
 /// The shortest time between two looks at a session whose agent keeps printing.
 const APART: Duration = Duration::from_millis(500);
+/// The shortest time between two looks at every worktree, each of which starts programs.
+const TREES_APART: Duration = Duration::from_secs(1);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
 /// An engine that waits says that it is alive this often.
@@ -54,16 +62,34 @@ enum Facet {
     Life,
     /// Its worktree.
     Tree,
+    /// Its pull request.
+    Pull,
+    /// What its agent's hooks left.
+    Hooks,
 }
 
 type Key = (Facet, SessionId);
 
-/// One instance of a plugin, by its address: while the engine holds it, no other has that.
+/// What of a session is there to be looked at: its agent, its worktree.
+fn parts(session: &Session) -> (bool, bool) {
+    (session.runtime.is_some(), session.workspace.as_ref().is_some_and(|workspace| workspace.base.is_some()))
+}
+
+/// One instance of a plugin, by its address: while the engine holds it, no other has that. An scm is asked about each
+/// repository by itself, here by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Runtime(usize),
     Agent(usize),
     Workspace(usize),
+    Scm(usize, usize),
+}
+
+/// Who could not be asked, or about what nobody could.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    Lane(Lane),
+    Session(Key),
 }
 
 fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
@@ -89,6 +115,14 @@ enum Done {
         answers: Answers<Result<WorkspaceObservation, String>>,
         error: Option<Error>,
     },
+    Pulls {
+        hosted: crews::Hosted,
+        seen: look::Pulls,
+    },
+    Hooks {
+        lane: Lane,
+        found: BTreeMap<SessionId, hooks::Ingested>,
+    },
     Recovered {
         id: SessionId,
         error: Option<Error>,
@@ -108,18 +142,24 @@ struct Engine {
     versions: BTreeMap<SessionId, u64>,
     data_version: i64,
     looked: BTreeMap<SessionId, Duration>,
+    trees_looked: BTreeMap<SessionId, Duration>,
     busy: BTreeSet<Lane>,
     /// What runtimes saw, for agents whose plugin is busy.
     waiting: BTreeMap<SessionId, RuntimeObservation>,
     recovering: BTreeSet<SessionId>,
-    watched: BTreeSet<Lane>,
     calls: JoinSet<Done>,
-    /// Those who hear the hints of a runtime; each ends with its runtime's.
-    listeners: JoinSet<Lane>,
+    listeners: Listeners,
     wakes: Wakes,
     files: Files,
-    unavailable: BTreeMap<Lane, String>,
+    unavailable: BTreeMap<Asked, String>,
+    pulls: PullLooks,
+    /// Whose spools are being read. What an agent says itself comes before looks at it: who said that it is done, and
+    /// ended, is done and not dead.
+    reading: BTreeSet<SessionId>,
+    tries: hooks::Tries,
     resync_at: Duration,
+    /// When everything was looked at last.
+    resynced: Duration,
     trees_at: Duration,
 }
 
@@ -207,6 +247,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
         }
     }
     report.unavailable = engine.unavailable.values().cloned().collect();
+    engine.tell_conditions()?;
     engine.stop("one pass")?;
     drop(lock);
     Ok(report)
@@ -223,30 +264,36 @@ impl Engine {
         let mut data = HostStarted::new(epoch, process.clone());
         data.version = Some(env!("CARGO_PKG_VERSION").to_owned());
         let event = world.event(None, EventData::HostStarted(data));
+        context.sessions.failpoints.pass("takeover.epoch.before")?;
         let epoch = store.take_epoch(&process, world.now(), std::slice::from_ref(&event))?;
+        context.sessions.failpoints.pass("takeover.epoch.after")?;
         told(Told::Event(event));
         let wakes = Wakes::default();
         let mut engine = Self {
             book: Book::new(Arc::clone(&context.sessions), Fence::Epoch(epoch)),
             context,
             epoch,
-            crews: Crews::default(),
+            crews: Crews::new(wakes.clone()),
             queue: Queue::default(),
             started: Instant::now(),
             live: BTreeMap::new(),
             versions: BTreeMap::new(),
             data_version: 0,
             looked: BTreeMap::new(),
+            trees_looked: BTreeMap::new(),
             busy: BTreeSet::new(),
             waiting: BTreeMap::new(),
             recovering: BTreeSet::new(),
-            watched: BTreeSet::new(),
             calls: JoinSet::new(),
-            listeners: JoinSet::new(),
+            listeners: Listeners::default(),
             files: Files::new(wakes.clone()),
             wakes,
             unavailable: BTreeMap::new(),
+            pulls: PullLooks::default(),
+            reading: BTreeSet::new(),
+            tries: hooks::Tries::default(),
             resync_at: Duration::ZERO,
+            resynced: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
         engine.resync()?;
@@ -263,10 +310,16 @@ impl Engine {
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
-    /// Whether every session has been looked at.
+    /// Whether every session has been looked at. Pull requests are elsewhere, and nobody waits for them to be served.
     fn has_looked(&self) -> bool {
         let looked = |session: &Session| session.runtime.is_none() || self.looked.contains_key(&session.id);
-        self.live.values().all(looked) && self.recovering.is_empty() && self.busy.is_empty() && self.waiting.is_empty()
+        self.live.values().all(looked) && !self.is_asking()
+    }
+
+    /// Whether answers are awaited, other than those of an scm.
+    fn is_asking(&self) -> bool {
+        let here = |lane: &Lane| !matches!(lane, Lane::Scm(..));
+        self.busy.iter().any(here) || !self.waiting.is_empty() || !self.recovering.is_empty()
     }
 
     /// Reads what other processes have written, and asks for looks at what they changed.
@@ -275,7 +328,7 @@ impl Engine {
         self.data_version = store.data_version()?;
         let now = self.elapsed();
         let rows = store.versions()?;
-        let mut changed = Vec::new();
+        let (mut changed, mut moved) = (Vec::new(), false);
         for (id, version) in &rows {
             if self.versions.insert(id.clone(), *version) != Some(*version) {
                 changed.push(id.clone());
@@ -287,17 +340,28 @@ impl Engine {
                 self.live.remove(id);
                 self.looked.remove(id);
             } else {
-                if !self.live.contains_key(id) {
+                let here = parts(&session);
+                let before = self.live.insert(id.clone(), session);
+                if before.as_ref().map(parts) != Some(here) {
+                    moved = true;
                     self.queue.add((Facet::Tree, id.clone()), now);
+                    self.queue.add((Facet::Hooks, id.clone()), now);
+                    self.wake_pull(id.clone(), now);
                 }
-                self.live.insert(id.clone(), session);
                 self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
             }
         }
         let live = &self.live;
         self.queue.retain(|(_, id)| live.contains_key(id));
+        self.trees_looked.retain(|id, _| live.contains_key(id));
+        self.tries.retain(|(id, _), _| live.contains_key(id));
+        self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
+        self.pulls.retain(|id| live.contains_key(id));
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
+        if moved {
+            self.watch_files();
+        }
         Ok(())
     }
 
@@ -321,6 +385,7 @@ impl Engine {
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
             self.queue.add((Facet::Life, id.clone()), now);
+            self.queue.add_unless_failed((Facet::Hooks, id.clone()), now);
             if trees {
                 self.queue.add((Facet::Tree, id.clone()), now);
             }
@@ -328,14 +393,11 @@ impl Engine {
         if trees {
             self.trees_at = now + TREES_EVERY;
         }
-        self.resync_at = now + RESYNC;
-        // A runtime whose hints have ended is listened to again with its next look.
-        while let Some(ended) = self.listeners.try_join_next() {
-            match ended {
-                Ok(lane) => drop(self.watched.remove(&lane)),
-                Err(_) => self.watched.clear(),
-            }
-        }
+        self.resynced = now;
+        self.look_at_pulls(now);
+        self.resync_at = (now + RESYNC).min(self.pulls.next());
+        self.listeners.reap();
+        self.tell_conditions()?;
         self.recover()?;
         self.watch_files();
         self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
@@ -375,6 +437,9 @@ impl Engine {
             if let Some(runtime) = &session.runtime {
                 wanted.insert(runtime.directory.as_std_path().to_owned(), Meaning::Session(session.id.clone()));
             }
+            if let Some(spool) = spool::Spool::of(session) {
+                wanted.insert(spool.directory().as_std_path().to_owned(), Meaning::Spool(session.id.clone()));
+            }
             let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
             if let Some(git) = git {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
@@ -391,6 +456,19 @@ impl Engine {
         self.files.watch(wanted);
     }
 
+    /// Tells whose plugins' calls pass no more, or again.
+    fn tell_conditions(&mut self) -> Result<()> {
+        let mut conditions = self.wakes.take_conditions();
+        while let Some(entry) = conditions.first_entry() {
+            if let Err(error) = self.book.condition(entry.get()) {
+                self.wakes.give_back(conditions);
+                return Err(error.into());
+            }
+            entry.remove();
+        }
+        Ok(())
+    }
+
     /// Hints that arrived.
     fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
         let now = self.elapsed();
@@ -400,11 +478,25 @@ impl Engine {
                     let apart = self.looked.get(&id).map_or(now, |looked| *looked + APART);
                     self.queue.add((Facet::Life, id), apart.max(now + TOGETHER));
                 }
-                Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
+                Wake::Hooks(id) if self.live.contains_key(&id) => {
+                    self.queue.add_unless_failed((Facet::Hooks, id), now);
+                }
+                Wake::Tree(id) if self.live.contains_key(&id) => {
+                    let apart = self.trees_looked.get(&id).map_or(now, |looked| *looked + APART);
+                    self.queue.add((Facet::Tree, id), apart.max(now + TOGETHER));
+                }
+                Wake::Trees => {
+                    let ids = self.live.keys().cloned();
+                    ids.for_each(|id| self.queue.add((Facet::Tree, id), now + TREES_APART));
+                }
+                Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
+                Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
-                Wake::Session(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Conditions => self.tell_conditions()?,
                 Wake::Config(file) => self.reload(&file, told)?,
-                Wake::All => self.resync()?,
+                // Whoever asks for everything all the time gets it twice a second.
+                Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }
         Ok(())
@@ -425,7 +517,10 @@ impl Engine {
         let event = self.context.sessions.world.event(None, data);
         self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
         told(Told::Event(event));
-        self.watched.clear();
+        self.listeners.close();
+        self.book.forget_conditions();
+        self.pulls.forget_instances();
+        self.unavailable.clear();
         Ok(())
     }
 
@@ -438,3 +533,6 @@ impl Engine {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use std::time::Duration;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// …up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait that somebody may ask for.
+const LONGEST_REST: Duration = Duration::from_mins(15);
 
 /// Keys with the time at which each is due.
 #[derive(Debug)]
@@ -29,6 +31,13 @@ impl<K: Ord + Clone> Queue<K> {
         *due = (*due).min(at);
     }
 
+    /// The same, unless the key waits out a failure: what failed is not asked more often because somebody looks again.
+    pub(super) fn add_unless_failed(&mut self, key: K, at: Duration) {
+        if !(self.failures.contains_key(&key) && self.due.contains_key(&key)) {
+            self.add(key, at);
+        }
+    }
+
     /// Takes what is due out, as far as it is `free`; the rest stays, and is due when it is.
     pub(super) fn take_due(&mut self, now: Duration, free: impl Fn(&K) -> bool) -> Vec<K> {
         let due: Vec<K> =
@@ -44,13 +53,14 @@ impl<K: Ord + Clone> Queue<K> {
         self.due.iter().filter(|(key, _)| free(key)).map(|(_, at)| *at).min()
     }
 
-    /// Asks for a key again after a failure: later each time, and not all keys at once. `chance` is from 0 to 255.
-    pub(super) fn failed(&mut self, key: K, now: Duration, chance: u8) {
+    /// Asks for a key again after a failure: later each time, not all keys at once, and not before `at_least` has passed.
+    /// `chance` is from 0 to 255.
+    pub(super) fn failed(&mut self, key: K, now: Duration, chance: u8, at_least: Duration) {
         let failures = self.failures.entry(key.clone()).or_default();
         let wait = FIRST_WAIT.saturating_mul(1 << (*failures).min(10)).min(LONGEST_WAIT);
         *failures = failures.saturating_add(1);
         // Between three quarters and the whole of it.
-        let wait = wait * 3 / 4 + wait * u32::from(chance) / 1024;
+        let wait = (wait * 3 / 4 + wait * u32::from(chance) / 1024).max(at_least.min(LONGEST_REST));
         self.add(key, now + wait);
     }
 
@@ -96,14 +106,29 @@ mod tests {
         let mut queue = Queue::default();
         let mut waits = Vec::new();
         for _ in 0..8 {
-            queue.failed("a", Duration::ZERO, 255);
+            queue.failed("a", Duration::ZERO, 255, Duration::ZERO);
             waits.push(queue.next(|_| true).unwrap().as_secs_f32().round());
             queue.take_due(seconds(60), |_| true);
         }
         assert_eq!(waits, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
         queue.went_well(&"a");
-        queue.failed("a", Duration::ZERO, 0);
+        queue.failed("a", Duration::ZERO, 0, Duration::ZERO);
         assert_eq!(queue.next(|_| true), Some(Duration::from_millis(750)));
+    }
+
+    #[test]
+    fn who_asks_for_rest_gets_it() {
+        let mut queue = Queue::default();
+        queue.failed("a", Duration::ZERO, 0, seconds(60));
+        queue.add_unless_failed("a", seconds(1));
+        assert_eq!(queue.next(|_| true), Some(seconds(60)));
+        assert_eq!(queue.take_due(seconds(60), |_| true), ["a"]);
+        queue.add_unless_failed("a", seconds(61));
+        assert_eq!(queue.next(|_| true), Some(seconds(61)), "it does not wait any more");
+        queue.failed("a", seconds(70), 0, seconds(1_000_000));
+        assert_eq!(queue.take_due(seconds(61), |_| true), ["a"], "the earlier of two times counts");
+        queue.failed("a", Duration::ZERO, 0, seconds(1_000_000));
+        assert_eq!(queue.next(|_| true), Some(Duration::from_mins(15)), "nobody rests for good");
     }
 
     proptest! {

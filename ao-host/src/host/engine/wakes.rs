@@ -4,20 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ao_core::model::SessionId;
+use ao_core::model::{PluginName, SessionId};
+use ao_core::plugin::WakeHost;
+use ao_core::slots::Slot;
 use camino::{Utf8Path, Utf8PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
+
+use crate::registry::{Condition, ConditionLog, Ear};
 
 /// What may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wake {
     /// A session's agent, or what is known of it.
     Session(SessionId),
+    /// A session's spool.
+    Hooks(SessionId),
     /// A session's worktree.
     Tree(SessionId),
+    /// Every session's worktree.
+    Trees,
+    /// A session's pull request.
+    Pull(SessionId),
+    /// Every session's pull request.
+    Pulls,
     /// The store, by somebody else.
     Store,
+    /// Whether plugins are called.
+    Conditions,
     /// A configuration file.
     Config(Utf8PathBuf),
     /// Anything.
@@ -31,6 +45,8 @@ pub(super) struct Wakes(Arc<Inbox>);
 #[derive(Default)]
 struct Inbox {
     waiting: Mutex<BTreeSet<Wake>>,
+    /// How instances are doing that changed, as they are now.
+    conditions: Mutex<BTreeMap<ConditionKey, Condition>>,
     arrived: Notify,
 }
 
@@ -54,6 +70,56 @@ impl Wakes {
     }
 }
 
+/// Names an instance.
+pub(super) type ConditionKey = (Slot, PluginName, String);
+
+impl Wakes {
+    /// How instances are doing that changed since this was last asked.
+    pub(super) fn take_conditions(&self) -> BTreeMap<ConditionKey, Condition> {
+        std::mem::take(&mut *lock(&self.0.conditions))
+    }
+
+    /// What could not be told yet; what came meanwhile is newer.
+    pub(super) fn give_back(&self, conditions: BTreeMap<ConditionKey, Condition>) {
+        let mut waiting = lock(&self.0.conditions);
+        for (key, condition) in conditions {
+            waiting.entry(key).or_insert(condition);
+        }
+    }
+}
+
+/// Keeps how plugins are doing, and tells the engine of it.
+pub(super) struct Noted {
+    pub(super) kept: Option<Arc<dyn ConditionLog>>,
+    pub(super) wakes: Wakes,
+}
+
+impl ConditionLog for Noted {
+    fn record(&self, condition: &Condition) {
+        if let Some(kept) = &self.kept {
+            kept.record(condition);
+        }
+        let key = (condition.slot, condition.name.clone(), condition.config.clone());
+        lock(&self.wakes.0.conditions).insert(key, condition.clone());
+        self.wakes.put(Wake::Conditions);
+    }
+}
+
+impl Ear for Wakes {
+    fn wake(&self, slot: Slot, name: &str, request: &WakeHost) {
+        tracing::debug!("the {slot} plugin `{name}` wants a look: {}", request.reason);
+        let (one, all): (fn(SessionId) -> Wake, _) = match slot {
+            Slot::Scm => (Wake::Pull, Wake::Pulls),
+            Slot::Workspace => (Wake::Tree, Wake::Trees),
+            Slot::Runtime | Slot::Agent | Slot::Tracker | Slot::Notifier | Slot::Terminal => (Wake::Session, Wake::All),
+        };
+        if request.sessions.is_empty() {
+            return self.put(all);
+        }
+        request.sessions.iter().cloned().for_each(|session| self.put(one(session)));
+    }
+}
+
 /// Watches directories of the file system, where that can be done; without it the next resync sees what changed.
 pub(super) struct Files {
     watcher: Option<RecommendedWatcher>,
@@ -68,6 +134,8 @@ pub(super) enum Meaning {
     Store,
     /// A session's own directory: its records, what it printed.
     Session(SessionId),
+    /// A session's spool.
+    Spool(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
     /// The directory of configuration files.
@@ -83,8 +151,9 @@ impl Meaning {
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
             }
+            Self::Spool(id) if !name.starts_with('.') => vec![Wake::Hooks(id.clone())],
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
-            Self::Store | Self::Session(_) | Self::Head(_) => Vec::new(),
+            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) => Vec::new(),
             Self::Config(files) => {
                 files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
             }

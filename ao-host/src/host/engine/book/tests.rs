@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ao_core::model::facts::{AgentFacts, RuntimeFacts};
+use ao_core::model::facts::{AgentFacts, End, EndKind, RuntimeFacts};
 use ao_core::model::{ProcessId, ProjectName, SessionPrefix};
 use ao_core::slots::agent::{Activity, ActivityState, Strength};
 use ao_core::slots::runtime::RuntimeHandle;
@@ -190,4 +190,41 @@ fn after_a_start_nothing_is_told_again() {
     book.derive(&desk.ids).unwrap();
     book.agents(&answers).unwrap();
     assert_eq!(book.take_written(), []);
+}
+
+#[test]
+fn what_was_told_last_is_found_by_its_place_in_the_log() {
+    let mut desk = Desk::new(2);
+    let hours = Duration::from_hours(5);
+    // The host is gone, the clock is set back, and a command ends a session.
+    let now = desk.fake.world.now();
+    desk.fake
+        .clock
+        .set(ao_core::model::Timestamp::from_millis(now.as_millis() - i64::try_from(hours.as_millis()).unwrap()));
+    let end = |session: &mut Session| session.end = Some(End::new(EndKind::Killed, desk.fake.world.now()));
+    desk.sessions.change(&desk.ids[0], end).unwrap();
+    let epoch = desk.sessions.store.host().unwrap().unwrap().epoch;
+    let next = |desk: &Desk| {
+        let mut book = Book::new(Arc::clone(&desk.sessions), Fence::Epoch(epoch));
+        book.derive(&desk.ids).unwrap();
+        book.take_written()
+    };
+    let told = next(&desk);
+    let Some(EventData::SessionStatusChanged(changed)) = told[0].typed() else { panic!("{told:?}") };
+    assert_eq!((told.len(), changed.from, changed.to), (1, Some(StatusName::Working), StatusName::Killed));
+    assert!(told[0].timestamp < now, "the clock is behind what was told before");
+    assert_eq!(next(&desk), [], "another start tells nothing");
+
+    // The same beside a host: what a command changes is told once, by this one and by the next.
+    let mut book = Book::new(Arc::clone(&desk.sessions), Fence::Epoch(epoch));
+    book.derive(&desk.ids).unwrap();
+    let end = |session: &mut Session| session.end = Some(End::new(EndKind::Done, desk.fake.world.now()));
+    desk.sessions.change(&desk.ids[1], end).unwrap();
+    book.derive(&desk.ids).unwrap();
+    book.derive(&desk.ids).unwrap();
+    assert_eq!(book.take_written().len(), 1);
+    assert_eq!(next(&desk), []);
+    desk.fake.clock.set(now);
+    assert_eq!(next(&desk), []);
+    assert_eq!(desk.written(), [""; 0]);
 }
