@@ -23,6 +23,7 @@ mod node;
 mod paths;
 mod prefix;
 mod project;
+mod reactions;
 mod resolve;
 mod scalars;
 mod schema;

@@ -80,7 +80,12 @@ impl Config {
             .enumerate()
             .map(|(position, written)| library(&root, position, written, home.as_deref()));
         let plugins = libraries.filter_map(|library| library.map_err(&mut note).ok()).collect();
-        let context = Context { defaults: root.get("defaults"), agents: named, home: home.as_deref() };
+        let context = Context {
+            defaults: root.get("defaults"),
+            agents: named,
+            home: home.as_deref(),
+            reactions: &file.reactions,
+        };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");
             project::resolve(name, written, entry, &context)

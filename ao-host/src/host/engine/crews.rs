@@ -62,7 +62,8 @@ impl Crews {
         self.crews.get(&key(session)).cloned()
     }
 
-    fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
+    /// The configuration of a file, read once.
+    pub(super) fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
         let file = file.cloned();
         if !self.setups.contains_key(&file) {
             let setup = read(context, file.as_ref()).or_else(|error| {

@@ -9,6 +9,7 @@ mod book;
 mod crews;
 mod look;
 mod queue;
+mod settings;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -317,6 +318,7 @@ impl Engine {
     /// Looks at everything.
     fn resync(&mut self) -> Result<()> {
         self.read_store()?;
+        self.apply_settings()?;
         let now = self.elapsed();
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
@@ -426,7 +428,7 @@ impl Engine {
         self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
         told(Told::Event(event));
         self.watched.clear();
-        Ok(())
+        self.apply_settings()
     }
 
     fn stop(&self, reason: &str) -> Result<()> {
