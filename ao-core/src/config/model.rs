@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::events::EventLimits;
 use super::reactions::Reactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
@@ -43,6 +44,9 @@ pub(crate) struct File {
     /// What is done about what happens. Of this, only when an agent counts as stuck can be set yet.
     #[serde(default)]
     pub(crate) reactions: Reactions,
+    /// How much of the event log stays in the database. A host goes by the configuration that it was started with.
+    #[serde(default)]
+    pub(crate) events: EventLimits,
 }
 
 /// One plugin library.

@@ -222,6 +222,23 @@ fn wrong_types_and_values_are_told_in_words() {
 }
 
 #[test]
+fn limits_of_the_event_log_are_whole_numbers_within_bounds() {
+    for (limit, words) in [
+        ("keepDays: 0", "`keepDays` is refused: the value is less than the minimum of 1"),
+        ("keepDays: 40000", "`keepDays` is refused: the value is greater than the maximum of 36500"),
+        ("keepDays: 30d", "`keepDays` must be a whole number, not text"),
+        ("keepDays: 1.5", "`keepDays` must be a whole number, not a number"),
+        ("keepRows: -1", "`keepRows` is refused: the value is less than the minimum of 1"),
+        ("keepRow: 1", "did you mean `keepRows`?"),
+    ] {
+        let text = complaint(&format!("version: 1\nevents: {{ {limit} }}\n"));
+        assert!(text.contains(words), "{limit}: {text}");
+    }
+    let limits = config("version: 1\nevents: { keepDays: 7, keepRows: 5000 }\n").expect("right").events();
+    assert_eq!((limits.keep_days, limits.keep_rows), (Some(7), Some(5000)));
+}
+
+#[test]
 fn plugins_are_paths_with_known_keys() {
     for (plugin, words) in [
         ("{}", "the key `path` is missing in item 1 of `plugins`"),

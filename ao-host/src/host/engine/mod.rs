@@ -4,6 +4,7 @@
 //! everything, whatever was missed. Looks go through a queue in which a session stands once ([`queue`]), and each instance
 //! of a plugin is asked once for all sessions that are due, one call at a time: a slow plugin delays its own sessions only.
 
+mod archiving;
 mod asking;
 mod book;
 mod crews;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
+use archiving::Archiving;
 use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
 use look::Answers;
@@ -120,6 +122,7 @@ struct Engine {
     wakes: Wakes,
     files: Files,
     unavailable: BTreeMap<Lane, String>,
+    archiving: Archiving,
     resync_at: Duration,
     trees_at: Duration,
 }
@@ -208,6 +211,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
         }
     }
     report.unavailable = engine.unavailable.values().cloned().collect();
+    engine.archiving.finish().await;
     engine.stop("one pass")?;
     drop(lock);
     Ok(report)
@@ -247,6 +251,7 @@ impl Engine {
             files: Files::new(wakes.clone()),
             wakes,
             unavailable: BTreeMap::new(),
+            archiving: Archiving::default(),
             resync_at: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
@@ -319,6 +324,7 @@ impl Engine {
     fn resync(&mut self) -> Result<()> {
         self.read_store()?;
         self.apply_settings()?;
+        self.archive_if_due();
         let now = self.elapsed();
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
