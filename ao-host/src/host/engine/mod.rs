@@ -10,6 +10,7 @@ mod book;
 mod crews;
 mod look;
 mod queue;
+mod round;
 mod settings;
 mod wakes;
 
@@ -35,6 +36,7 @@ use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
 use look::Answers;
 use queue::Queue;
+use round::Round;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
 /// Everything is looked at at least this often.
@@ -123,6 +125,7 @@ struct Engine {
     files: Files,
     unavailable: BTreeMap<Lane, String>,
     archiving: Archiving,
+    round: Option<Round>,
     resync_at: Duration,
     trees_at: Duration,
 }
@@ -154,6 +157,7 @@ impl Engine {
         let wakes = engine.wakes.clone();
         loop {
             engine.begin_calls()?;
+            engine.end_round()?;
             engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
             if engine.has_looked() {
                 ready.take().into_iter().for_each(&mut *told);
@@ -204,6 +208,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
             None => tokio::time::sleep(engine.sleep()).await,
         }
     }
+    engine.end_round()?;
     let mut report = OnceReport::default();
     for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
         if engine.book.status(&session).name.needs_human() {
@@ -252,6 +257,7 @@ impl Engine {
             wakes,
             unavailable: BTreeMap::new(),
             archiving: Archiving::default(),
+            round: None,
             resync_at: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
@@ -325,6 +331,7 @@ impl Engine {
         self.read_store()?;
         self.apply_settings()?;
         self.archive_if_due();
+        self.begin_round();
         let now = self.elapsed();
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
@@ -346,7 +353,6 @@ impl Engine {
         }
         self.recover()?;
         self.watch_files();
-        self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
         Ok(())
     }
 
