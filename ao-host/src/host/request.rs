@@ -2,10 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "waits for another process, with a deadline")]
 
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use ao_core::{Error, Result};
+use camino::Utf8Path;
+use fs_err::os::unix::fs::OpenOptionsExt;
 
 use super::record::{self, HostState};
 use crate::store::{Reader, SqliteReader, StoreWatch};
@@ -44,7 +47,7 @@ pub fn ask_for_look(places: &Places, world: &World, patience: Duration) -> Resul
             return Ok(Answer::NoHost);
         }
         if let Some(question) = question.take() {
-            files::write_atomic(&question, b"", files::PRIVATE_FILE).map_err(|error| {
+            write(&question).map_err(|error| {
                 Error::unavailable(format!("cannot ask the host to look, by writing `{question}`: {error}"))
             })?;
         }
@@ -62,4 +65,11 @@ pub fn ask_for_look(places: &Places, world: &World, patience: Duration) -> Resul
         // Many hints are one.
         while written.try_recv().is_ok() {}
     }
+}
+
+/// That it is written is all that counts: what is in it means nothing, and nothing is lost with it.
+fn write(question: &Utf8Path) -> std::io::Result<()> {
+    let mut options = fs_err::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(files::PRIVATE_FILE).open(question)?;
+    file.write_all(b"now\n")
 }

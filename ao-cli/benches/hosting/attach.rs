@@ -1,0 +1,92 @@
+//! How much of what an agent prints gets through `ao session attach` to a human's terminal, beside a terminal that shows the
+//! same program without anything between.
+
+use std::io::{Read, Write};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::{Command, Pty};
+
+use crate::home::{AO, Home};
+use crate::{row, verdict};
+
+/// The line that is printed, with its end as a terminal has it.
+const LINE_BYTES: u64 = 81;
+/// How long a terminal has to come up.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Bytes that were printed a second, in MB.
+pub(crate) type Speed = f64;
+
+/// Through the attach of a runtime.
+pub(crate) fn through(home: &Home, lines: u64) -> Speed {
+    let id = home.printer();
+    let command = Command::new(AO).args(["session", "attach", &id]).env_clear().envs(home.environment());
+    measure(command.env("TERM", "xterm-256color").current_dir(home.directory()), lines)
+}
+
+/// Through nothing.
+pub(crate) fn bare(lines: u64) -> Speed {
+    let script =
+        format!("while read -r lines word; do yes {} | head -n $lines; echo end-of-$word; done", "x".repeat(79));
+    measure(Command::new("sh").args(["-c", &script]), lines)
+}
+
+/// The table's rows. A terminal that shows only some of what passes may be quicker than one that shows all.
+pub(crate) fn rows(runtimes: &[&str], speeds: &[Speed], bare: Speed, lines: u64) {
+    let shown = |speed: Speed| format!("{speed:.1} MB/s");
+    row(&format!("{lines} lines on a terminal, nothing between: the floor"), &shown(bare), "");
+    let of = |name: &str| runtimes.iter().position(|runtime| *runtime == name).map(|position| speeds[position]);
+    let tmux = of("tmux");
+    if let Some(tmux) = tmux {
+        row("the same, attached to a session in tmux", &shown(tmux), "");
+    }
+    if let Some(pty) = of("pty") {
+        let bound = tmux.map(|tmux| verdict(pty >= tmux, &format!("{} of tmux ({:.2})", shown(tmux), pty / tmux)));
+        row("the same, attached to a session in pty", &shown(pty), &bound.unwrap_or_default());
+    }
+}
+
+/// From the request to the word behind the lines.
+fn measure(command: Command, lines: u64) -> Speed {
+    let (pty, pts) = pty_process::blocking::open().unwrap();
+    pty.resize(pty_process::Size::new(50, 200)).unwrap();
+    let mut child = command.spawn(pts).unwrap();
+    // Once it answers, it is there.
+    ask(&pty, 1, "first");
+    let start = Instant::now();
+    ask(&pty, lines, "last");
+    let time = start.elapsed();
+    end(&mut child);
+    #[expect(clippy::cast_precision_loss, reason = "some millions of bytes")]
+    let megabytes = (lines * LINE_BYTES) as f64 / 1e6;
+    megabytes / time.as_secs_f64()
+}
+
+/// Has so many lines printed, and waits for the word behind them.
+fn ask(pty: &Pty, lines: u64, word: &str) {
+    let (start, wanted) = (Instant::now(), format!("end-of-{word}"));
+    let mut buffer = vec![0; 65536];
+    let mut tail: Vec<u8> = Vec::new();
+    let mut asked = false;
+    loop {
+        // What is typed before anybody reads may be lost, or come in the wrong mode: only what is on the screen counts.
+        if !asked {
+            (&*pty).write_all(format!("{lines} {word}\n").as_bytes()).unwrap();
+            asked = true;
+        }
+        let length = (&*pty).read(&mut buffer).unwrap();
+        tail.extend_from_slice(&buffer[..length]);
+        if tail.windows(wanted.len()).any(|window| window == wanted.as_bytes()) {
+            return;
+        }
+        let kept = tail.len().saturating_sub(wanted.len());
+        tail.drain(..kept);
+        assert!(start.elapsed() < PATIENCE, "`{wanted}` was not shown");
+    }
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
