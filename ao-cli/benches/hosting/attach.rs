@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::process::Child;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
@@ -12,8 +13,10 @@ use crate::{row, verdict};
 
 /// The line that is printed, with its end as a terminal has it.
 const LINE_BYTES: u64 = 81;
-/// How long a terminal has to come up.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// When a terminal that is coming up is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Bytes that were printed a second, in MB.
 pub(crate) type Speed = f64;
@@ -52,38 +55,43 @@ fn measure(command: Command, lines: u64) -> Speed {
     let (pty, pts) = pty_process::blocking::open().unwrap();
     pty.resize(pty_process::Size::new(50, 200)).unwrap();
     let mut child = command.spawn(pts).unwrap();
-    // Once it answers, it is there.
-    ask(&pty, 1, "first");
-    let start = Instant::now();
-    ask(&pty, lines, "last");
-    let time = start.elapsed();
-    end(&mut child);
+    let (chunk, shown) = channel();
+    let time = std::thread::scope(|scope| {
+        let screen = &pty;
+        scope.spawn(move || {
+            let mut buffer = vec![0; 65536];
+            while let Ok(length @ 1..) = (&*screen).read(&mut buffer) {
+                if chunk.send(buffer[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        // What is typed before anybody reads may be lost.
+        while !ask(&pty, &shown, 1, "first", AGAIN) {}
+        let start = Instant::now();
+        assert!(ask(&pty, &shown, lines, "last", PATIENCE), "not everything was shown");
+        let time = start.elapsed();
+        end(&mut child);
+        time
+    });
     #[expect(clippy::cast_precision_loss, reason = "some millions of bytes")]
     let megabytes = (lines * LINE_BYTES) as f64 / 1e6;
     megabytes / time.as_secs_f64()
 }
 
-/// Has so many lines printed, and waits for the word behind them.
-fn ask(pty: &Pty, lines: u64, word: &str) {
+/// Has so many lines printed, and waits for the word behind them. Whether it was shown.
+fn ask(mut pty: &Pty, shown: &Receiver<Vec<u8>>, lines: u64, word: &str, patience: Duration) -> bool {
     let (start, wanted) = (Instant::now(), format!("end-of-{word}"));
-    let mut buffer = vec![0; 65536];
     let mut tail: Vec<u8> = Vec::new();
-    let mut asked = false;
-    loop {
-        // What is typed before anybody reads may be lost, or come in the wrong mode: only what is on the screen counts.
-        if !asked {
-            (&*pty).write_all(format!("{lines} {word}\n").as_bytes()).unwrap();
-            asked = true;
-        }
-        let length = (&*pty).read(&mut buffer).unwrap();
-        tail.extend_from_slice(&buffer[..length]);
+    pty.write_all(format!("{lines} {word}\r").as_bytes()).unwrap();
+    while let Ok(chunk) = shown.recv_timeout(patience.saturating_sub(start.elapsed())) {
+        tail.extend_from_slice(&chunk);
         if tail.windows(wanted.len()).any(|window| window == wanted.as_bytes()) {
-            return;
+            return true;
         }
-        let kept = tail.len().saturating_sub(wanted.len());
-        tail.drain(..kept);
-        assert!(start.elapsed() < PATIENCE, "`{wanted}` was not shown");
+        tail.drain(..tail.len().saturating_sub(wanted.len()));
     }
+    false
 }
 
 fn end(child: &mut Child) {
