@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use ao_core::model::SessionId;
+use ao_core::model::facts::Session;
 use ao_host::host::{Answer, ask_for_look};
 use ao_host::store::{Reader, SessionFilter, SqliteReader, StoreWatch};
 use ao_host::world::{Places, World};
@@ -131,13 +132,18 @@ impl Home {
 
     /// The agents that run.
     pub(crate) fn agents(&self) -> Vec<Agent> {
-        let sessions =
-            SqliteReader::open(&self.places.state_db()).unwrap().sessions(&SessionFilter::default()).unwrap();
-        let running = sessions.into_iter().filter(|session| session.end.is_none()).filter_map(|session| {
+        let running = self.sessions().into_iter().filter_map(|session| {
             let runtime = session.runtime.filter(|runtime| runtime.exit.is_none())?;
             Some(Agent { id: session.id, pid: runtime.child?.pid })
         });
         running.collect()
+    }
+
+    /// The sessions that have not been ended.
+    fn sessions(&self) -> Vec<Session> {
+        let reader = SqliteReader::open(&self.places.state_db()).unwrap();
+        let sessions = reader.sessions(&SessionFilter::default()).unwrap();
+        sessions.into_iter().filter(|session| session.end.is_none()).collect()
     }
 
     /// A host in the background, with more in its environment.
@@ -194,8 +200,12 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let _ = self.ao().args(["stop", "--kill-sessions"]).output();
         let _ = self.ao().arg("stop").output();
+        // Those, too, whose agents have ended: their terminals are still there.
+        let ids: Vec<_> = self.sessions().into_iter().map(|session| session.id.to_string()).collect();
+        if !ids.is_empty() {
+            let _ = self.ao().args(["session", "kill"]).args(ids).output();
+        }
     }
 }
 

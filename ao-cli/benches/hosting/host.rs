@@ -30,6 +30,7 @@ impl Host {
 
     /// Ends it.
     pub(crate) fn stop(mut self) {
-        assert!(self.stop.output().unwrap().status.success());
+        let output = self.stop.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -17,13 +17,15 @@ mod home;
 mod host;
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use home::Home;
 
 /// The most exits that are waited for.
 const EXITS: usize = 50;
 const LOOKS: u32 = 30;
+/// How long programs are counted that no look asks for.
+const ALONE: Duration = Duration::from_secs(10);
 
 /// Bounds: a look at 100 sessions, from an exit to the fact, and what an idle host may take.
 const LOOK_BOUND: Duration = Duration::from_millis(250);
@@ -44,11 +46,12 @@ fn main() {
     for (position, runtime) in runtimes.iter().enumerate() {
         let home = Home::new(runtime);
         let sizes = [0, sessions / 10, sessions];
+        let mut started = None;
         for size in &sizes[usize::from(position > 0)..] {
             home.fill(usize::try_from(*size).unwrap());
             idle_and_looks(&home, runtime, *size, idle);
             if *size > 0 {
-                programs(&home, runtime, *size);
+                started = Some(programs(&home, runtime, *size, started));
             }
         }
         exits(&home, runtime);
@@ -100,20 +103,32 @@ fn idle_and_looks(home: &Home, runtime: &str, size: u64, idle: Duration) {
     host.stop();
 }
 
-/// How many programs a look starts, whatever the number of sessions.
-fn programs(home: &Home, runtime: &str, size: u64) {
+/// How many programs a look starts, and how many are started without one. Returns the first.
+fn programs(home: &Home, runtime: &str, size: u64, fewer: Option<f64>) -> f64 {
     let counted = home.counted();
     let host = home.host(&[("PATH", &counted.path)]);
     home.look();
-    let first = counted.count();
-    for _ in 0..LOOKS {
-        home.look();
-    }
-    let each = f64::from(counted.count() - first) / f64::from(LOOKS);
-    // One question to the terminals' server and one for screens, however many sessions there are.
-    let bound = verdict(each <= 3.0, "3");
-    row(&format!("programs that a look at {size} in {runtime} starts"), &format!("{each:.1}"), &bound);
+    let during = |work: &dyn Fn()| {
+        let (start, before) = (Instant::now(), counted.count());
+        work();
+        (f64::from(counted.count() - before), start.elapsed().as_secs_f64())
+    };
+    let (alone, seconds) = during(&|| std::thread::sleep(ALONE));
+    let each_second = alone / seconds;
+    let (started, seconds) = during(&|| {
+        for _ in 0..LOOKS {
+            home.look();
+        }
+    });
+    let each_look = (started - each_second * seconds).max(0.0) / f64::from(LOOKS);
+    let what = format!("programs that a look at {size} in {runtime} starts");
+    let bound =
+        fewer.map(|fewer| verdict(each_look <= fewer + 1.0, &format!("{:.1}: one more than at a tenth", fewer + 1.0)));
+    row(&what, &format!("{each_look:.1}"), &bound.unwrap_or_default());
+    let what = format!("programs started beside {size} in {runtime} while nothing happens");
+    row(&what, &format!("{:.0} a minute", each_second * 60.0), "");
     host.stop();
+    each_look
 }
 
 /// From the end of an agent to the fact.
