@@ -88,7 +88,7 @@ fn idle_and_looks(home: &Home, runtime: &str, size: u64, idle: Duration) {
     home.look();
     let before = host.cpu();
     std::thread::sleep(idle);
-    let cpu = (host.cpu() - before).as_secs_f64() / idle.as_secs_f64();
+    let cpu = host.cpu().saturating_sub(before).as_secs_f64() / idle.as_secs_f64();
     let memory = host.resident_mib();
     #[expect(clippy::cast_precision_loss, reason = "a handful of sessions")]
     let memory_bound = MEMORY_BOUND_MIB + size as f64;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use ao_core::model::facts::{AgentFacts, ChosenPlugins, RuntimeFacts, Session, WorkspaceFacts};
+use ao_core::lifecycle::StatusName;
+use ao_core::model::event::{EventData, EventKind};
+use ao_core::model::facts::{AgentFacts, ChosenPlugins, Hold, HoldReason, RuntimeFacts, Session, WorkspaceFacts};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_VERSION};
 use ao_core::model::{BranchName, ExitStatus, PluginName, ProjectName, SessionId, SessionPrefix};
 use ao_core::slots::runtime::RuntimeHandle;
@@ -13,7 +15,7 @@ use ao_host::failpoint::Failpoints;
 use ao_host::host::{Claimant, Control, HostContext, HostLock, Progress, Told, serve};
 use ao_host::sessions::Sessions;
 use ao_host::setup::{ConfigFiles, Environment};
-use ao_host::store::{SqliteStore, Store, StoreWatch};
+use ao_host::store::{Reader, SqliteStore, Store, StoreWatch};
 use ao_host::trust::Trust;
 use ao_host::world::{Places, World, files};
 use camino::Utf8PathBuf;
@@ -113,6 +115,29 @@ impl House {
         let text = serde_json::to_vec(&record).unwrap();
         files::write_atomic(&directory.join(EXIT_FILE), &text, files::PRIVATE_FILE).unwrap();
         while self.sessions.store.session(id).unwrap().unwrap().runtime.unwrap().exit.is_none() {
+            let _ = written.recv_timeout(Duration::from_millis(1));
+        }
+    }
+}
+
+impl House {
+    /// Another process holds this session; waits until the host tells of the status that follows.
+    pub(crate) fn pause(&self, number: usize) {
+        let id = &self.ids[number];
+        let other = SqliteStore::open(&self.places.state_db()).unwrap();
+        let (wake, written) = channel();
+        let _watch = StoreWatch::new(&self.places.state_db(), move || wake.send(()).unwrap_or_default());
+        let hold = Hold::new(HoldReason::Paused, self.world.now());
+        let mut pause = |session: &mut Session| {
+            session.hold = Some(hold.clone());
+            Ok(Vec::new())
+        };
+        other.change(id, &mut pause).unwrap();
+        let is_told = || {
+            let told = other.latest_event(id, EventKind::SessionStatusChanged).unwrap().and_then(|event| event.typed());
+            matches!(told, Some(EventData::SessionStatusChanged(told)) if told.to == StatusName::Paused)
+        };
+        while !is_told() {
             let _ = written.recv_timeout(Duration::from_millis(1));
         }
     }

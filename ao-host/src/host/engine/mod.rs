@@ -331,8 +331,8 @@ impl Engine {
         self.read_store()?;
         self.apply_settings()?;
         self.archive_if_due();
-        self.begin_round();
         let now = self.elapsed();
+        self.begin_round(now);
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
             self.queue.add((Facet::Life, id.clone()), now);
