@@ -13,6 +13,12 @@ use crate::{row, verdict};
 
 /// The line that is printed, with its end as a terminal has it.
 const LINE_BYTES: u64 = 81;
+/// Prints as many lines as it is told, and then the word.
+pub(crate) const PRINTER: &str = "while read -r lines word; do
+    yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678 | head -n $lines
+    echo end-of-$word
+done
+";
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// When a terminal that is coming up is asked again.
@@ -30,9 +36,10 @@ pub(crate) fn through(home: &Home, lines: u64) -> Speed {
 
 /// Through nothing.
 pub(crate) fn bare(lines: u64) -> Speed {
-    let script =
-        format!("while read -r lines word; do yes {} | head -n $lines; echo end-of-$word; done", "x".repeat(79));
-    measure(Command::new("sh").args(["-c", &script]), lines)
+    let scratch = tempfile::tempdir().unwrap();
+    let script = scratch.path().join("printer.sh");
+    std::fs::write(&script, PRINTER).unwrap();
+    measure(Command::new("sh").arg(script), lines)
 }
 
 /// The table's rows. A terminal that shows only some of what passes may be quicker than one that shows all.

@@ -14,6 +14,7 @@ use ao_host::world::{Places, World};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::attach::PRINTER;
 use crate::host::Host;
 
 pub(crate) const AO: &str = env!("CARGO_BIN_EXE_ao");
@@ -69,12 +70,11 @@ impl Home {
         }
         let places = Places::resolve(&|name| environment.get(name).map(Into::into), &root.join("home")).unwrap();
         let home = Self { root, environment, places, _scratch: scratch };
-        // One waits, the other prints as many lines as it is told, and then the word.
-        let printer = "while read -r lines word; do yes 0123456789012345678901234567890123456789012345678901234567890123456789012345678 \
-                       | head -n $lines; echo end-of-$word; done";
+        let script = home.root.join("printer.sh");
+        std::fs::write(&script, PRINTER).unwrap();
         let config = format!(
             "version: 1\nagents:\n  idle: {{ plugin: command, argv: [sleep, \"1000000\"] }}\n  \
-             printer: {{ plugin: command, argv: [sh, -c, \"{printer}\"] }}\n\
+             printer: {{ plugin: command, argv: [sh, \"{script}\"] }}\n\
              defaults: {{ runtime: {runtime}, agent: idle }}\nprojects:\n  app: {{ path: ., sessionPrefix: app }}\n"
         );
         std::fs::write(home.app().join("agent-orchestrator.yaml"), config).unwrap();
