@@ -12,14 +12,17 @@ mod demo;
 mod edge;
 mod event_line;
 mod failure;
+mod host_view;
 mod hosting;
 mod input;
 mod log;
 mod manager;
 mod output;
 mod process;
+mod refresh;
 mod relay;
 mod session_view;
+mod sightings;
 mod view;
 
 use std::process::ExitCode;

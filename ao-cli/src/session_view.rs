@@ -79,6 +79,11 @@ pub(crate) fn status_word(status: &Status) -> String {
     format!("{}{doubt}", status.name)
 }
 
+/// What decided a status, and how old it is.
+pub(crate) fn decided_by(status: &Status, now: Timestamp) -> String {
+    format!("{}, seen {} ago", status.fact, age(now, status.observed_at))
+}
+
 /// Whether a list without `--all` leaves the session out.
 pub(crate) fn is_over(name: StatusName) -> bool {
     matches!(name, StatusName::Killed | StatusName::Merged)

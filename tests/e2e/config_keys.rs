@@ -39,6 +39,36 @@ fn default_branch() {
 }
 
 #[test]
+fn agent_stuck_threshold() {
+    let studio = Studio::new(Engine::Process);
+    let for_all = |threshold: &str, project: &str| {
+        let reactions = format!("reactions: {{ agent-stuck: {{ threshold: {threshold} }} }}\n");
+        studio.write_config(&format!("{reactions}{}", studio.config(project)));
+    };
+    for_all("90m", "");
+    let id = studio.listen("listener");
+    assert_eq!(studio.show(&id)["session"]["stuck_after_ms"], 5_400_000);
+    studio.world.ao(&["reconcile"]).succeeds();
+    assert_eq!(studio.status(&id), "ready");
+    // A living session follows its configuration, and its project's own word goes first.
+    for_all("90m", "    reactions: { agent-stuck: { threshold: 1ms } }\n");
+    studio.world.ao(&["reconcile"]);
+    studio.wait_for_status(&id, "stuck");
+    let why = studio.show(&id)["status"]["reason"].as_str().unwrap_or_default().to_owned();
+    assert!(why.starts_with("no progress for"), "{why}");
+    // One that is not trusted, or that is wrong, says nothing.
+    for text in ["version: 1\nprojects: { app: { path: . } }\n", "version: 1\nreactions: 3\n"] {
+        studio.world.file("app/agent-orchestrator.yaml", text);
+        studio.world.ao(&["reconcile"]);
+        assert_eq!(studio.show(&id)["session"]["stuck_after_ms"], 1, "{text}");
+    }
+    studio.configure("");
+    studio.world.ao(&["reconcile"]).succeeds();
+    assert_eq!(studio.show(&id)["session"].get("stuck_after_ms"), None, "the default is written down nowhere");
+    assert_eq!(studio.status(&id), "ready");
+}
+
+#[test]
 fn session_prefix() {
     let studio = working("true\n", "    sessionPrefix: fix\n");
     assert_eq!(studio.spawn(&["--prompt", "x"]), "fix-1");

@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 
 use ao_core::lifecycle::StatusName;
+use ao_core::model::Timestamp;
 use ao_core::model::event::{EVENT_VERSION, Event, EventData, SessionKilled, StatusChanged};
-use ao_host::store::{EventFilter, Fence, Reader, Retention, SqliteStore, Store};
+use ao_host::store::{Archives, EventFilter, Fence, Reader, Retention, SqliteStore, Store};
 use ao_host::world::{World as HostWorld, files};
 use camino::Utf8PathBuf;
 use rustix::process::{Pid, Signal, kill_process};
@@ -235,6 +236,31 @@ fn a_damaged_archive_is_named_and_the_rest_is_shown() {
     let shown: Vec<_> = run.stdout().lines().map(|line| line.rsplit("  ").next().unwrap().to_owned()).collect();
     assert_eq!(shown, ["number 0", "number 2", "of now"]);
     assert!(run.stderr().contains("1-3.ndjson:2 cannot be read"), "{run}");
+}
+
+#[test]
+fn a_host_moves_what_is_old_or_too_much_into_files() {
+    let log = Log::new();
+    let mut events: Vec<_> = (0..10).map(|number| log.event(&format!("number {number}"))).collect();
+    for event in &mut events[..4] {
+        event.timestamp = Timestamp::from_millis(event.timestamp.as_millis() - 10 * 24 * 3_600_000);
+    }
+    log.append(&events);
+    let archives = |limits: &str| {
+        let text = format!("version: 1\nevents: {{ {limits} }}\nprojects: {{ app: {{ path: . }} }}\n");
+        log.world.file("app/agent-orchestrator.yaml", &text);
+        log.world.ao(&["trust"]).succeeds();
+        log.world.ao(&["start", "--once"]).succeeds();
+        let files = Archives::new(log.world.path("ao/state/events")).files().unwrap();
+        files.into_iter().map(|file| (file.first, file.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(archives("keepDays: 30"), [], "as unset");
+    assert_eq!(archives("keepDays: 9"), [(1, 4)]);
+    // By now each of the two hosts has told of its start and its end, and the third of its start.
+    assert_eq!(archives("keepRows: 3"), [(1, 4), (5, 12)]);
+    let shown = lines(&log.world.ao(&["events", "--json"]).succeeds());
+    let sequences: Vec<_> = shown.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(sequences, (1..=16).collect::<Vec<_>>(), "read as one log");
 }
 
 #[test]

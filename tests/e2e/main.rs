@@ -24,6 +24,7 @@ mod plugin_install;
 mod pty_attach;
 mod pulls;
 mod reference;
+mod refresh;
 mod search_order;
 mod sessions;
 mod spawn_issue;

@@ -18,6 +18,8 @@ pub(crate) enum Bench {
     Commands,
     /// The event log: appending, reading and archiving
     Events,
+    /// A host: its looks, its hints, what it costs while nothing happens, and terminals
+    Host,
 }
 
 /// What becomes of the numbers.
@@ -35,6 +37,7 @@ pub(crate) fn run(report: &mut Report) {
     report.stage("bench calls", || plugins(Numbers::Shown));
     report.stage("bench ao", commands);
     report.stage("bench events", events);
+    report.stage("bench host", host);
 }
 
 /// Runs one bench.
@@ -46,6 +49,7 @@ pub(crate) fn one(report: &mut Report, bench: Bench) {
         Bench::Plugins => report.stage("bench calls", || plugins(Numbers::Kept)),
         Bench::Commands => report.stage("bench ao", commands),
         Bench::Events => report.stage("bench events", events),
+        Bench::Host => report.stage("bench host", host),
     };
 }
 
@@ -61,6 +65,11 @@ fn commands() -> Result<(), Failure> {
 
 fn events() -> Result<(), Failure> {
     Program::cargo().args(["bench", "--package", "ao-host", "--bench", "events"]).run()
+}
+
+fn host() -> Result<(), Failure> {
+    Program::cargo().args(["bench", "--package", "ao-host", "--bench", "host"]).run()?;
+    Program::cargo().args(["bench", "--package", "ao-cli", "--bench", "hosting"]).run()
 }
 
 fn plugins(numbers: Numbers) -> Result<(), Failure> {

@@ -18,7 +18,7 @@ use crate::failure::{Failure, Outcome};
 use crate::hosting::{Hosting, Predecessor, Voice};
 use crate::manager;
 use crate::output::Page;
-use crate::session_view::{Full, Row, is_over, status_word};
+use crate::session_view::{Full, Row, decided_by, is_over, status_word};
 use crate::view::{Format, View};
 
 /// Look at every session once, bring to an end what was interrupted, and say what is left
@@ -117,13 +117,14 @@ impl View for ReconcileView {
             .iter()
             .map(|row| {
                 let needed = if self.needs_human.contains(&row.id) { "you" } else { "" };
-                [row.id.clone(), status_word(&row.status), needed.to_owned(), row.status.reason.clone()]
+                let (status, by) = (status_word(&row.status), decided_by(&row.status, self.at));
+                [row.id.clone(), status, needed.to_owned(), by, row.status.reason.clone()]
             })
             .collect();
         if rows.is_empty() {
             page.line("no session is running");
         } else {
-            page.table(["SESSION", "STATUS", "WAITS FOR", "WHY"], &rows);
+            page.table(["SESSION", "STATUS", "WAITS FOR", "DECIDED BY", "WHY"], &rows);
         }
         for why in &self.unavailable {
             page.line(format_args!("not asked: {why}"));

@@ -1,24 +1,23 @@
 //! `ao status`: every session, and what is known of it.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use ao_core::lifecycle::StatusName;
-use ao_core::model::facts::{IssueFacts, Session};
+use ao_core::model::facts::IssueFacts;
 use ao_core::model::{ProjectName, Timestamp};
 use ao_core::text::one_line;
-use ao_host::host::{HostState, look};
 use ao_host::registry::Condition;
-use ao_host::sessions::{Crew, Sessions};
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::edge::{Edge, block_on};
-use crate::failure::{Failure, Outcome};
+use crate::edge::Edge;
+use crate::failure::Outcome;
+use crate::host_view::HostView;
 use crate::output::{self, Page};
-use crate::session_view::{Full, Row, age, is_over, status_word};
+use crate::refresh::refresh;
+use crate::session_view::{Full, Row, age, decided_by, is_over, status_word};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -34,7 +33,7 @@ pub(crate) struct Arguments {
     /// Those that were ended, too
     #[arg(short, long)]
     all: bool,
-    /// Ask the runtimes and agents first
+    /// Have every session looked at first, by the host if one runs
     #[arg(long)]
     refresh: bool,
     #[command(flatten)]
@@ -57,40 +56,6 @@ pub(crate) struct StatusView {
     at: Timestamp,
 }
 
-/// The host, as its lock shows it.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct HostView {
-    /// Whether one runs; absent when that cannot be told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<bool>,
-    /// Its process, if it runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pid: Option<u32>,
-    /// Since when it runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-    /// When a host looked last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    looked_at: Option<Timestamp>,
-}
-
-impl HostView {
-    fn now(edge: &Edge) -> Self {
-        let (running, record) = match look(&edge.places) {
-            HostState::Running(record) => (Some(true), record),
-            HostState::NotRunning(_) => (Some(false), None),
-            HostState::Unknown { .. } => (None, None),
-        };
-        let record = record.as_ref();
-        Self {
-            running,
-            pid: record.map(|record| record.process.pid),
-            since: record.map(|record| record.started_at),
-            looked_at: None,
-        }
-    }
-}
-
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let filter = SessionFilter { project: self.project.clone(), ..SessionFilter::default() };
@@ -98,7 +63,8 @@ impl Arguments {
             refresh(edge, &filter)?;
         }
         let world = World::system();
-        let stored = manager::reader(edge)?.sessions(&filter).map_err(ao_core::Error::from)?;
+        let reader = manager::reader(edge)?;
+        let stored = reader.sessions(&filter).map_err(ao_core::Error::from)?;
         let rows: Vec<_> = stored.iter().map(|session| Full::now(session, &world).row()).collect();
         let total = rows.len();
         let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
@@ -107,12 +73,12 @@ impl Arguments {
         if !self.format.is_json() {
             plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
         }
-        let host = HostView::now(edge);
+        let (host, at) = (HostView::now(edge, &reader)?, world.now());
         let alive = |row: &Row| !is_over(row.status.name) && !has_ended(row.status.name);
-        if !self.format.is_json() && host.running == Some(false) && sessions.iter().any(alive) {
-            output::note("no host runs, so nobody keeps looking at these; `ao start` does");
+        if !self.format.is_json() && sessions.iter().any(alive) {
+            host.complaint(at).into_iter().for_each(output::note);
         }
-        self.format.show(&StatusView { sessions, hidden, plugins, host, at: world.now() })?;
+        self.format.show(&StatusView { sessions, hidden, plugins, host, at })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -120,36 +86,6 @@ impl Arguments {
 /// Whether there is nothing more to see.
 fn has_ended(name: StatusName) -> bool {
     matches!(name, StatusName::Done | StatusName::Dead | StatusName::Errored)
-}
-
-/// Sessions of one configuration file and agent are asked about together.
-fn refresh(edge: &Edge, filter: &SessionFilter) -> Result<(), Failure> {
-    let sessions = manager::open(edge)?;
-    let mut groups: BTreeMap<String, Vec<Session>> = BTreeMap::new();
-    for session in sessions.store.sessions(filter).map_err(ao_core::Error::from)? {
-        if session.end.is_none() && session.runtime.is_some() {
-            groups.entry(crew_key(&session)).or_default().push(session);
-        }
-    }
-    for group in groups.values() {
-        if let Err(failure) = ask(edge, &sessions, group) {
-            let ids: Vec<_> = group.iter().map(|session| session.id.as_str()).collect();
-            output::warning(format_args!("nothing new is known of {}: {}", ids.join(", "), failure.message()));
-        }
-    }
-    Ok(())
-}
-
-fn ask(edge: &Edge, sessions: &Sessions, group: &[Session]) -> Result<(), Failure> {
-    let Some(first) = group.first() else { return Ok(()) };
-    let crew = Crew::for_session(&manager::setup_for(edge, first)?, first)?;
-    Ok(block_on(sessions.refresh(group, &crew))??)
-}
-
-fn crew_key(session: &Session) -> String {
-    let runtime = session.runtime.as_ref().map(|runtime| &runtime.handle.plugin);
-    let agent = session.agent.as_ref().map(|agent| &agent.name);
-    format!("{:?} {} {runtime:?} {agent:?}", session.config_file, session.project)
 }
 
 impl View for StatusView {
@@ -160,22 +96,24 @@ impl View for StatusView {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let since = |row: &Row| age(self.at, row.status.since);
             let start = |row: &Row| [row.id.clone(), status_word(&row.status), since(row)];
-            let end = |row: &Row| [text(&row.agent), text(&row.branch), row.status.reason.clone()];
+            let by = |row: &Row| decided_by(&row.status, self.at);
+            let end = |row: &Row| [text(&row.agent), text(&row.branch), by(row), row.status.reason.clone()];
             // Without a single issue, there is nothing to fill their column with.
             if self.sessions.iter().any(|row| row.issue_facts.is_some()) {
                 let rows = self.sessions.iter().map(|row| {
-                    let ([id, status, since], [agent, branch, why]) = (start(row), end(row));
+                    let ([id, status, since], [agent, branch, by, why]) = (start(row), end(row));
                     let name = row.issue_facts.as_ref().map(IssueFacts::name).unwrap_or_default();
-                    [id, status, since, one_line(&name, NAME_COLUMNS), agent, branch, why]
+                    [id, status, since, one_line(&name, NAME_COLUMNS), agent, branch, by, why]
                 });
-                let headings = ["SESSION", "STATUS", "SINCE", "ISSUE", "AGENT", "BRANCH", "WHY"];
+                let headings = ["SESSION", "STATUS", "SINCE", "ISSUE", "AGENT", "BRANCH", "DECIDED BY", "WHY"];
                 page.table(headings, &rows.collect::<Vec<_>>());
             } else {
                 let rows = self.sessions.iter().map(|row| {
-                    let ([id, status, since], [agent, branch, why]) = (start(row), end(row));
-                    [id, status, since, agent, branch, why]
+                    let ([id, status, since], [agent, branch, by, why]) = (start(row), end(row));
+                    [id, status, since, agent, branch, by, why]
                 });
-                page.table(["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "WHY"], &rows.collect::<Vec<_>>());
+                let headings = ["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "DECIDED BY", "WHY"];
+                page.table(headings, &rows.collect::<Vec<_>>());
             }
         }
         if self.hidden > 0 {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ao_core::Error;
 use ao_core::lifecycle::Status;
-use ao_core::model::event::{Event, EventKind};
+use ao_core::model::event::{Event, EventData, EventKind};
 use ao_core::model::{SessionId, Timestamp};
 use ao_host::store::{Archives, EventFilter, EventLog, EventPage, Link, Part, Reader, SqliteReader, StoreError, chain};
 use ao_host::world::World;
@@ -15,11 +15,11 @@ use serde::Serialize;
 use crate::edge::Edge;
 use crate::failure::{Failure, Outcome};
 use crate::output::Page;
-use crate::session_view::{Full, age, status_word};
+use crate::session_view::{Full, decided_by, status_word};
 use crate::view::{Format, View};
 use crate::{completion, event_line, manager};
 
-/// How many events are shown of a session whose changes of status are not in the log.
+/// How many events are shown of a session whose status nothing in the log tells of.
 const RECENT: u32 = 10;
 
 /// How many characters a ULID has.
@@ -111,7 +111,7 @@ enum WhyPart {
     Repeated,
     /// An event names it, and it is not in the log.
     Missing,
-    /// One of the session's newest events: none of its changes of status is in the log.
+    /// One of the session's newest events: nothing in the log tells of its status.
     Recent,
 }
 
@@ -150,11 +150,15 @@ fn of_session(reader: &SqliteReader, log: &EventLog<'_>, id: &SessionId, world: 
     let stored = reader.session(id).map_err(Error::from)?;
     let stored = stored.ok_or_else(|| Error::from(StoreError::NoSession(id.clone())))?;
     let changed = reader.latest_event(id, EventKind::SessionStatusChanged).map_err(Error::from)?;
-    let mut view = match changed {
+    let status = Full::now(&stored, world).status;
+    // Nobody may have looked since: then the last change of status that was told of explains another one.
+    let is_this =
+        |event: &Event| matches!(event.typed(), Some(EventData::SessionStatusChanged(told)) if told.to == status.name);
+    let mut view = match changed.filter(is_this) {
         Some(event) => of_event(log, event, world)?,
         None => WhyView { session: None, chain: recent(log, id)?, cut: false, at: world.now() },
     };
-    view.session = Some(WhySession { id: id.to_string(), status: Full::now(&stored, world).status });
+    view.session = Some(WhySession { id: id.to_string(), status });
     Ok(view)
 }
 
@@ -205,12 +209,11 @@ impl WhyLink {
 impl View for WhyView {
     fn write(&self, page: &mut Page) {
         if let Some(WhySession { id, status }) = &self.session {
-            let ago = |then| format!("{} ago", age(self.at, then));
             page.line(format_args!("{id} is {}, {}", status_word(status), status.reason));
-            page.line(format_args!("decided by {}, observed {}", status.fact, ago(status.observed_at)));
+            page.line(format_args!("decided by {}", decided_by(status, self.at)));
             page.gap();
             if self.chain.iter().all(|link| link.part == WhyPart::Recent) {
-                page.line("no change of its status is in the log; its newest events:");
+                page.line("what led to this status is not in the log; its newest events:");
             }
         }
         self.chain.iter().for_each(|link| page.line(link.line()));

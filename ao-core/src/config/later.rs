@@ -2,8 +2,28 @@
 
 use super::key_path::KeyPath;
 
+/// The reactions that cannot be set at all yet.
+const REACTIONS: &[&str] = &[
+    "agent-exited",
+    "agent-idle",
+    "agent-needs-input",
+    "all-complete",
+    "approved-and-green",
+    "bugbot-comments",
+    "changes-requested",
+    "ci-failed",
+    "merge-conflicts",
+    "pr-closed",
+    "report-needs-input",
+    "report-no-acknowledge",
+    "report-stale",
+];
+/// What cannot be set yet of a reaction that can.
+const OF_A_REACTION: &[&str] =
+    &["action", "auto", "escalate", "escalateAfter", "includeSummary", "message", "priority", "retries"];
+
 /// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
-const KEYS: [(&[&str], &[&str]); 4] = [
+const KEYS: [(&[&str], &[&str]); 8] = [
     (
         &[],
         &[
@@ -14,7 +34,6 @@ const KEYS: [(&[&str], &[&str]); 4] = [
             "notifiers",
             "port",
             "power",
-            "reactions",
             "readyThresholdMs",
             "terminalPort",
         ],
@@ -30,10 +49,13 @@ const KEYS: [(&[&str], &[&str]); 4] = [
             "orchestrator",
             "orchestratorRules",
             "orchestratorSessionStrategy",
-            "reactions",
             "worker",
         ],
     ),
+    (&["reactions"], REACTIONS),
+    (&["reactions", "agent-stuck"], OF_A_REACTION),
+    (&["projects", "*", "reactions"], REACTIONS),
+    (&["projects", "*", "reactions", "agent-stuck"], OF_A_REACTION),
     (&["plugins", "*"], &["name", "package", "source", "version"]),
 ];
 

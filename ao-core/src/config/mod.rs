@@ -13,6 +13,7 @@
 
 mod diagnostic;
 mod document;
+mod events;
 mod example;
 mod expand;
 mod key_path;
@@ -23,6 +24,7 @@ mod node;
 mod paths;
 mod prefix;
 mod project;
+mod reactions;
 mod resolve;
 mod scalars;
 mod schema;
@@ -36,6 +38,7 @@ mod violation;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;
+pub use events::EventLimits;
 pub use example::example_block;
 pub use expand::{Expanded, Lookup};
 pub use key_path::{KeyPath, Segment};

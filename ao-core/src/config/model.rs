@@ -9,6 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::events::EventLimits;
+use super::reactions::Reactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
 
@@ -39,6 +41,12 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-project" })))]
     pub(crate) projects: BTreeMap<ProjectName, Project>,
+    /// What is done about what happens. Of this, only when an agent counts as stuck can be set yet.
+    #[serde(default)]
+    pub(crate) reactions: Reactions,
+    /// How much of the event log stays in the database. A host goes by the configuration that it was started with.
+    #[serde(default)]
+    pub(crate) events: EventLimits,
 }
 
 /// One plugin library.
@@ -158,6 +166,9 @@ pub(crate) struct Project {
     pub(crate) post_create: Vec<PostCreate>,
     /// Whether to fetch from the remote before a workspace is created. `false` unless set.
     pub(crate) fetch: Option<bool>,
+    /// What is done about what happens here, over the `reactions` of every project.
+    #[serde(default)]
+    pub(crate) reactions: Reactions,
 }
 
 /// A slot as it is written: a plugin's name, or a map with it. Whatever else the map holds is the plugin's.
@@ -230,7 +241,7 @@ impl JsonSchema for PostCreate {
 }
 
 /// The schema of a [`HumanDuration`].
-struct Duration;
+pub(super) struct Duration;
 
 impl JsonSchema for Duration {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -7,6 +7,7 @@ use super::model;
 use super::node::{Entry, Node};
 use super::paths::Home;
 use super::prefix;
+use super::reactions::Reactions;
 use super::scalars::{HumanDuration, RelativePath, RepositoryName};
 use super::slot::{Agents, SlotConfig, Wanted};
 use crate::model::{BranchName, ProjectName, SessionPrefix};
@@ -43,6 +44,16 @@ pub struct Project {
     pub post_create: Vec<PostCreateStep>,
     /// Whether to fetch before a workspace is created.
     pub fetch: bool,
+    /// After how long without progress an agent is stuck; `None` where nothing is said of it.
+    pub stuck_after: Option<HumanDuration>,
+}
+
+impl Project {
+    /// The same in milliseconds, as a session's facts have it.
+    #[must_use]
+    pub fn stuck_after_ms(&self) -> Option<u64> {
+        self.stuck_after.map(|after| u64::try_from(after.get().as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 /// One thing to run in a new workspace.
@@ -68,6 +79,7 @@ pub(crate) struct Context<'a> {
     pub(crate) defaults: Option<&'a Node>,
     pub(crate) agents: Agents<'a>,
     pub(crate) home: Option<&'a Utf8Path>,
+    pub(crate) reactions: &'a Reactions,
 }
 
 /// Fills in everything that a project leaves unsaid, or says everything that keeps it from being used.
@@ -111,6 +123,7 @@ pub(crate) fn resolve(
         symlinks: written.symlinks.clone(),
         post_create: written.post_create.iter().map(step).collect(),
         fetch: written.fetch.unwrap_or(false),
+        stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.stuck_after()),
     })
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
+use super::events::EventLimits;
 use super::merge::overlay_file;
 use super::model::{self, Isolation};
 use super::node::{Entry, Kind, Node};
@@ -48,6 +49,7 @@ pub struct Config {
     plugins: Vec<PluginLibrary>,
     agents: BTreeMap<PluginName, SlotConfig>,
     projects: BTreeMap<ProjectName, Project>,
+    events: EventLimits,
 }
 
 impl Config {
@@ -66,8 +68,8 @@ impl Config {
             documents.into_iter().map(|document| document.root).reduce(|base, over| overlay_file(&base, &over));
         let home = home.map(Utf8Path::to_owned);
         let Some(root) = merged else {
-            let (plugins, agents, projects) = Default::default();
-            return Ok(Self { root: None, home, plugins, agents, projects });
+            let (plugins, agents, projects, events) = Default::default();
+            return Ok(Self { root: None, home, plugins, agents, projects, events });
         };
         let file = typed(&root)?;
         let mut problems = Vec::new();
@@ -80,7 +82,12 @@ impl Config {
             .enumerate()
             .map(|(position, written)| library(&root, position, written, home.as_deref()));
         let plugins = libraries.filter_map(|library| library.map_err(&mut note).ok()).collect();
-        let context = Context { defaults: root.get("defaults"), agents: named, home: home.as_deref() };
+        let context = Context {
+            defaults: root.get("defaults"),
+            agents: named,
+            home: home.as_deref(),
+            reactions: &file.reactions,
+        };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");
             project::resolve(name, written, entry, &context)
@@ -90,13 +97,19 @@ impl Config {
         problems.extend(prefix::conflicts(&claims));
         let projects = projects.into_iter().map(|project| (project.name.clone(), project)).collect();
         problems.into_iter().collect::<Diagnostics>().or(())?;
-        Ok(Self { root: Some(root), home, plugins, agents, projects })
+        Ok(Self { root: Some(root), home, plugins, agents, projects, events: file.events })
     }
 
     /// The plugin libraries, in the order in which they are listed, those of the user's own file first.
     #[must_use]
     pub fn plugins(&self) -> &[PluginLibrary] {
         &self.plugins
+    }
+
+    /// How much of the event log stays in the database, as far as that is said.
+    #[must_use]
+    pub fn events(&self) -> EventLimits {
+        self.events
     }
 
     /// The projects, by name.

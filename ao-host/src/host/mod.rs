@@ -1,8 +1,8 @@
 //! The long-running host: the one process of a state directory that keeps looking at its sessions.
 //!
 //! What is here is the process around the engine: who may be the host ([`HostLock`]), whether one runs ([`look`]), how
-//! one is ended ([`stop`]), what a service manager is told ([`Notifier`]), and where a host without a terminal writes
-//! ([`RotatingLog`]). The engine is handed a [`HostContext`] and the lock, hears [`Control`], and tells [`Told`].
+//! one is ended ([`stop`]), how one is asked to look ([`ask_for_look`]), what a service manager is told ([`Notifier`]),
+//! and where a host without a terminal writes ([`RotatingLog`]). The engine is handed a [`HostContext`] and the lock, hears [`Control`], and tells [`Told`].
 
 mod ending;
 mod engine;
@@ -11,6 +11,7 @@ mod log;
 mod notify;
 mod process;
 mod record;
+mod request;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use lock::{Claimant, HostLock, Refusal, Taken};
 pub use log::{Limits, RotatingLog};
 pub use notify::{MANAGER_VARIABLES, Notifier, Pulse};
 pub use record::{HOST_VERSION, HostRecord, HostState, look};
+pub use request::{Answer, ask_for_look};
 
 /// What the engine works with.
 pub struct HostContext {

@@ -1,8 +1,5 @@
 //! Looking at sessions: the holders' records and the process table for free, the plugins when asked.
 
-use std::collections::BTreeMap;
-
-use ao_core::lifecycle::Policy;
 use ao_core::lifecycle::observe::{self, ProcessSight};
 use ao_core::model::event::{AgentActivityChanged, Event, EventData, RuntimeExited, RuntimeProbeChanged};
 use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
@@ -87,50 +84,6 @@ fn together(holder: Option<Liveness>, child: Option<Liveness>) -> Option<Livenes
 }
 
 impl Sessions {
-    /// Asks the plugins about sessions of one crew, and records what they say.
-    pub async fn refresh(&self, sessions: &[Session], crew: &Crew) -> Result<()> {
-        let handles = sessions.iter().filter_map(|session| session.runtime.as_ref()).map(|facts| facts.handle.clone());
-        let mut request = ObserveRuntimes::new(handles.collect::<Vec<_>>());
-        request.screen_lines = SCREEN_LINES;
-        let seen = crew.runtime.instance.observe(request).await?;
-        let seen: BTreeMap<SessionId, RuntimeObservation> =
-            seen.into_iter().map(|observation| (observation.session.clone(), observation)).collect();
-        let targets: Vec<_> =
-            sessions.iter().filter_map(|session| agent_target(session, seen.get(&session.id)?)).collect();
-        let agents = if targets.is_empty() {
-            Vec::new()
-        } else {
-            crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?
-        };
-        for session in sessions {
-            let agent = agents.iter().find(|observation| observation.session == session.id);
-            self.record(session, seen.get(&session.id), agent)?;
-        }
-        Ok(())
-    }
-
-    fn record(
-        &self,
-        session: &Session,
-        runtime: Option<&RuntimeObservation>,
-        agent: Option<&AgentObservation>,
-    ) -> Result<()> {
-        let now = self.world.now();
-        let policy = Policy::default();
-        self.change_telling(&session.id, |stored| {
-            let before = stored.clone();
-            *stored = overlay(stored, &self.world);
-            if let (Some(facts), Some(seen)) = (stored.runtime.as_mut(), runtime) {
-                observe::runtime(facts, seen.liveness.clone(), now, &policy);
-            }
-            if let (Some(facts), Some(seen)) = (stored.agent.as_mut(), agent) {
-                observe::agent(facts, seen, now, &policy);
-            }
-            changes(&self.world, &before, stored)
-        })?;
-        Ok(())
-    }
-
     /// What a session's runtime and agent show right now, without recording it.
     pub(super) async fn look_closely(
         &self,

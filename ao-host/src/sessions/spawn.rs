@@ -140,6 +140,7 @@ impl Sessions {
             let mut session = Session::new(id.clone(), project.name.clone(), project.path.clone(), now);
             session.config_file.clone_from(&request.config_file);
             session.op = Some(operation.clone());
+            session.stuck_after_ms = project.stuck_after_ms();
             let (plugin, name) = (request.crew.agent.plugin.clone(), request.crew.agent_name.clone());
             session.agent = Some(AgentFacts::new(plugin, name));
             let (runtime, workspace) = (&request.crew.runtime.plugin, &request.crew.workspace.plugin);

@@ -20,6 +20,9 @@ use crate::world::files;
 /// Events in one file, at most. They are in memory while it is written.
 const PER_FILE: u64 = 50_000;
 
+/// Rows that leave the database in one transaction, at most: other writers wait for it.
+const AT_ONCE: usize = 2_000;
+
 /// What a file's name ends in.
 const ENDING: &str = ".ndjson";
 
@@ -204,7 +207,12 @@ pub(super) fn write(directory: &Utf8Path, text: &str, first: u64, last: u64) -> 
     Ok(path)
 }
 
-/// Takes the rows of an archived range out of the database, in one transaction.
+/// An archived range in parts, each for a transaction of its own. What an interruption leaves is found by [`left`].
+pub(super) fn parts((first, last): (u64, u64)) -> impl Iterator<Item = (u64, u64)> {
+    (first..=last).step_by(AT_ONCE).map(move |start| (start, last.min(start + (AT_ONCE as u64 - 1))))
+}
+
+/// Takes the rows of an archived range out of the database.
 pub(super) fn remove(context: &Context<'_>, (first, last): (u64, u64)) -> Result<usize> {
     context.run(|connection| {
         let causes = format!(

@@ -107,6 +107,11 @@ impl SqliteStore {
         })
     }
 
+    /// Takes the rows of an archived range out of the database, few at a time.
+    fn remove_archived(&self, fence: Fence, range: (u64, u64)) -> Result<usize> {
+        archive::parts(range).map(|part| self.fenced(fence, |context| archive::remove(context, part))).sum()
+    }
+
     pub(super) fn plugin_state(&self, scope: &StateScope, key: &str) -> Result<Option<String>> {
         self.0.read(|context| plugins::state(context, scope, key))
     }
@@ -272,7 +277,7 @@ impl Store for SqliteStore {
                 tracing::warn!("`{}` lacks events that the database still has; they stay there", file.path);
                 continue;
             }
-            archived.rows += self.fenced(fence, |context| archive::remove(context, (file.first, file.last)))?;
+            archived.rows += self.remove_archived(fence, (file.first, file.last))?;
         }
         let mut last = archives.last()?;
         while let Some(due) = self.read(|context| archive::due(context, policy, last, now))? {
@@ -280,7 +285,7 @@ impl Store for SqliteStore {
             last = due.1;
             let Some((text, first, end)) = self.read(|context| archive::text(context, due))? else { continue };
             archived.files.push(archive::write(directory, &text, first, end)?);
-            archived.rows += self.fenced(fence, |context| archive::remove(context, (first, end)))?;
+            archived.rows += self.remove_archived(fence, (first, end))?;
         }
         Ok(archived)
     }

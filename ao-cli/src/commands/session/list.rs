@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ao_core::model::ProjectName;
+use ao_core::model::{ProjectName, Timestamp};
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::World;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output::Page;
-use crate::session_view::{Full, Row, status_word};
+use crate::session_view::{Full, Row, decided_by, status_word};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -30,6 +30,8 @@ pub(crate) struct Arguments {
 pub(crate) struct SessionList {
     /// In the order of their creation.
     sessions: Vec<Row>,
+    /// When this was put together.
+    at: Timestamp,
 }
 
 impl Arguments {
@@ -38,7 +40,7 @@ impl Arguments {
         let world = World::system();
         let stored = manager::reader(edge)?.sessions(&filter).map_err(ao_core::Error::from)?;
         let sessions = stored.iter().map(|session| Full::now(session, &world).row()).collect();
-        self.format.show(&SessionList { sessions })?;
+        self.format.show(&SessionList { sessions, at: world.now() })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -50,9 +52,10 @@ impl View for SessionList {
         }
         let row = |row: &Row| {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            [row.id.clone(), row.project.clone(), status_word(&row.status), text(&row.branch), text(&row.worktree)]
+            let (status, by) = (status_word(&row.status), decided_by(&row.status, self.at));
+            [row.id.clone(), row.project.clone(), status, by, text(&row.branch), text(&row.worktree)]
         };
         let rows: Vec<_> = self.sessions.iter().map(row).collect();
-        page.table(["SESSION", "PROJECT", "STATUS", "BRANCH", "WORKTREE"], &rows);
+        page.table(["SESSION", "PROJECT", "STATUS", "DECIDED BY", "BRANCH", "WORKTREE"], &rows);
     }
 }

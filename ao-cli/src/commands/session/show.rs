@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output::Page;
-use crate::session_view::{Full, age, status_word};
+use crate::session_view::{Full, age, decided_by, status_word};
+use crate::sightings::sightings;
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -54,7 +55,7 @@ impl View for ShowView {
             ("session", session.id.to_string()),
             ("project", format!("{} ({})", session.project, session.project_path)),
             ("status", format!("{}, {}", status_word(status), status.reason)),
-            ("decided by", format!("{}, observed {}", status.fact, ago(status.observed_at))),
+            ("decided by", decided_by(status, self.at)),
             ("created", ago(session.created_at)),
         ];
         if let Some(issue) = &session.issue_facts {
@@ -81,6 +82,7 @@ impl View for ShowView {
                 fields.push(("exit", format!("{}, {}", exit.status, ago(exit.at))));
             }
         }
+        fields.extend(sightings(session, self.at));
         if let Some(failure) = &session.failure {
             fields.push(("failed at", failure.step.clone()));
             fields.push(("why", failure.message.clone()));

@@ -111,7 +111,7 @@ fn a_typo_in_a_key_gets_a_suggestion() {
       |
     7 |     foo: 1
       |     ^^^
-      = help: the keys here are `agent`, `agentConfig`, `defaultBranch`, `fetch`, `path`, `postCreate`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+      = help: the keys here are `agent`, `agentConfig`, `defaultBranch`, `fetch`, `path`, `postCreate`, `reactions`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
     "#);
 }
 
@@ -137,7 +137,7 @@ version: 1
 port: 1
 notifiers: {}
 notificationRouting: {}
-reactions: {}
+reactions: { ci-failed: { auto: true }, agent-stuck: { threshold: 5m, action: notify, retries: 2 } }
 lifecycle: {}
 power: {}
 dashboard: {}
@@ -152,7 +152,7 @@ projects:
     name: App
     orchestrator: {}
     worker: {}
-    reactions: {}
+    reactions: { pr-closed: {}, agent-stuck: { auto: false } }
     agentRules: x
     agentRulesFile: x
     orchestratorRules: x
@@ -160,7 +160,7 @@ projects:
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 26, "{}", problems.render());
+    assert_eq!(problems.len(), 29, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }
@@ -197,6 +197,10 @@ fn wrong_types_and_values_are_told_in_words() {
         ("runtime: 'a b'", "`runtime` may hold only"),
         ("runtime: { plugin: 3 }", "`plugin` must be text, not a number"),
         ("tracker: { plugin: x, enabled: maybe }", "`enabled` must be `true` or `false`"),
+        ("reactions: { agent-stuck: { threshold: 10 } }", "`threshold` must be text, not a number"),
+        ("reactions: { agent-stuck: { threshold: 10 min } }", "`threshold` is not a duration"),
+        ("reactions: { agent-stuck: { treshold: 5m } }", "did you mean `threshold`?"),
+        ("reactions: { agent_stuck: {} }", "did you mean `agent-stuck`?"),
         ("postCreate: npm ci", "`postCreate` must be a list, not text"),
         ("postCreate: [npm ci]", "item 1 of `postCreate`"),
         ("postCreate: [[]]", "item 1 of `postCreate` must not be empty"),
@@ -215,6 +219,23 @@ fn wrong_types_and_values_are_told_in_words() {
         assert!(text.contains(words), "{line}: {text}");
         assert!(problems[0].place.line() == 5, "{line}: {text}");
     }
+}
+
+#[test]
+fn limits_of_the_event_log_are_whole_numbers_within_bounds() {
+    for (limit, words) in [
+        ("keepDays: 0", "`keepDays` is refused: the value is less than the minimum of 1"),
+        ("keepDays: 40000", "`keepDays` is refused: the value is greater than the maximum of 36500"),
+        ("keepDays: 30d", "`keepDays` must be a whole number, not text"),
+        ("keepDays: 1.5", "`keepDays` must be a whole number, not a number"),
+        ("keepRows: -1", "`keepRows` is refused: the value is less than the minimum of 1"),
+        ("keepRow: 1", "did you mean `keepRows`?"),
+    ] {
+        let text = complaint(&format!("version: 1\nevents: {{ {limit} }}\n"));
+        assert!(text.contains(words), "{limit}: {text}");
+    }
+    let limits = config("version: 1\nevents: { keepDays: 7, keepRows: 5000 }\n").expect("right").events();
+    assert_eq!((limits.keep_days, limits.keep_rows), (Some(7), Some(5000)));
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn every_accepted_key_changes_the_outcome() {
         ("symlinks", "symlinks: [.env]"),
         ("postCreate", "postCreate: [[npm, ci]]"),
         ("fetch", "fetch: true"),
+        ("reactions", "reactions: { agent-stuck: { threshold: 5m } }"),
     ];
     let known: Vec<_> = properties.as_object().expect("keys").keys().filter(|key| *key != "path").collect();
     let tested: Vec<_> = project_keys.iter().map(|(key, _)| key).collect();
@@ -74,6 +75,19 @@ fn every_accepted_key_changes_the_outcome() {
     let named = config("version: 1\nagents: { fixer: command }\n").expect("agents");
     assert_eq!(named.agents().keys().map(PluginName::as_str).collect::<Vec<_>>(), ["fixer"]);
     config("$schema: https://example.org/x.json\nversion: 1\n").expect("`$schema` is accepted");
+}
+
+#[test]
+fn the_threshold_of_a_project_goes_before_that_of_all() {
+    let of = |all: &str, own: &str| {
+        let reactions = |threshold: &str| match threshold {
+            "" => "reactions: {}".to_owned(),
+            threshold => format!("reactions: {{ agent-stuck: {{ threshold: {threshold} }} }}"),
+        };
+        app(&format!("{}{}\n", with_project(&reactions(own)), reactions(all))).stuck_after_ms()
+    };
+    assert_eq!(of("", ""), None, "the limits of the lifecycle say what it is then");
+    assert_eq!((of("5m", ""), of("", "90s"), of("5m", "90s")), (Some(300_000), Some(90_000), Some(90_000)));
 }
 
 #[test]

@@ -129,7 +129,8 @@ impl Crews {
         self.forges.get(&forge_key(session)).is_some_and(Option::is_none)
     }
 
-    fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
+    /// The configuration of a file, read once.
+    pub(super) fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
         let file = file.cloned();
         if !self.setups.contains_key(&file) {
             let setup = read(context, &self.wakes, file.as_ref()).or_else(|error| {

@@ -4,6 +4,7 @@
 //! everything, whatever was missed. Looks go through a queue in which a session stands once ([`queue`]), and each instance
 //! of a plugin is asked once for all sessions that are due, one call at a time: a slow plugin delays its own sessions only.
 
+mod archiving;
 mod asking;
 mod book;
 mod crews;
@@ -12,6 +13,8 @@ mod listen;
 mod look;
 mod pulls;
 mod queue;
+mod round;
+mod settings;
 mod spool;
 mod wakes;
 
@@ -32,12 +35,14 @@ use tokio::time::Instant;
 
 use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
+use archiving::Archiving;
 use book::{Book, Breadth};
 use crews::{Crews, Reloaded};
 use listen::Listeners;
 use look::Answers;
 use pulls::PullLooks;
 use queue::Queue;
+use round::Round;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
 /// Everything is looked at at least this often.
@@ -157,6 +162,8 @@ struct Engine {
     /// ended, is done and not dead.
     reading: BTreeSet<SessionId>,
     tries: hooks::Tries,
+    archiving: Archiving,
+    round: Option<Round>,
     resync_at: Duration,
     /// When everything was looked at last.
     resynced: Duration,
@@ -190,6 +197,7 @@ impl Engine {
         let wakes = engine.wakes.clone();
         loop {
             engine.begin_calls()?;
+            engine.end_round()?;
             engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
             if engine.has_looked() {
                 ready.take().into_iter().for_each(&mut *told);
@@ -240,6 +248,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
             None => tokio::time::sleep(engine.sleep()).await,
         }
     }
+    engine.end_round()?;
     let mut report = OnceReport::default();
     for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
         if engine.book.status(&session).name.needs_human() {
@@ -248,6 +257,7 @@ pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
     }
     report.unavailable = engine.unavailable.values().cloned().collect();
     engine.tell_conditions()?;
+    engine.archiving.finish().await;
     engine.stop("one pass")?;
     drop(lock);
     Ok(report)
@@ -292,6 +302,8 @@ impl Engine {
             pulls: PullLooks::default(),
             reading: BTreeSet::new(),
             tries: hooks::Tries::default(),
+            archiving: Archiving::default(),
+            round: None,
             resync_at: Duration::ZERO,
             resynced: Duration::ZERO,
             trees_at: Duration::ZERO,
@@ -381,7 +393,10 @@ impl Engine {
     /// Looks at everything.
     fn resync(&mut self) -> Result<()> {
         self.read_store()?;
+        self.apply_settings()?;
+        self.archive_if_due();
         let now = self.elapsed();
+        self.begin_round(now);
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
             self.queue.add((Facet::Life, id.clone()), now);
@@ -400,7 +415,6 @@ impl Engine {
         self.tell_conditions()?;
         self.recover()?;
         self.watch_files();
-        self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
         Ok(())
     }
 
@@ -521,7 +535,7 @@ impl Engine {
         self.book.forget_conditions();
         self.pulls.forget_instances();
         self.unavailable.clear();
-        Ok(())
+        self.apply_settings()
     }
 
     fn stop(&self, reason: &str) -> Result<()> {

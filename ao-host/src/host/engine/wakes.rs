@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
+use super::super::request::LOOK_FILE;
 use crate::registry::{Condition, ConditionLog, Ear};
 
 /// What may have changed.
@@ -147,6 +148,7 @@ impl Meaning {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match self {
             Self::Store if name.starts_with("state.db") => vec![Wake::Store],
+            Self::Store if name == LOOK_FILE => vec![Wake::All],
             // What is written aside is renamed later.
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
