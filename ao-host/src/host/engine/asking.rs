@@ -46,6 +46,7 @@ impl Engine {
         let due = queue.take_due(now, |key| self.is_free(key));
         self.queue = queue;
         let mut groups: BTreeMap<Lane, (Arc<Crew>, Vec<Session>)> = BTreeMap::new();
+        let configurations = self.crews.configurations();
         for key in due {
             let Some(session) = self.live.get(&key.1).cloned() else { continue };
             let crew = match self.crews.of(&self.context, &session) {
@@ -63,6 +64,9 @@ impl Engine {
                 let lane = Self::lane(&key, &crew);
                 groups.entry(lane).or_insert_with(|| (crew, Vec::new())).1.push(session);
             }
+        }
+        if self.crews.configurations() != configurations {
+            self.watch_files();
         }
         for (lane, (crew, sessions)) in groups {
             self.busy.insert(lane);

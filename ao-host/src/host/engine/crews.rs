@@ -76,6 +76,11 @@ impl Crews {
         self.setups.get(&file).ok_or_else(|| Error::other("a configuration that was just read is gone"))
     }
 
+    /// How many configurations are in use.
+    pub(super) fn configurations(&self) -> usize {
+        self.setups.len()
+    }
+
     /// The files that are in use.
     pub(super) fn files(&self) -> BTreeSet<Utf8PathBuf> {
         self.setups.values().flat_map(|setup| setup.loaded.files.paths().cloned()).collect()

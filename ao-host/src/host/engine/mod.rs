@@ -22,6 +22,7 @@ use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
 use ao_core::{Error, Result};
+use camino::Utf8Path;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -64,6 +65,12 @@ enum Lane {
     Runtime(usize),
     Agent(usize),
     Workspace(usize),
+}
+
+/// The directories in which something happens of a session.
+fn stands(session: &Session) -> (Option<&Utf8Path>, Option<&Utf8Path>) {
+    let directory = session.runtime.as_ref().map(|runtime| &*runtime.directory);
+    (directory, session.workspace.as_ref().map(|workspace| &*workspace.path))
 }
 
 fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
@@ -275,7 +282,7 @@ impl Engine {
         self.data_version = store.data_version()?;
         let now = self.elapsed();
         let rows = store.versions()?;
-        let mut changed = Vec::new();
+        let (mut changed, mut moved) = (Vec::new(), false);
         for (id, version) in &rows {
             if self.versions.insert(id.clone(), *version) != Some(*version) {
                 changed.push(id.clone());
@@ -290,6 +297,7 @@ impl Engine {
                 if !self.live.contains_key(id) {
                     self.queue.add((Facet::Tree, id.clone()), now);
                 }
+                moved |= self.live.get(id).is_none_or(|known| stands(known) != stands(&session));
                 self.live.insert(id.clone(), session);
                 self.queue.add((Facet::Life, id.clone()), now + TOGETHER);
             }
@@ -298,6 +306,9 @@ impl Engine {
         self.queue.retain(|(_, id)| live.contains_key(id));
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
+        if moved {
+            self.watch_files();
+        }
         Ok(())
     }
 
@@ -333,7 +344,7 @@ impl Engine {
         while let Some(ended) = self.listeners.try_join_next() {
             match ended {
                 Ok(lane) => drop(self.watched.remove(&lane)),
-                Err(_) => self.watched.clear(),
+                Err(_) => self.listen_anew(),
             }
         }
         self.recover()?;
@@ -425,8 +436,14 @@ impl Engine {
         let event = self.context.sessions.world.event(None, data);
         self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
         told(Told::Event(event));
-        self.watched.clear();
+        self.listen_anew();
         Ok(())
+    }
+
+    /// Ends all listening; each instance that is used from now on is listened to with its next look.
+    fn listen_anew(&mut self) {
+        self.listeners = JoinSet::new();
+        self.watched.clear();
     }
 
     fn stop(&self, reason: &str) -> Result<()> {
