@@ -8,14 +8,14 @@ use ao_core::lifecycle::Policy;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
 use ao_core::plugin::Frame;
-use ao_core::slots::agent::ActivityState;
+use ao_core::slots::agent::{ActivityState, Strength};
 use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
 use ao_core::slots::{Agent, Runtime, Workspace};
 use ao_core::{Error, Result};
 
 use super::book::{Breadth, Next};
 use super::wakes::Wake;
-use super::{Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look};
+use super::{Done, Engine, Facet, Key, Lane, QUIET, RESYNC, SURE, TOGETHER, address, look};
 use crate::sessions::Crew;
 
 /// Agents of one plugin instance, with what their runtimes saw.
@@ -237,7 +237,8 @@ impl Engine {
         }
     }
 
-    /// Asks for the look after this one, where its time is known: a doubtful question soon, a threshold when it is passed.
+    /// Asks for the look after this one, where its time is known: a doubtful question soon, a silence once it would mean
+    /// something, a threshold when it is passed.
     fn look_again(&mut self, id: &SessionId, now: Duration) {
         let Some(agent) = self.live.get(id).and_then(|session| session.agent.as_ref()) else { return };
         let policy = Policy::default().of(&self.live[id]);
@@ -245,6 +246,14 @@ impl Engine {
             && agent.activity.as_ref().is_some_and(|activity| activity.state == ActivityState::WaitingInput)
         {
             self.queue.add((Facet::Life, id.clone()), now + SURE);
+        }
+        // Silence gives no hint. Where only a screen tells that an agent works, somebody has to look whether it still does.
+        if agent
+            .activity
+            .as_ref()
+            .is_some_and(|activity| activity.state == ActivityState::Active && activity.strength == Strength::Weak)
+        {
+            self.queue.add((Facet::Life, id.clone()), now + QUIET.min(policy.stuck_after) + TOGETHER);
         }
         if let Some(clock) = &agent.idle {
             let left = policy.stuck_after.saturating_sub(Duration::from_millis(clock.elapsed_ms));

@@ -45,6 +45,8 @@ const TOGETHER: Duration = Duration::from_millis(20);
 const APART: Duration = Duration::from_millis(500);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
+/// How soon an agent that works, as its screen says, is looked at again if nothing else happens.
+const QUIET: Duration = Duration::from_secs(5);
 /// An engine that waits says that it is alive this often.
 const ALIVE: Duration = Duration::from_millis(500);
 

@@ -100,6 +100,26 @@ fn what_hangs_fails_or_panics_delays_nobody_else() {
     }
 }
 
+/// Nobody hints that an agent has stopped printing; where that is all that is known, it is looked at now and then.
+#[test]
+fn silence_is_noticed_without_a_hint() {
+    let theatre = Theatre::new();
+    let (weak, strong) = (theatre.launch("app"), theatre.launch("side"));
+    theatre.play(async |host| {
+        host.ready().await;
+        theatre.does(&weak, ActivityState::Active, Strength::Weak);
+        host.hint(&weak);
+        host.pass(SOON).await;
+        theatre.stage.calls();
+        theatre.does(&weak, ActivityState::Ready, Strength::Weak);
+        theatre.does(&strong, ActivityState::Ready, Strength::Strong);
+        let took = host.until_status(&weak, StatusName::Ready).await;
+        assert!(took < Duration::from_secs(6), "{took:?}");
+        assert!(theatre.stage.calls().iter().all(|call| call.name == "main"), "who would tell is not asked");
+        assert_eq!(theatre.status(&strong).name, StatusName::Working);
+    });
+}
+
 /// A plugin that answers again is believed again.
 #[test]
 fn after_a_failure_it_is_asked_again() {
