@@ -58,7 +58,10 @@ impl Follower {
     /// Follows the log of this world.
     pub(crate) fn of(world: &World) -> Self {
         let mut command = world.command(env!("CARGO_BIN_EXE_ao"));
-        command.args(["events", "--follow", "--json"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["events", "--follow", "--json", "--limit", "100000"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (tell, events) = channel();

@@ -71,13 +71,13 @@ impl Drop for Stage {
 }
 
 /// A host in the foreground.
-struct Foreground {
+pub(crate) struct Foreground {
     child: Child,
     said: BufReader<ChildStderr>,
 }
 
 impl Foreground {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
         let mut host = Self { child, said };
@@ -86,7 +86,7 @@ impl Foreground {
     }
 
     /// Reads on until a line has this in it.
-    fn hears(&mut self, wanted: &str) -> String {
+    pub(crate) fn hears(&mut self, wanted: &str) -> String {
         let mut heard = String::new();
         loop {
             let mut line = String::new();
@@ -98,12 +98,12 @@ impl Foreground {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(pid(self.child.id()), signal).unwrap();
     }
 
     /// What it exits with; none when a signal ended it.
-    fn ends(mut self) -> Option<i32> {
+    pub(crate) fn ends(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -1,8 +1,6 @@
 //! What a host tells of real agents that end, hang or ask, beside real runtimes: the right status, the right reason, and
 //! long before it would have looked by itself.
 
-#![expect(clippy::disallowed_methods, reason = "agents wait in a named pipe for what the test tells them")]
-
 use std::io::Write;
 use std::time::Duration;
 

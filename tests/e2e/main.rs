@@ -16,6 +16,7 @@ mod help;
 mod host;
 mod host_detach;
 mod hostile;
+mod hosts;
 mod init;
 mod libraries;
 mod looks;
