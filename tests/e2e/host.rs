@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ao_core::model::ProcessId;
 use ao_core::slots::runtime::Liveness;
 use ao_host::world::{Proc, SystemProc};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
 use crate::studio::{Engine, Studio, in_every_engine};
@@ -100,6 +100,13 @@ impl Foreground {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(pid(self.child.id()), signal).unwrap();
+    }
+
+    /// Lets its files grow up to so many bytes, and says what was so before.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Option<u64> {
+        let host = Some(pid(self.child.id()));
+        let known = getrlimit(Resource::Fsize);
+        prlimit(host, Resource::Fsize, Rlimit { current: bytes, maximum: known.maximum }).unwrap().current
     }
 
     /// What it exits with; none when a signal ended it.

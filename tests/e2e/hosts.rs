@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ao_host::world::Rng;
 use ao_host::world::fake::SeededRng;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::follower::{Detached, Follower};
-use crate::host::Foreground;
+use crate::host::{Foreground, pid};
 use crate::studio::{Engine, Studio, heard};
 use crate::support::{Run, Started};
 
@@ -104,6 +104,38 @@ fn twenty_commands_at_once_beside_a_host() {
     }
     is_told_once(&log(&studio));
     studio.world.ao(&["stop"]).succeeds();
+}
+
+/// A host that cannot write goes on looking, says so once, and writes down what it found when it can. Files that may not
+/// grow are as good as a full disk; commands have room of their own.
+#[test]
+fn a_full_disk_is_endured_and_nothing_is_lost() {
+    let studio = Studio::new(Engine::Process);
+    let ids = [studio.spawn(&["--agent", "sleeper"]), studio.spawn(&["--agent", "sleeper"])];
+    let mut command = studio.world.command("sh");
+    // tidy: shell because a signal is to be ignored from the first moment on
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" start", env!("CARGO_BIN_EXE_ao")]);
+    let mut host = Foreground::spawn(&mut command);
+    let mut follower = Follower::of(&studio.world);
+    for id in &ids {
+        follower.until_status(id, "working");
+    }
+    let before = host.limit_files(Some(1));
+    let agent = studio.show(&ids[0])["session"]["runtime"]["child"]["pid"].as_u64().unwrap();
+    kill_process(pid(u32::try_from(agent).unwrap()), Signal::KILL).unwrap();
+    host.hears("nothing can be written down until this is mended");
+    assert_eq!(studio.status(&ids[0]), "dead", "who asks sees it by himself");
+    studio.world.ao(&["session", "kill", &ids[1]]).succeeds();
+    assert_eq!(studio.status(&ids[1]), "killed");
+
+    host.limit_files(before);
+    host.hears("the state can be written again");
+    let (reason, _) = follower.until_status(&ids[0], "dead");
+    assert!(reason.contains("signal 9"), "{reason}");
+    follower.until_status(&ids[1], "killed");
+    is_told_once(&log(&studio));
+    host.signal(Signal::TERM);
+    assert_eq!(host.ends(), Some(0));
 }
 
 /// Each change of a status begins where the last one ended, and nobody exits twice. Returns what each session was told to

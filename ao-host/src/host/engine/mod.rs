@@ -21,7 +21,7 @@ use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
-use ao_core::{Error, Result};
+use ao_core::{Code, Error, Result};
 use camino::Utf8Path;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
@@ -47,6 +47,8 @@ const APART: Duration = Duration::from_millis(500);
 const SURE: Duration = Duration::from_millis(200);
 /// How soon an agent that works, as its screen says, is looked at again if nothing else happens.
 const QUIET: Duration = Duration::from_secs(5);
+/// How soon a store that cannot be used is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
 /// An engine that waits says that it is alive this often.
 const ALIVE: Duration = Duration::from_millis(500);
 
@@ -57,6 +59,13 @@ enum Facet {
     Life,
     /// Its worktree.
     Tree,
+}
+
+/// How it stands with a store that could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Lasts,
+    Over,
 }
 
 type Key = (Facet, SessionId);
@@ -128,6 +137,8 @@ struct Engine {
     wakes: Wakes,
     files: Files,
     unavailable: BTreeMap<Lane, String>,
+    /// The store cannot be used, or could not.
+    trouble: Option<Trouble>,
     resync_at: Duration,
     trees_at: Duration,
 }
@@ -158,7 +169,8 @@ impl Engine {
         let mut ready = Some(Told::Ready);
         let wakes = engine.wakes.clone();
         loop {
-            engine.begin_calls()?;
+            let begun = engine.begin_calls();
+            engine.endure(begun, told)?;
             engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
             if engine.has_looked() {
                 ready.take().into_iter().for_each(&mut *told);
@@ -168,18 +180,46 @@ impl Engine {
             tokio::select! {
                 asked = control.recv() => match asked {
                     Some(Control::Reload) => {
-                        engine.reload_all(told)?;
+                        let reloaded = engine.reload_all(told);
+                        engine.endure(reloaded, told)?;
                         told(Told::Ready);
                     }
                     Some(Control::Stop) | None => return Ok(()),
                 },
-                hints = wakes.take() => engine.heed(hints, told)?,
+                hints = wakes.take() => {
+                    let heeded = engine.heed(hints, told);
+                    engine.endure(heeded, told)?;
+                }
                 Some(done) = engine.calls.join_next(), if !engine.calls.is_empty() => match done {
-                    Ok(done) => engine.finish(done)?,
+                    Ok(done) => {
+                        let finished = engine.finish(done);
+                        engine.endure(finished, told)?;
+                    }
                     Err(error) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
                 },
                 () = tokio::time::sleep(sleep) => {}
             }
+        }
+    }
+
+    /// Goes on where the store cannot be used for the moment, as on a full disk. Nothing is believed to have been written
+    /// then: everything is read, looked at and told again, until it is.
+    fn endure(&mut self, done: Result<()>, told: &mut dyn FnMut(Told)) -> Result<()> {
+        match done {
+            Err(error) if error.code == Code::UNAVAILABLE => {
+                self.versions.clear();
+                self.resync_at = self.elapsed() + AGAIN;
+                if self.trouble.replace(Trouble::Lasts).is_none() {
+                    told(Told::Note(format!("nothing can be written down until this is mended: {error}")));
+                }
+                Ok(())
+            }
+            Ok(()) if self.trouble == Some(Trouble::Over) => {
+                self.trouble = None;
+                told(Told::Note("the state can be written again".to_owned()));
+                Ok(())
+            }
+            done => done,
         }
     }
 
@@ -255,6 +295,7 @@ impl Engine {
             files: Files::new(wakes.clone()),
             wakes,
             unavailable: BTreeMap::new(),
+            trouble: None,
             resync_at: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
@@ -352,6 +393,7 @@ impl Engine {
         self.recover()?;
         self.watch_files();
         self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
+        self.trouble = self.trouble.map(|_| Trouble::Over);
         Ok(())
     }
 
