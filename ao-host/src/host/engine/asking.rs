@@ -67,6 +67,7 @@ impl Engine {
         }
         if self.crews.configurations() != configurations {
             self.watch_files();
+            self.config_at.get_or_insert(now);
         }
         for (lane, (crew, sessions)) in groups {
             self.busy.insert(lane);

@@ -22,7 +22,7 @@ use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
 use ao_core::{Code, Error, Result};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -139,6 +139,8 @@ struct Engine {
     unavailable: BTreeMap<Lane, String>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
+    /// When configuration files that were written to are to be read.
+    config_at: Option<Duration>,
     resync_at: Duration,
     trees_at: Duration,
 }
@@ -171,6 +173,9 @@ impl Engine {
         loop {
             let begun = engine.begin_calls();
             engine.endure(begun, told)?;
+            let settled = engine.take_settled();
+            let reloaded = settled.iter().try_for_each(|file| engine.reload(file, told));
+            engine.endure(reloaded, told)?;
             engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
             if engine.has_looked() {
                 ready.take().into_iter().for_each(&mut *told);
@@ -187,7 +192,7 @@ impl Engine {
                     Some(Control::Stop) | None => return Ok(()),
                 },
                 hints = wakes.take() => {
-                    let heeded = engine.heed(hints, told);
+                    let heeded = engine.heed(hints);
                     engine.endure(heeded, told)?;
                 }
                 Some(done) = engine.calls.join_next(), if !engine.calls.is_empty() => match done {
@@ -296,6 +301,7 @@ impl Engine {
             wakes,
             unavailable: BTreeMap::new(),
             trouble: None,
+            config_at: None,
             resync_at: Duration::ZERO,
             trees_at: Duration::ZERO,
         };
@@ -310,6 +316,7 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
+        let next = self.config_at.map_or(next, |at| next.min(at));
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -392,6 +399,7 @@ impl Engine {
         }
         self.recover()?;
         self.watch_files();
+        self.config_at.get_or_insert(now);
         self.context.sessions.store.looked(self.epoch, self.context.sessions.world.now())?;
         self.trouble = self.trouble.map(|_| Trouble::Over);
         Ok(())
@@ -435,7 +443,8 @@ impl Engine {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
             }
         }
-        for file in self.crews.files() {
+        // What is trusted now counts as if the file had been written again.
+        for file in self.crews.files().into_iter().chain([places.trust_file()]) {
             let Some(directory) = file.parent() else { continue };
             let entry =
                 wanted.entry(directory.as_std_path().to_owned()).or_insert_with(|| Meaning::Config(BTreeSet::new()));
@@ -447,7 +456,7 @@ impl Engine {
     }
 
     /// Hints that arrived.
-    fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
+    fn heed(&mut self, hints: BTreeSet<Wake>) -> Result<()> {
         let now = self.elapsed();
         for hint in hints {
             match hint {
@@ -458,7 +467,8 @@ impl Engine {
                 Wake::Tree(id) if self.live.contains_key(&id) => self.queue.add((Facet::Tree, id), now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Tree(_) | Wake::Store => {}
-                Wake::Config(file) => self.reload(&file, told)?,
+                // Who writes a file in place writes more than once.
+                Wake::Config => self.config_at = Some(now + TOGETHER),
                 Wake::All => self.resync()?,
             }
         }
@@ -466,15 +476,24 @@ impl Engine {
     }
 
     fn reload_all(&mut self, told: &mut dyn FnMut(Told)) -> Result<()> {
+        self.crews.forget_rejections();
         for file in self.crews.files() {
             self.reload(&file, told)?;
         }
         self.resync()
     }
 
-    fn reload(&mut self, file: &camino::Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
+    /// The configuration files that have changed, once nobody has written to them for a moment.
+    fn take_settled(&mut self) -> BTreeSet<Utf8PathBuf> {
+        let now = self.elapsed();
+        let is_time = self.config_at.take_if(|at| *at <= now).is_some();
+        if is_time { self.crews.changed() } else { BTreeSet::new() }
+    }
+
+    fn reload(&mut self, file: &Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
         let data = match self.crews.reload(&self.context, file) {
             Reloaded::Used => EventData::HostConfigReloaded(ConfigReloaded::new(file.as_str())),
+            Reloaded::StillRejected => return Ok(()),
             Reloaded::Rejected(problem) => EventData::HostConfigRejected(ConfigRejected::new(file.as_str(), problem)),
         };
         let event = self.context.sessions.world.event(None, data);

@@ -18,8 +18,8 @@ pub(super) enum Wake {
     Tree(SessionId),
     /// The store, by somebody else.
     Store,
-    /// A configuration file.
-    Config(Utf8PathBuf),
+    /// Configuration files, or what is trusted.
+    Config,
     /// Anything.
     All,
 }
@@ -70,7 +70,7 @@ pub(super) enum Meaning {
     Session(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
-    /// The directory of configuration files.
+    /// The directory of configuration files, or of the record of what is trusted.
     Config(BTreeSet<Utf8PathBuf>),
 }
 
@@ -86,7 +86,7 @@ impl Meaning {
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
             Self::Store | Self::Session(_) | Self::Head(_) => Vec::new(),
             Self::Config(files) => {
-                files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
+                files.iter().filter(|file| file.file_name() == Some(name)).map(|_| Wake::Config).collect()
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What comes from outside: other processes' writes, written files, changed configurations.
 
+use std::io::Write;
 use std::time::Duration;
 
 use ao_core::lifecycle::StatusName;
-use ao_core::model::event::EventData;
+use ao_core::model::event::{Event, EventData};
 use ao_core::slots::Slot;
 use ao_host::store::SqliteStore;
 
@@ -45,6 +46,67 @@ fn a_configuration_that_is_saved_is_used_or_refused_at_once() {
         let took = host.until(|data| matches!(data, EventData::HostConfigReloaded(good) if good.file == file)).await;
         assert!(took < BEFORE_THE_TICK, "{took:?}");
     });
+}
+
+/// What was told of configurations, in one word each.
+fn of_configurations(events: &[Event]) -> Vec<&str> {
+    let words = events.iter().filter_map(|event| event.kind.as_str().strip_prefix("host.config_"));
+    words.collect()
+}
+
+/// A person changes it, is told that it is not trusted, and trusts it: that is all there is to do.
+#[test]
+fn what_is_trusted_later_is_used_then() {
+    let theatre = Theatre::new();
+    theatre.launch("app");
+    theatre.play_in_real_time(async |host| {
+        host.ready().await;
+        let text = theatre.config("next");
+        theatre.write_config(&text);
+        host.until(|data| matches!(data, EventData::HostConfigRejected(_))).await;
+        theatre.trust(&text);
+        let took = host.until(|data| matches!(data, EventData::HostConfigReloaded(_))).await;
+        assert!(took < BEFORE_THE_TICK, "{took:?}");
+    });
+    assert_eq!(of_configurations(&theatre.log()), ["rejected", "reloaded"]);
+}
+
+/// As editors do that keep the file: empty for a moment.
+#[test]
+fn what_is_written_in_place_is_read_once() {
+    let theatre = Theatre::new();
+    theatre.launch("app");
+    theatre.play_in_real_time(async |host| {
+        host.ready().await;
+        let text = theatre.config("next");
+        theatre.trust(&text);
+        let mut file = fs_err::OpenOptions::new().write(true).truncate(true).open(theatre.config_file()).unwrap();
+        for half in [&text[..40], &text[40..]] {
+            file.write_all(half.as_bytes()).unwrap();
+        }
+        host.until(|data| matches!(data, EventData::HostConfigReloaded(_))).await;
+        assert_eq!(of_configurations(&theatre.log()), ["reloaded"]);
+    });
+}
+
+/// Hints may be lost, and a host may begin with a bad one.
+#[test]
+fn a_configuration_is_looked_at_again_at_each_tick() {
+    let theatre = Theatre::new();
+    theatre.launch("app");
+    let good = theatre.config("next");
+    theatre.configure("version: 1\nprojects: [");
+    theatre.play(async |host| {
+        host.ready().await;
+        host.pass(Duration::from_secs(300)).await;
+        assert_eq!(asked(&theatre), [""; 0], "built-in settings have no puppets");
+        theatre.configure(&good);
+        host.until(|data| matches!(data, EventData::HostConfigReloaded(_))).await;
+        host.pass(Duration::from_secs(61)).await;
+        assert_eq!(asked(&theatre), ["next"]);
+        host.pass(Duration::from_secs(300)).await;
+    });
+    assert_eq!(of_configurations(&theatre.log()), ["rejected", "reloaded"], "each is told once");
 }
 
 /// Which instances were asked since this was last looked at.

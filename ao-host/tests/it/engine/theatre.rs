@@ -124,8 +124,13 @@ impl Theatre {
     /// Writes and trusts a configuration.
     pub(crate) fn configure(&self, text: &str) {
         // Before it stands there: a host may read it at once.
-        Trust::add_config(&self.sessions.places.trust_file(), &self.config_file(), text.as_bytes()).unwrap();
+        self.trust(text);
         self.write_config(text);
+    }
+
+    /// Trusts a configuration, whether it stands there or not.
+    pub(crate) fn trust(&self, text: &str) {
+        Trust::add_config(&self.sessions.places.trust_file(), &self.config_file(), text.as_bytes()).unwrap();
     }
 
     /// Writes a configuration that nobody has trusted.
