@@ -180,7 +180,7 @@ fn a_host_that_is_killed_at_any_moment_is_continued_by_the_next() {
         // Something that ends by itself, and something that is ended.
         let commands = [&["spawn", "--agent", "short"][..], &["spawn", "--agent", "sleeper"]];
         let commands = commands.map(|arguments| studio.world.start(arguments));
-        for _ in 0..bytes[0] % 12 {
+        for _ in 0..bytes[0] % 8 {
             follower.until("anything", |_| true);
         }
         host.signal(Signal::KILL);

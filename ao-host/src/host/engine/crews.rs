@@ -20,7 +20,7 @@ type CrewKey = (Option<Utf8PathBuf>, ProjectName, Option<PluginName>, Option<Plu
 #[derive(Default)]
 pub(super) struct Crews {
     setups: BTreeMap<Option<Utf8PathBuf>, Setup>,
-    crews: BTreeMap<CrewKey, Arc<Crew>>,
+    made: BTreeMap<CrewKey, Arc<Crew>>,
     /// What each file was like when it was last read.
     read: BTreeMap<Utf8PathBuf, Option<Stamp>>,
     /// Files that are not in force, and why.
@@ -63,18 +63,18 @@ impl Crews {
     /// The plugins of a session.
     pub(super) fn of(&mut self, context: &HostContext, session: &Session) -> Result<Arc<Crew>> {
         let key = key(session);
-        if let Some(crew) = self.crews.get(&key) {
+        if let Some(crew) = self.made.get(&key) {
             return Ok(Arc::clone(crew));
         }
         let setup = self.setup(context, session.config_file.as_ref())?;
         let crew = Arc::new(Crew::for_session(setup, session)?);
-        self.crews.insert(key, Arc::clone(&crew));
+        self.made.insert(key, Arc::clone(&crew));
         Ok(crew)
     }
 
     /// The same, if it has been made before.
     pub(super) fn known(&self, session: &Session) -> Option<Arc<Crew>> {
-        self.crews.get(&key(session)).cloned()
+        self.made.get(&key(session)).cloned()
     }
 
     fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
@@ -138,7 +138,7 @@ impl Crews {
             let read = read(context, key.as_ref()).and_then(|setup| setup.require_trust().map(|()| setup));
             match read {
                 Ok(setup) => {
-                    self.crews.retain(|(file, ..), _| *file != key);
+                    self.made.retain(|(file, ..), _| *file != key);
                     self.setups.insert(key, setup);
                 }
                 Err(error) => {

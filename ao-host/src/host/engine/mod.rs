@@ -7,22 +7,24 @@
 mod asking;
 mod book;
 mod crews;
+mod endure;
 mod look;
 mod queue;
+mod reload;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::model::event::{ConfigRejected, ConfigReloaded, EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::event::{EventData, HostFenced, HostStarted, HostStopped};
 use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
-use ao_core::{Code, Error, Result};
-use camino::{Utf8Path, Utf8PathBuf};
+use ao_core::{Error, Result};
+use camino::Utf8Path;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -30,7 +32,8 @@ use tokio::time::Instant;
 use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
 use book::{Book, Breadth};
-use crews::{Crews, Reloaded};
+use crews::Crews;
+use endure::Trouble;
 use look::Answers;
 use queue::Queue;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
@@ -47,8 +50,6 @@ const APART: Duration = Duration::from_millis(500);
 const SURE: Duration = Duration::from_millis(200);
 /// How soon an agent that works, as its screen says, is looked at again if nothing else happens.
 const QUIET: Duration = Duration::from_secs(5);
-/// How soon a store that cannot be used is tried again.
-const AGAIN: Duration = Duration::from_secs(2);
 /// An engine that waits says that it is alive this often.
 const ALIVE: Duration = Duration::from_millis(500);
 
@@ -59,13 +60,6 @@ enum Facet {
     Life,
     /// Its worktree.
     Tree,
-}
-
-/// How it stands with a store that could not be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    Lasts,
-    Over,
 }
 
 type Key = (Facet, SessionId);
@@ -204,27 +198,6 @@ impl Engine {
                 },
                 () = tokio::time::sleep(sleep) => {}
             }
-        }
-    }
-
-    /// Goes on where the store cannot be used for the moment, as on a full disk. Nothing is believed to have been written
-    /// then: everything is read, looked at and told again, until it is.
-    fn endure(&mut self, done: Result<()>, told: &mut dyn FnMut(Told)) -> Result<()> {
-        match done {
-            Err(error) if error.code == Code::UNAVAILABLE => {
-                self.versions.clear();
-                self.resync_at = self.elapsed() + AGAIN;
-                if self.trouble.replace(Trouble::Lasts).is_none() {
-                    told(Told::Note(format!("nothing can be written down until this is mended: {error}")));
-                }
-                Ok(())
-            }
-            Ok(()) if self.trouble == Some(Trouble::Over) => {
-                self.trouble = None;
-                told(Told::Note("the state can be written again".to_owned()));
-                Ok(())
-            }
-            done => done,
         }
     }
 
@@ -473,40 +446,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    fn reload_all(&mut self, told: &mut dyn FnMut(Told)) -> Result<()> {
-        self.crews.forget_rejections();
-        for file in self.crews.files() {
-            self.reload(&file, told)?;
-        }
-        self.resync()
-    }
-
-    /// The configuration files that have changed, once nobody has written to them for a moment.
-    fn take_settled(&mut self) -> BTreeSet<Utf8PathBuf> {
-        let now = self.elapsed();
-        let is_time = self.config_at.take_if(|at| *at <= now).is_some();
-        if is_time { self.crews.changed() } else { BTreeSet::new() }
-    }
-
-    fn reload(&mut self, file: &Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
-        let data = match self.crews.reload(&self.context, file) {
-            Reloaded::Used => EventData::HostConfigReloaded(ConfigReloaded::new(file.as_str())),
-            Reloaded::StillRejected => return Ok(()),
-            Reloaded::Rejected(problem) => EventData::HostConfigRejected(ConfigRejected::new(file.as_str(), problem)),
-        };
-        let event = self.context.sessions.world.event(None, data);
-        self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
-        told(Told::Event(event));
-        self.listen_anew();
-        Ok(())
-    }
-
-    /// Ends all listening; each instance that is used from now on is listened to with its next look.
-    fn listen_anew(&mut self) {
-        self.listeners = JoinSet::new();
-        self.watched.clear();
     }
 
     fn stop(&self, reason: &str) -> Result<()> {

@@ -98,13 +98,13 @@ fn a_configuration_is_looked_at_again_at_each_tick() {
     theatre.configure("version: 1\nprojects: [");
     theatre.play(async |host| {
         host.ready().await;
-        host.pass(Duration::from_secs(300)).await;
+        host.pass(Duration::from_mins(5)).await;
         assert_eq!(asked(&theatre), [""; 0], "built-in settings have no puppets");
         theatre.configure(&good);
         host.until(|data| matches!(data, EventData::HostConfigReloaded(_))).await;
         host.pass(Duration::from_secs(61)).await;
         assert_eq!(asked(&theatre), ["next"]);
-        host.pass(Duration::from_secs(300)).await;
+        host.pass(Duration::from_mins(5)).await;
     });
     assert_eq!(of_configurations(&theatre.log()), ["rejected", "reloaded"], "each is told once");
 }
