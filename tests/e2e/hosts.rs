@@ -112,8 +112,8 @@ fn twenty_commands_at_once_beside_a_host() {
 fn a_full_disk_is_endured_and_nothing_is_lost() {
     let studio = Studio::new(Engine::Process);
     let ids = [studio.spawn(&["--agent", "sleeper"]), studio.spawn(&["--agent", "sleeper"])];
-    let mut command = studio.world.command("sh");
     // tidy: shell because a signal is to be ignored from the first moment on
+    let mut command = studio.world.command("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\" start", env!("CARGO_BIN_EXE_ao")]);
     let mut host = Foreground::spawn(&mut command);
     let mut follower = Follower::of(&studio.world);
