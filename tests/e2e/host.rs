@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ao_core::model::ProcessId;
 use ao_core::slots::runtime::Liveness;
 use ao_host::world::{Proc, SystemProc};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
 use crate::studio::{Engine, Studio, in_every_engine};
@@ -77,7 +77,7 @@ pub(crate) struct Foreground {
 }
 
 impl Foreground {
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
         let mut host = Self { child, said };
@@ -86,7 +86,7 @@ impl Foreground {
     }
 
     /// Reads on until a line has this in it.
-    fn hears(&mut self, wanted: &str) -> String {
+    pub(crate) fn hears(&mut self, wanted: &str) -> String {
         let mut heard = String::new();
         loop {
             let mut line = String::new();
@@ -98,8 +98,15 @@ impl Foreground {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(pid(self.child.id()), signal).unwrap();
+    }
+
+    /// Lets its files grow up to so many bytes, and says what was so before.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Option<u64> {
+        let host = Some(pid(self.child.id()));
+        let known = getrlimit(Resource::Fsize);
+        prlimit(host, Resource::Fsize, Rlimit { current: bytes, maximum: known.maximum }).unwrap().current
     }
 
     /// What it exits with; none when a signal ended it.

@@ -1,8 +1,6 @@
 //! What the host does around each call of an instance: its number, its deadline, its span, whether it may run at all,
 //! and what is learned from how it ended.
 
-#![expect(clippy::disallowed_methods, reason = "a deadline is a point on this process's own monotonic clock")]
-
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::pin::Pin;
@@ -301,7 +299,10 @@ impl CallPolicy for InstancePolicy {
         match self.way(method, id) {
             Ok(Way::Free) => {
                 let limit = self.deadlines.of(self.slot(), method.name).or(method.deadline);
-                Ok(Admission::Go(CallContext { id, deadline: limit.map(|limit| Instant::now() + limit) }))
+                Ok(Admission::Go(CallContext {
+                    id,
+                    deadline: limit.map(|limit| (tokio::time::Instant::now() + limit).into_std()),
+                }))
             }
             other => {
                 self.leave();

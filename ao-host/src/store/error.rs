@@ -205,6 +205,10 @@ impl StoreError {
             | Self::ReadOnly { .. }
             | Self::Open { .. }
             | Self::Archive { .. } => Code::UNAVAILABLE,
+            // Such as a quota that is used up, or a disk that does not answer.
+            Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                Code::UNAVAILABLE
+            }
             Self::NewerSchema { .. } => Code::INCOMPATIBLE,
             Self::Corrupt { .. } | Self::Unreadable { .. } | Self::Sqlite { .. } => Code::OTHER,
         }

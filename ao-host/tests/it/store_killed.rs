@@ -1,4 +1,4 @@
-//! Whoever writes the log is killed at any moment: what was acknowledged is there.
+//! Whoever writes the log is killed at any moment, or finds no room: what was acknowledged is there.
 
 #![expect(clippy::disallowed_methods, reason = "the test starts and kills processes of its own")]
 
@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use ao_host::store::{EventFilter, Reader, SqliteReader};
+use ao_core::model::event::{EventData, MessageQueued};
+use ao_host::store::{EventFilter, Fence, Reader, SqliteReader, Store};
 use ao_host::world::Rng;
 use ao_host::world::fake::SeededRng;
 use camino::Utf8Path;
@@ -74,4 +75,29 @@ fn nothing_acknowledged_is_lost_to_a_hundred_kills() {
     let database = rusqlite::Connection::open(scratch.db()).unwrap();
     let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+}
+
+/// The files may not grow any more, as on a full disk or beyond a quota.
+#[test]
+fn nothing_acknowledged_is_lost_to_a_full_disk() {
+    let scratch = Scratch::new();
+    drop(scratch.store());
+    for round in 1..=2 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ao-host-test-program"));
+        let run = command.args(["fill", scratch.db().as_str()]).env_clear().stdin(Stdio::null()).output().unwrap();
+        assert_eq!(run.status.code(), Some(75), "{}", String::from_utf8_lossy(&run.stderr));
+        let said = String::from_utf8(run.stdout).unwrap();
+        let acknowledged: Vec<_> = said.split_whitespace().collect();
+        assert!(round > 1 || acknowledged.len() > 10, "there was room for some: {said}");
+        let reader = SqliteReader::open(&scratch.db()).unwrap();
+        for id in acknowledged {
+            assert!(reader.event(id).unwrap().is_some(), "{id} was acknowledged and is lost");
+        }
+    }
+    // Where there is room, all goes on.
+    let event = scratch.world().event(None, EventData::MessageQueued(MessageQueued::new("m", 1_u64)));
+    scratch.store().append(Fence::None, std::slice::from_ref(&event)).unwrap();
+    let events = scratch.store().events(&EventFilter { limit: u32::MAX, ..EventFilter::default() }).unwrap();
+    assert_eq!(events.last().map(|event| &event.id), Some(&event.id));
+    assert!(events.iter().map(|event| event.sequence).eq(1..=events.len() as u64), "without a gap");
 }

@@ -53,6 +53,8 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
         ["archive", db, directory, now, keep] => event_log::archive(db, directory, now, keep),
         // Appends events until it is killed, and says each that is committed.
         ["append", db] => event_log::append(db),
+        // The same until the files may not grow any more.
+        ["fill", db] => event_log::fill(db),
         // A host with a library out of process, in the middle of a call that does not end.
         ["isolate", copy] => isolate(Utf8Path::new(copy)),
         ["exit", code] => Ok(ExitCode::from(code.parse::<u8>().map_err(io::Error::other)?)),

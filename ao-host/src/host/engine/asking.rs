@@ -7,14 +7,14 @@ use std::time::Duration;
 use ao_core::lifecycle::Policy;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
-use ao_core::slots::agent::{ActivityState, WatchAgents};
+use ao_core::slots::agent::{ActivityState, Strength, WatchAgents};
 use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
 use ao_core::slots::{Agent, Runtime, Workspace};
 use ao_core::{Error, Result};
 
 use super::book::{Breadth, Next};
 use super::spool::Spool;
-use super::{Asked, Done, Engine, Facet, Key, Lane, RESYNC, SURE, TOGETHER, address, look, pulls};
+use super::{Asked, Done, Engine, Facet, Key, Lane, QUIET, RESYNC, SURE, TOGETHER, address, look, pulls};
 use crate::sessions::Crew;
 
 /// Agents of one plugin instance, with what their runtimes saw.
@@ -64,6 +64,7 @@ impl Engine {
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
         self.queue = queue;
+        let configurations = self.crews.configurations();
         let mut groups: BTreeMap<Lane, Vec<Session>> = BTreeMap::new();
         let (hooks, looks): (Vec<_>, Vec<_>) = due.into_iter().partition(|(facet, _)| *facet == Facet::Hooks);
         for key in hooks.into_iter().chain(looks) {
@@ -81,6 +82,10 @@ impl Engine {
                 Ok(None) => {}
                 Err(error) => self.cannot_ask(key, &error),
             }
+        }
+        if self.crews.configurations() != configurations {
+            self.watch_files();
+            self.config_at.get_or_insert(now);
         }
         for (lane, sessions) in groups {
             // What was found out above has one for each of them.
@@ -262,7 +267,8 @@ impl Engine {
         }
     }
 
-    /// Asks for the look after this one, where its time is known: a doubtful question soon, a threshold when it is passed.
+    /// Asks for the look after this one, where its time is known: a doubtful question soon, a silence once it would mean
+    /// something, a threshold when it is passed.
     fn look_again(&mut self, id: &SessionId, now: Duration) {
         let Some(agent) = self.live.get(id).and_then(|session| session.agent.as_ref()) else { return };
         let policy = Policy::default().of(&self.live[id]);
@@ -270,6 +276,14 @@ impl Engine {
             && agent.activity.as_ref().is_some_and(|activity| activity.state == ActivityState::WaitingInput)
         {
             self.queue.add((Facet::Life, id.clone()), now + SURE);
+        }
+        // Silence gives no hint. Where only a screen tells that an agent works, somebody has to look whether it still does.
+        if agent
+            .activity
+            .as_ref()
+            .is_some_and(|activity| activity.state == ActivityState::Active && activity.strength == Strength::Weak)
+        {
+            self.queue.add((Facet::Life, id.clone()), now + QUIET.min(policy.stuck_after) + TOGETHER);
         }
         if let Some(clock) = &agent.idle {
             let left = policy.stuck_after.saturating_sub(Duration::from_millis(clock.elapsed_ms));

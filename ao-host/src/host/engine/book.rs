@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ao_core::lifecycle::{Deaths, Follow, Policy, StatusName, follow, observe, status};
 use ao_core::model::event::{
     Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportAccepted, ReportRejected, SessionAcked,
-    StatusChanged,
+    StatusChanged, TypePattern,
 };
 use ao_core::model::facts::{ReportState, Session};
 use ao_core::model::{PluginName, SessionId, Timestamp};
@@ -20,10 +20,12 @@ use super::hooks::{Ingested, Outcome, Read};
 use super::look::Answers;
 use crate::registry::{Condition, ConditionState};
 use crate::sessions::{Forge, Sessions, changes, sight};
-use crate::store::{Fence, Result};
+use crate::store::{EventFilter, EventPage, Fence, Result};
 
 /// Why an answer is not believed yet.
 const LOOK_AGAIN: &str = "it looks dead, and nobody wrote down how it ended; one more look will tell";
+/// How far back a host looks for what a former one told of doubted deaths, in events of that kind.
+const HOLDS: u32 = 16;
 
 /// The host's pen.
 pub(super) struct Book {
@@ -32,8 +34,10 @@ pub(super) struct Book {
     policy: Policy,
     /// The status of each session that was last told of.
     told: BTreeMap<SessionId, StatusName>,
-    /// Runtimes whose sessions' deaths are doubted, so that it is told once.
-    doubted: BTreeSet<PluginName>,
+    /// Sessions that looked dead in the last look at them, without an explanation.
+    suspected: BTreeSet<SessionId>,
+    /// Sessions of whom it was told that their deaths are doubted; not read yet after a start.
+    doubted: Option<BTreeSet<SessionId>>,
     /// What was last told of instances.
     conditions: BTreeMap<(Slot, PluginName, String), ConditionState>,
     /// What has been written and is to be told.
@@ -61,8 +65,8 @@ pub(super) enum Next {
 
 impl Book {
     pub(super) fn new(sessions: Arc<Sessions>, fence: Fence) -> Self {
-        let (told, doubted, conditions, written) = Default::default();
-        Self { sessions, fence, policy: Policy::default(), told, doubted, conditions, written }
+        let (told, suspected, conditions, written) = Default::default();
+        Self { sessions, fence, policy: Policy::default(), told, suspected, doubted: None, conditions, written }
     }
 
     /// What has been written since this was last asked.
@@ -143,19 +147,24 @@ impl Book {
                 suspects.insert(id.clone());
             }
         }
-        let (why, next) = match breadth {
-            Breadth::Some if !suspects.is_empty() => (Some(LOOK_AGAIN.to_owned()), Next::LookAtAll),
-            Breadth::All if deaths.are_doubted() => {
-                let Deaths { living, unexplained } = deaths;
-                (
-                    Some(format!("{unexplained} of {living} look dead at once, which is not believed; look yourself")),
-                    Next::Nothing,
-                )
-            }
-            _ => (None, Next::Nothing),
+        let is_news = !suspects.is_subset(&self.suspected);
+        self.suspected.retain(|id| !answers.contains_key(id));
+        self.suspected.extend(suspects.iter().cloned());
+        // Both witnesses may have looked at the same wrong moment.
+        let looks_again = is_news || (breadth == Breadth::Some && !suspects.is_empty());
+        let (why, next) = if looks_again {
+            (Some(LOOK_AGAIN.to_owned()), Next::LookAtAll)
+        } else if breadth == Breadth::All && deaths.are_doubted() {
+            let Deaths { living, unexplained } = deaths;
+            let why = format!(
+                "{unexplained} of {living} sessions of `{plugin}` look dead at once, which is not believed; look yourself"
+            );
+            (Some(why), Next::Nothing)
+        } else {
+            (None, Next::Nothing)
         };
-        if breadth == Breadth::All {
-            self.tell_of_doubt(plugin, &suspects, deaths)?;
+        if breadth == Breadth::All && !looks_again {
+            self.tell_of_doubt(answers, &suspects, deaths)?;
         }
         self.write(&ids, &mut |session| {
             let seen = answers.get(&session.id).map(|seen| {
@@ -171,12 +180,25 @@ impl Book {
         Ok(next)
     }
 
-    fn tell_of_doubt(&mut self, plugin: &PluginName, suspects: &BTreeSet<SessionId>, deaths: Deaths) -> Result<()> {
-        if !deaths.are_doubted() {
-            self.doubted.remove(plugin);
-            return Ok(());
+    /// Tells once of deaths that are doubted, until they are not any more.
+    fn tell_of_doubt(
+        &mut self,
+        looked: &Answers<RuntimeObservation>,
+        suspects: &BTreeSet<SessionId>,
+        deaths: Deaths,
+    ) -> Result<()> {
+        let mut doubted = match self.doubted.take() {
+            Some(doubted) => doubted,
+            None => self.told_before()?,
+        };
+        let is_told = !doubted.is_disjoint(suspects);
+        if deaths.are_doubted() {
+            doubted.extend(suspects.iter().cloned());
+        } else {
+            doubted.retain(|id| !looked.contains_key(id));
         }
-        if !self.doubted.insert(plugin.clone()) {
+        self.doubted = Some(doubted);
+        if is_told || !deaths.are_doubted() {
             return Ok(());
         }
         let mut data = MassDeathHold::new(suspects.iter().cloned().collect::<Vec<_>>());
@@ -185,6 +207,31 @@ impl Book {
         self.sessions.store.append(self.fence, std::slice::from_ref(&event))?;
         self.written.push(event);
         Ok(())
+    }
+
+    /// The sessions that a former host told of, as far as they have not been seen alive since.
+    fn told_before(&self) -> Result<BTreeSet<SessionId>> {
+        let filter = EventFilter {
+            kinds: [TypePattern::Exact(EventKind::HostMassDeathHold)].into(),
+            limit: HOLDS,
+            page: EventPage::Newest,
+            ..EventFilter::default()
+        };
+        let mut doubted = BTreeSet::new();
+        for event in self.sessions.store.events(&filter)? {
+            let Some(EventData::HostMassDeathHold(hold)) = event.typed() else { continue };
+            for id in hold.sessions {
+                let last = self.sessions.store.latest_event(&id, EventKind::SessionStatusChanged)?;
+                let Some(EventData::SessionStatusChanged(last)) = last.and_then(|event| event.typed()) else {
+                    continue;
+                };
+                // One that made no progress is stuck, too.
+                if matches!(last.to, StatusName::Detecting | StatusName::Stuck) && last.fact != "activity" {
+                    doubted.insert(id);
+                }
+            }
+        }
+        Ok(doubted)
     }
 
     /// Writes down what an agent plugin said.

@@ -1,6 +1,7 @@
 //! The configurations in use, and the plugins that work on each session.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use ao_core::model::facts::Session;
@@ -26,6 +27,10 @@ pub(super) struct Crews {
     forges: BTreeMap<ForgeKey, Option<Hosted>>,
     /// The repositories that pull requests are in; their places are their numbers.
     repositories: Vec<String>,
+    /// What each file was like when it was last read.
+    read: BTreeMap<Utf8PathBuf, Option<Stamp>>,
+    /// Files that are not in force, and why.
+    rejected: BTreeMap<Utf8PathBuf, String>,
 }
 
 /// Sessions with the same of these have their pull requests in the same place.
@@ -38,12 +43,22 @@ pub(super) struct Hosted {
     pub(super) lane: Lane,
 }
 
+/// What tells that a file has changed: its number, its length, and when it was written to.
+type Stamp = (u64, u64, i64, i64);
+
+fn stamp(file: &Utf8PathBuf) -> Option<Stamp> {
+    let data = fs_err::metadata(file).ok()?;
+    Some((data.ino(), data.len(), data.mtime(), data.mtime_nsec()))
+}
+
 /// What became of a configuration that was read again.
 pub(super) enum Reloaded {
     /// It is in force.
     Used,
     /// The one before it stays in force.
     Rejected(String),
+    /// It is refused for the same reason as before.
+    StillRejected,
 }
 
 fn key(session: &Session) -> CrewKey {
@@ -77,8 +92,8 @@ fn compose(context: &HostContext, wakes: &Wakes, loaded: Loaded) -> Result<Setup
 impl Crews {
     /// None yet. Their plugins leave hints with `wakes`.
     pub(super) fn new(wakes: Wakes) -> Self {
-        let (setups, made, forges, repositories) = Default::default();
-        Self { wakes, setups, made, forges, repositories }
+        let (setups, made, forges, repositories, read, rejected) = Default::default();
+        Self { wakes, setups, made, forges, repositories, read, rejected }
     }
 
     /// The plugins of a session.
@@ -133,20 +148,46 @@ impl Crews {
     pub(super) fn setup(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
         let file = file.cloned();
         if !self.setups.contains_key(&file) {
+            // Before they are read: what changes meanwhile is a change.
+            let files = context.files.global.iter().chain(&file);
+            self.read.extend(files.map(|file| (file.clone(), stamp(file))));
             let setup = read(context, &self.wakes, file.as_ref()).or_else(|error| {
                 let shown = file.as_ref().map_or("the configuration", |file| file.as_str());
                 tracing::warn!("`{shown}` cannot be used; built-in settings are: {error}");
                 let loaded = Loaded::read(ConfigFiles::default(), &context.environment, &context.places)?;
                 compose(context, &self.wakes, loaded)
             })?;
+            // What is not in force as it stands is read once more, and then it is told why.
+            let is_used = setup.loaded.files.local == file && setup.require_trust().is_ok();
+            self.read.extend(file.iter().filter(|_| !is_used).map(|file| (file.clone(), None)));
             self.setups.insert(file.clone(), setup);
         }
         self.setups.get(&file).ok_or_else(|| Error::other("a configuration that was just read is gone"))
     }
 
+    /// How many configurations are in use.
+    pub(super) fn configurations(&self) -> usize {
+        self.setups.len()
+    }
+
     /// The files that are in use.
     pub(super) fn files(&self) -> BTreeSet<Utf8PathBuf> {
-        self.setups.values().flat_map(|setup| setup.loaded.files.paths().cloned()).collect()
+        let used = self.setups.values().flat_map(|setup| setup.loaded.files.paths());
+        // One that is refused is not used, and is to be used once it is mended.
+        used.chain(self.setups.keys().flatten()).cloned().collect()
+    }
+
+    /// The files that were written to since they were read, and those that were refused: what was missing may be there now.
+    pub(super) fn changed(&self) -> BTreeSet<Utf8PathBuf> {
+        let changed = |file: &Utf8PathBuf| {
+            self.rejected.contains_key(file) || self.read.get(file).is_some_and(|then| *then != stamp(file))
+        };
+        self.files().into_iter().filter(changed).collect()
+    }
+
+    /// Whatever is refused from now on is told, though it may have been told before.
+    pub(super) fn forget_rejections(&mut self) {
+        self.rejected.clear();
     }
 
     /// Reads every configuration again that uses a file. A bad one, or one that is not trusted any more, changes nothing.
@@ -154,9 +195,13 @@ impl Crews {
         let using: Vec<_> = self
             .setups
             .iter()
-            .filter(|(_, setup)| setup.loaded.files.paths().any(|file| file == changed))
+            .filter(|(key, setup)| {
+                key.as_ref() == Some(changed) || setup.loaded.files.paths().any(|file| file == changed)
+            })
             .map(|(key, _)| key.clone())
             .collect();
+        let now = stamp(changed);
+        let is_same = self.read.insert(changed.clone(), now) == Some(now);
         for key in using {
             let read = read(context, &self.wakes, key.as_ref()).and_then(|setup| setup.require_trust().map(|()| setup));
             match read {
@@ -165,9 +210,15 @@ impl Crews {
                     self.forges.retain(|(file, _), _| *file != key);
                     self.setups.insert(key, setup);
                 }
-                Err(error) => return Reloaded::Rejected(error.to_string()),
+                Err(error) => {
+                    let problem = error.to_string();
+                    let before = self.rejected.insert(changed.clone(), problem.clone());
+                    let is_known = is_same && before.as_ref() == Some(&problem);
+                    return if is_known { Reloaded::StillRejected } else { Reloaded::Rejected(problem) };
+                }
             }
         }
+        self.rejected.remove(changed);
         Reloaded::Used
     }
 }

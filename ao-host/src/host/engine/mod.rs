@@ -8,11 +8,13 @@ mod archiving;
 mod asking;
 mod book;
 mod crews;
+mod endure;
 mod hooks;
 mod listen;
 mod look;
 mod pulls;
 mod queue;
+mod reload;
 mod round;
 mod settings;
 mod spool;
@@ -22,13 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::model::event::{ConfigRejected, ConfigReloaded, EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::event::{EventData, HostFenced, HostStarted, HostStopped};
 use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
 use ao_core::{Error, Result};
+use camino::Utf8Path;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -37,7 +40,8 @@ use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
 use crate::store::{Fence, SessionFilter};
 use archiving::Archiving;
 use book::{Book, Breadth};
-use crews::{Crews, Reloaded};
+use crews::Crews;
+use endure::Trouble;
 use listen::Listeners;
 use look::Answers;
 use pulls::PullLooks;
@@ -57,6 +61,8 @@ const APART: Duration = Duration::from_millis(500);
 const TREES_APART: Duration = Duration::from_secs(1);
 /// How soon something that may be a question is looked at again.
 const SURE: Duration = Duration::from_millis(200);
+/// How soon an agent that works, as its screen says, is looked at again if nothing else happens.
+const QUIET: Duration = Duration::from_secs(5);
 /// An engine that waits says that it is alive this often.
 const ALIVE: Duration = Duration::from_millis(500);
 
@@ -95,6 +101,12 @@ enum Lane {
 enum Asked {
     Lane(Lane),
     Session(Key),
+}
+
+/// The directories in which something happens of a session.
+fn stands(session: &Session) -> (Option<&Utf8Path>, Option<&Utf8Path>) {
+    let directory = session.runtime.as_ref().map(|runtime| &*runtime.directory);
+    (directory, session.workspace.as_ref().map(|workspace| &*workspace.path))
 }
 
 fn address<T: ?Sized>(instance: &Arc<T>) -> usize {
@@ -164,6 +176,10 @@ struct Engine {
     tries: hooks::Tries,
     archiving: Archiving,
     round: Option<Round>,
+    /// The store cannot be used, or could not.
+    trouble: Option<Trouble>,
+    /// When configuration files that were written to are to be read.
+    config_at: Option<Duration>,
     resync_at: Duration,
     /// When everything was looked at last.
     resynced: Duration,
@@ -196,8 +212,11 @@ impl Engine {
         let mut ready = Some(Told::Ready);
         let wakes = engine.wakes.clone();
         loop {
-            engine.begin_calls()?;
-            engine.end_round()?;
+            let begun = engine.begin_calls().and_then(|()| engine.end_round());
+            engine.endure(begun, told)?;
+            let settled = engine.take_settled();
+            let reloaded = settled.iter().try_for_each(|file| engine.reload(file, told));
+            engine.endure(reloaded, told)?;
             engine.book.take_written().into_iter().for_each(|event| told(Told::Event(event)));
             if engine.has_looked() {
                 ready.take().into_iter().for_each(&mut *told);
@@ -207,14 +226,21 @@ impl Engine {
             tokio::select! {
                 asked = control.recv() => match asked {
                     Some(Control::Reload) => {
-                        engine.reload_all(told)?;
+                        let reloaded = engine.reload_all(told);
+                        engine.endure(reloaded, told)?;
                         told(Told::Ready);
                     }
                     Some(Control::Stop) | None => return Ok(()),
                 },
-                hints = wakes.take() => engine.heed(hints, told)?,
+                hints = wakes.take() => {
+                    let heeded = engine.heed(hints);
+                    engine.endure(heeded, told)?;
+                }
                 Some(done) = engine.calls.join_next(), if !engine.calls.is_empty() => match done {
-                    Ok(done) => engine.finish(done)?,
+                    Ok(done) => {
+                        let finished = engine.finish(done);
+                        engine.endure(finished, told)?;
+                    }
                     Err(error) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
                 },
                 () = tokio::time::sleep(sleep) => {}
@@ -304,6 +330,8 @@ impl Engine {
             tries: hooks::Tries::default(),
             archiving: Archiving::default(),
             round: None,
+            trouble: None,
+            config_at: None,
             resync_at: Duration::ZERO,
             resynced: Duration::ZERO,
             trees_at: Duration::ZERO,
@@ -319,6 +347,7 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
+        let next = self.config_at.map_or(next, |at| next.min(at));
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -353,9 +382,9 @@ impl Engine {
                 self.looked.remove(id);
             } else {
                 let here = parts(&session);
+                moved |= self.live.get(id).is_none_or(|known| stands(known) != stands(&session));
                 let before = self.live.insert(id.clone(), session);
                 if before.as_ref().map(parts) != Some(here) {
-                    moved = true;
                     self.queue.add((Facet::Tree, id.clone()), now);
                     self.queue.add((Facet::Hooks, id.clone()), now);
                     self.wake_pull(id.clone(), now);
@@ -415,6 +444,8 @@ impl Engine {
         self.tell_conditions()?;
         self.recover()?;
         self.watch_files();
+        self.config_at.get_or_insert(now);
+        self.trouble = self.trouble.map(|_| Trouble::Over);
         Ok(())
     }
 
@@ -459,7 +490,8 @@ impl Engine {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
             }
         }
-        for file in self.crews.files() {
+        // What is trusted now counts as if the file had been written again.
+        for file in self.crews.files().into_iter().chain([places.trust_file()]) {
             let Some(directory) = file.parent() else { continue };
             let entry =
                 wanted.entry(directory.as_std_path().to_owned()).or_insert_with(|| Meaning::Config(BTreeSet::new()));
@@ -484,7 +516,7 @@ impl Engine {
     }
 
     /// Hints that arrived.
-    fn heed(&mut self, hints: BTreeSet<Wake>, told: &mut dyn FnMut(Told)) -> Result<()> {
+    fn heed(&mut self, hints: BTreeSet<Wake>) -> Result<()> {
         let now = self.elapsed();
         for hint in hints {
             match hint {
@@ -508,34 +540,13 @@ impl Engine {
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
                 Wake::Conditions => self.tell_conditions()?,
-                Wake::Config(file) => self.reload(&file, told)?,
+                // Who writes a file in place writes more than once.
+                Wake::Config => self.config_at = Some(now + TOGETHER),
                 // Whoever asks for everything all the time gets it twice a second.
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }
         Ok(())
-    }
-
-    fn reload_all(&mut self, told: &mut dyn FnMut(Told)) -> Result<()> {
-        for file in self.crews.files() {
-            self.reload(&file, told)?;
-        }
-        self.resync()
-    }
-
-    fn reload(&mut self, file: &camino::Utf8PathBuf, told: &mut dyn FnMut(Told)) -> Result<()> {
-        let data = match self.crews.reload(&self.context, file) {
-            Reloaded::Used => EventData::HostConfigReloaded(ConfigReloaded::new(file.as_str())),
-            Reloaded::Rejected(problem) => EventData::HostConfigRejected(ConfigRejected::new(file.as_str(), problem)),
-        };
-        let event = self.context.sessions.world.event(None, data);
-        self.context.sessions.store.append(Fence::Epoch(self.epoch), std::slice::from_ref(&event))?;
-        told(Told::Event(event));
-        self.listeners.close();
-        self.book.forget_conditions();
-        self.pulls.forget_instances();
-        self.unavailable.clear();
-        self.apply_settings()
     }
 
     fn stop(&self, reason: &str) -> Result<()> {

@@ -33,8 +33,8 @@ pub(super) enum Wake {
     Store,
     /// Whether plugins are called.
     Conditions,
-    /// A configuration file.
-    Config(Utf8PathBuf),
+    /// Configuration files, or what is trusted.
+    Config,
     /// Anything.
     All,
 }
@@ -139,7 +139,7 @@ pub(super) enum Meaning {
     Spool(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
-    /// The directory of configuration files.
+    /// The directory of configuration files, or of the record of what is trusted.
     Config(BTreeSet<Utf8PathBuf>),
 }
 
@@ -157,7 +157,7 @@ impl Meaning {
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
             Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) => Vec::new(),
             Self::Config(files) => {
-                files.iter().filter(|file| file.file_name() == Some(name)).cloned().map(Wake::Config).collect()
+                files.iter().filter(|file| file.file_name() == Some(name)).map(|_| Wake::Config).collect()
             }
         }
     }

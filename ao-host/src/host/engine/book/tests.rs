@@ -124,7 +124,7 @@ fn many_deaths_at_once_are_not_believed_and_told_once() {
         desk.fake.clock.advance(Duration::from_secs(30));
     }
     assert_eq!(desk.names(), [StatusName::Stuck, StatusName::Stuck, StatusName::Stuck, StatusName::Working]);
-    assert!(desk.reason(0).contains("3 of 4 look dead at once"), "{}", desk.reason(0));
+    assert!(desk.reason(0).contains("3 of 4 sessions of `tmux` look dead at once"), "{}", desk.reason(0));
     let written = desk.written();
     assert_eq!(written.iter().filter(|kind| *kind == "host.mass_death_hold").count(), 1, "{written:?}");
     // They were only hidden.

@@ -198,7 +198,7 @@ impl Engine {
         loop {
             let hints = tokio::time::timeout(PATIENCE, wakes.take()).await.expect("a hint");
             let heard = hints.contains(wanted);
-            self.heed(hints, &mut |_| ()).unwrap();
+            self.heed(hints).unwrap();
             if heard {
                 return;
             }

@@ -47,7 +47,7 @@ async fn one_call_a_repository_for_all_sessions() {
         assert_eq!(asked(&desk), both);
     }
     let hint = |index: usize| Wake::Pull(desk.ids[index].clone());
-    engine.heed([hint(0), hint(2)].into(), &mut |_| ()).unwrap();
+    engine.heed([hint(0), hint(2)].into()).unwrap();
     let due = engine.queue.next(|(facet, id)| *facet == Facet::Pull && *id == desk.ids[0]);
     assert!(due.unwrap() >= looked + Duration::from_secs(2), "not again so soon: {due:?}");
     engine.pass(&desk, Duration::from_secs(3)).await;
