@@ -20,6 +20,9 @@ pub(super) const LOOK_FILE: &str = "look";
 /// How soon it is looked without a hint whether the host has looked.
 const EVERY: Duration = Duration::from_millis(200);
 
+/// What a time is exact to.
+const TICK: Duration = Duration::from_millis(1);
+
 /// What became of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -34,6 +37,8 @@ pub enum Answer {
 /// Asks the host to look at everything, and waits until it has, for so long at most.
 pub fn ask_for_look(places: &Places, world: &World, patience: Duration) -> Result<Answer> {
     let asked = world.now();
+    // Times are written in milliseconds: a look of the same one may have begun before.
+    std::thread::sleep(TICK);
     let give_up = Instant::now() + patience;
     let (wake, written) = channel();
     // Where writes cannot be watched, it is looked now and then.
@@ -52,7 +57,7 @@ pub fn ask_for_look(places: &Places, world: &World, patience: Duration) -> Resul
             })?;
         }
         let host = SqliteReader::open(&places.state_db())?.host()?;
-        if host.and_then(|host| host.looked_at).is_some_and(|looked| looked >= asked) {
+        if host.and_then(|host| host.looked_at).is_some_and(|looked| looked > asked) {
             return Ok(Answer::Looked);
         }
         let left = give_up.saturating_duration_since(Instant::now());

@@ -1,5 +1,5 @@
 //! When all that lives was looked at last. It is told of a look when that has ended, by the time at which it began: who
-//! asks for a look waits until a time is told that is not before the question.
+//! asks for a look waits until a time is told that is after the question.
 
 use std::time::Duration;
 
