@@ -186,7 +186,7 @@ pub(crate) fn lock(private: &Utf8Path, purpose: Purpose) -> Result<()> {
     let reason = fs_err::read_to_string(&file).ok();
     let is_free = reason.as_deref().is_none_or(|reason| reason.trim() == HALF_MADE);
     let done = match purpose {
-        Purpose::Trash if is_free => fs_err::write(&file, IN_TRASH),
+        Purpose::Trash if is_free => ao_plugin_sdk::files::write_atomically(&file, IN_TRASH.as_bytes()),
         Purpose::Work if reason.as_deref() == Some(IN_TRASH) => fs_err::remove_file(&file),
         _ => Ok(()),
     };

@@ -22,10 +22,10 @@ pub(crate) async fn relocate(git: &Git, request: RelocateWorkspace) -> Result<Re
     }
     git.at(&request.project, ["worktree", "repair", "--end-of-options"]).arg(path.as_str()).run().await?;
     let Some(copy) = Copy::find(git, Some(&request.project), path).await? else { return Ok(Relocated::new()) };
-    if let (Purpose::Work, Some(receipt)) = (request.purpose, &request.receipt) {
-        if let Some(branch) = &receipt.branch {
-            restore::revive_branch(git, &request.project, branch, receipt.head.as_deref()).await?;
-        }
+    if let (Purpose::Work, Some(receipt)) = (request.purpose, &request.receipt)
+        && let Some(branch) = &receipt.branch
+    {
+        restore::revive_branch(git, &request.project, branch, receipt.head.as_deref()).await?;
     }
     let purpose = request.purpose;
     blocking(move || place::lock(&copy.private, purpose)).await?;

@@ -37,10 +37,10 @@ pub(crate) async fn restore(git: &Git, request: RestoreWorkspace) -> Result<Work
     let Some(copy) = Copy::find(git, Some(project), target).await? else {
         return Err(Error::other(format!("git made no worktree at `{target}`")));
     };
-    if record == Record::None {
-        if let Some(head) = copy.ask(["rev-parse", "--verify", "--quiet", "HEAD"]).await? {
-            copy.at(["read-tree"]).arg(head).run().await?;
-        }
+    if record == Record::None
+        && let Some(head) = copy.ask(["rev-parse", "--verify", "--quiet", "HEAD"]).await?
+    {
+        copy.at(["read-tree"]).arg(head).run().await?;
     }
     fill(&copy, receipt, &record).await?;
     if !links.is_empty() {
@@ -78,8 +78,9 @@ fn free(target: &Utf8Path) -> Result<()> {
 async fn revive(private: &Utf8Path, target: &Utf8Path) -> Result<()> {
     let (private, target) = (private.to_owned(), target.to_owned());
     blocking(move || {
-        let made = fs_err::create_dir_all(&target)
-            .and_then(|()| fs_err::write(target.join(".git"), format!("gitdir: {private}\n")));
+        let made = fs_err::create_dir_all(&target).and_then(|()| {
+            ao_plugin_sdk::files::write_atomically(&target.join(".git"), format!("gitdir: {private}\n").as_bytes())
+        });
         made.map_err(|error| Error::wrap(Code::OTHER, format!("cannot make `{target}` again"), &error))?;
         place::lock(&private, Purpose::Work)
     })
@@ -158,10 +159,10 @@ async fn fill(copy: &Copy<'_>, receipt: Option<&Receipt>, record: &Record) -> Re
     if let Some(snapshot) = snapshot {
         files::write_changes(copy, root, &from, snapshot).await?;
     }
-    if *record == Record::None {
-        if let Some(staged) = staged {
-            index::restore(copy, staged).await?;
-        }
+    if *record == Record::None
+        && let Some(staged) = staged
+    {
+        index::restore(copy, staged).await?;
     }
     // Times of files; that some differ is no failure.
     copy.at(["update-index", "-q", "--refresh"]).output().await?;

@@ -18,7 +18,7 @@ pub(crate) async fn forget(git: &Git, request: ForgetWorkspace) -> Result<Forgot
         move || place::drop_record(&common, &path)
     })
     .await?;
-    let deletions: String = request.refs.iter().map(|name| format!("delete {name}\0\0")).collect();
+    let deletions: String = request.refs.iter().flat_map(|name| ["delete ", name, "\0\0"]).collect();
     if !deletions.is_empty() {
         git.at(&repository.project, ["update-ref", "--stdin", "-z"]).input(deletions).run().await?;
     }

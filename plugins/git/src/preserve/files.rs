@@ -116,8 +116,9 @@ async fn save_links(copy: &Copy<'_>, links: Vec<(Vec<u8>, Vec<u8>)>, key: &str) 
     blocking({
         let (folder, names) = (folder.clone(), names.clone());
         move || {
-            let written = fs_err::create_dir_all(&folder)
-                .and_then(|()| names.iter().zip(&targets).try_for_each(|(name, target)| fs_err::write(name, target)));
+            let written = fs_err::create_dir_all(&folder).and_then(|()| {
+                names.iter().zip(&targets).try_for_each(|(name, target)| write(name.as_std_path(), "100644", target))
+            });
             written.map_err(|error| Error::wrap(Code::OTHER, "cannot keep the worktree's links", &error))
         }
     })
@@ -163,7 +164,7 @@ pub(crate) async fn write_changes(copy: &Copy<'_>, root: &Utf8Path, from: &str, 
             mode => written.push((path.to_vec(), mode.to_owned(), object.clone())),
         }
     }
-    let names: String = written.iter().map(|(_, _, object)| format!("{object}\n")).collect();
+    let names: String = written.iter().flat_map(|(_, _, object)| [object, "\n"]).collect();
     let contents = copy.at(["cat-file", "--batch=%(objectsize)"]).input(names).run().await?.stdout;
     let root = root.to_owned();
     blocking(move || {

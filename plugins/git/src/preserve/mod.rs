@@ -26,19 +26,20 @@ pub(crate) async fn preserve(git: &Git, request: PreserveWorkspace) -> Result<Re
     let mut kept = pins::find(&copy, head.as_deref(), request.branch.as_ref()).await?;
     let saved = snapshot::take(&copy, head.as_deref(), &request.key).await?;
     kept.extend(saved.staged.iter().map(|commit| ("staged".to_owned(), commit.clone())));
-    kept.extend(saved.snapshot.iter().map(|commit| ("snapshot".to_owned(), commit.clone())));
+    kept.extend(saved.files.iter().map(|commit| ("snapshot".to_owned(), commit.clone())));
     let mut receipt = Receipt::new(pin(&copy, &folder, kept).await?);
     receipt.head = head;
     receipt.branch = branch.and_then(|branch| branch.parse().ok());
     receipt.staged = saved.staged;
-    receipt.snapshot = saved.snapshot;
+    receipt.snapshot = saved.files;
     receipt.only_there = saved.only_there;
     Ok(receipt)
 }
 
 /// The folder of this receipt's refs.
 fn folder(request: &PreserveWorkspace) -> Result<String> {
-    let is_plain = !request.key.is_empty() && request.key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_plain =
+        !request.key.is_empty() && request.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !is_plain {
         let message = format!("the key `{}` cannot stand in a ref", request.key.escape_debug());
         return Err(Error::invalid_input(message).at_field("key"));
@@ -64,7 +65,7 @@ async fn no_copy(git: &Git, request: &PreserveWorkspace, folder: &str) -> Result
 async fn pin(copy: &Copy<'_>, folder: &str, kept: Vec<(String, String)>) -> Result<Vec<String>> {
     let named: Vec<_> = kept.into_iter().map(|(name, object)| (format!("{folder}{name}"), object)).collect();
     // An empty old value: whatever an earlier try has left there.
-    let changes: String = named.iter().map(|(name, object)| format!("update {name}\0{object}\0\0")).collect();
+    let changes: String = named.iter().flat_map(|(name, object)| ["update ", name, "\0", object, "\0\0"]).collect();
     if !changes.is_empty() {
         copy.at(["update-ref", "-m", "ao: kept", "--stdin", "-z"]).input(changes).run().await?;
     }

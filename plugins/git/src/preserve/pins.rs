@@ -85,7 +85,7 @@ async fn of_own_refs(copy: &Copy<'_>) -> Result<Vec<(String, String)>> {
 
 /// Those of the wanted that are commits, each once: the first name wins.
 async fn commits(copy: &Copy<'_>, wanted: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
-    let questions: String = wanted.iter().map(|(_, name)| format!("{name}^{{commit}}\n")).collect();
+    let questions: String = wanted.iter().flat_map(|(_, name)| [name, "^{commit}\n"]).collect();
     let call = copy.at(["cat-file", "--batch-check=%(objecttype) %(objectname)"]).input(questions);
     let answers = call.run().await?.text();
     let mut names = BTreeSet::new();
@@ -105,8 +105,8 @@ async fn past(copy: &Copy<'_>, kept: &[(String, String)]) -> Result<Option<Strin
     let Some(reflog) = copy.ask(["reflog", "show", "--format=%H", "HEAD", "--"]).await? else { return Ok(None) };
     let stood: Vec<&str> = reflog.lines().filter(|line| is_object(line)).collect();
     let stood = commits(copy, stood.iter().map(|commit| (String::new(), (*commit).to_owned())).collect()).await?;
-    let mut questions: String = stood.iter().map(|(_, commit)| format!("{commit}\n")).collect();
-    questions.extend(kept.iter().map(|(_, commit)| format!("^{commit}\n")));
+    let mut questions: String = stood.iter().flat_map(|(_, commit)| [commit, "\n"]).collect();
+    questions.extend(kept.iter().flat_map(|(_, commit)| ["^", commit, "\n"]));
     let call = copy.at(["rev-list", "--stdin", "--not", "--branches", "--tags", "--remotes"]);
     let lost = call.input(questions).looking().run().await?.text();
     let tips: Vec<_> = stood

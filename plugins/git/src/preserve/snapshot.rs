@@ -12,7 +12,7 @@ use super::index::{self, Mark, Staged};
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     pub(super) staged: Option<String>,
-    pub(super) snapshot: Option<String>,
+    pub(super) files: Option<String>,
     pub(super) only_there: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn take(copy: &Copy<'_>, head: Option<&str>, key: &str) -> Resu
     let files = index::write_tree(copy, key, &tree).await?;
     if is_new(&files, tree.len()) {
         let parents = parents(head, taken.staged.as_deref());
-        taken.snapshot = Some(commit(copy, &files, &parents, "ao: the files as they were").await?);
+        taken.files = Some(commit(copy, &files, &parents, "ao: the files as they were").await?);
     }
     Ok(taken)
 }

@@ -1,6 +1,8 @@
 //! Nothing is lost: what a worktree holds is the same after it was in the trash, and, but for what is only in the
 //! directory, after the directory itself is gone.
 
+#![expect(clippy::disallowed_methods, reason = "a directory is lost on purpose")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
