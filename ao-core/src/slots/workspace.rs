@@ -1,5 +1,7 @@
 //! An isolated copy of the project for one session.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -173,9 +175,12 @@ record! {
             staged: Option<String>,
             /// The commit whose tree is the tracked and untracked files, byte for byte, where they differ from `head`.
             snapshot: Option<String>,
-            /// What is nowhere but in the directory: big, special, nested and unreadable files, by path. Ignored files
-            /// are nowhere else either, and are not listed.
+            /// What is nowhere but in the directory: big, special, nested and unreadable files, by path, each with the
+            /// reason.
             only_there: Vec<String>,
+            /// What is ignored, and so nowhere but in the directory: paths relative to it, a directory where all below it
+            /// is.
+            ignored: Vec<String>,
         }
     }
 
@@ -241,6 +246,10 @@ record! {
             /// Their directories.
             paths: Vec<Utf8PathBuf>,
         }
+        optional {
+            /// For directories of them, the branch or commit that their work is to end in.
+            bases: BTreeMap<Utf8PathBuf, String>,
+        }
     }
 
     /// What was seen of a copy.
@@ -261,6 +270,8 @@ record! {
             dirty: u32,
             /// How many files git does not track, ignored ones apart.
             untracked: u32,
+            /// How many of its commits are not in the base that was asked for.
+            unmerged: Option<u32>,
         }
     }
 

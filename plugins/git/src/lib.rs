@@ -92,7 +92,7 @@ impl Workspace for Worktree {
     }
 
     async fn observe(&self, request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>> {
-        Ok(observe::observe(&self.git, request.paths).await)
+        Ok(observe::observe(&self.git, request).await)
     }
 
     async fn list(&self, request: ListWorkspaces) -> Result<Vec<WorkspaceInfo>> {

@@ -33,6 +33,7 @@ pub(crate) async fn preserve(git: &Git, request: PreserveWorkspace) -> Result<Re
     receipt.staged = saved.staged;
     receipt.snapshot = saved.files;
     receipt.only_there = saved.only_there;
+    receipt.ignored = ignored(&copy).await?;
     Ok(receipt)
 }
 
@@ -59,6 +60,17 @@ async fn no_copy(git: &Git, request: &PreserveWorkspace, folder: &str) -> Result
     receipt.head = Some(commit);
     receipt.branch = Some(branch.clone());
     Ok(receipt)
+}
+
+/// What git ignores. A path that is not UTF-8 is left out: nobody could name it.
+async fn ignored(copy: &Copy<'_>) -> Result<Vec<String>> {
+    if copy.files.is_none() {
+        return Ok(Vec::new());
+    }
+    let look = copy.at(["-c", "core.fsmonitor=false", "ls-files", "--others", "--ignored", "--exclude-standard", "-z"]);
+    let listed = look.arg("--directory").looking().run().await?.stdout;
+    let paths = listed.split(|byte| *byte == 0).filter_map(|path| std::str::from_utf8(path).ok());
+    Ok(paths.map(|path| path.trim_end_matches('/').to_owned()).filter(|path| !path.is_empty()).collect())
 }
 
 /// Writes the refs: all or none.

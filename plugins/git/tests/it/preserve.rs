@@ -331,7 +331,9 @@ async fn what_cannot_be_saved_is_named() {
     write(case.file("nested/file"), "x");
     let big = std::fs::File::create(case.file("big")).expect("big");
     big.set_len(32 * 1024 * 1024 + 1).expect("big");
+    write(case.file("target.ignored/deep/file"), "x");
     let receipt = case.preserve().await;
+    assert_eq!(receipt.ignored, ["target.ignored"]);
     let named: Vec<_> = receipt.only_there.iter().map(|line| line.split(": ").next().unwrap_or_default()).collect();
     assert_eq!(named, ["big", "nested/"]);
     assert!(receipt.snapshot.is_some(), "the rest is saved");
