@@ -11,6 +11,7 @@ mod completion;
 mod demo;
 mod edge;
 mod event_line;
+mod expiring;
 mod failure;
 mod hosting;
 mod input;
@@ -20,6 +21,7 @@ mod output;
 mod process;
 mod relay;
 mod session_view;
+mod tidying;
 mod view;
 
 use std::process::ExitCode;

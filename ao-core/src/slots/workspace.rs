@@ -1,7 +1,5 @@
 //! An isolated copy of the project for one session.
 
-use std::collections::BTreeMap;
-
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -248,7 +246,18 @@ record! {
         }
         optional {
             /// For directories of them, the branch or commit that their work is to end in.
-            bases: BTreeMap<Utf8PathBuf, String>,
+            bases: Vec<WorkspaceBase>,
+        }
+    }
+
+    /// What a copy's work is to end in.
+    #[derive(Eq)]
+    pub struct WorkspaceBase {
+        required {
+            /// The copy's directory.
+            path: Utf8PathBuf,
+            /// A branch or commit.
+            base: String,
         }
     }
 

@@ -100,7 +100,7 @@ impl Sessions {
         match workspace.instance.relocate(moved).await {
             // A workspace plugin need not keep books.
             Err(error) if error.code == Code::UNSUPPORTED => {}
-            other => drop(other?),
+            other => other.map(drop)?,
         }
         let ignored = item.receipt.iter().flat_map(|receipt| &receipt.ignored).map(std::path::PathBuf::from).collect();
         let weight = weigh(item.place.clone(), ignored).await?;
@@ -140,23 +140,13 @@ impl Sessions {
 
     /// Writes an item down: in the facts, and beside its directory for when those are lost.
     pub(super) fn put_item(&self, id: &SessionId, item: &TrashItem) -> Result<()> {
-        self.write_label(item)?;
+        write_label(item)?;
         self.change(id, |session| put(session, item.clone())).map(drop)
-    }
-
-    pub(super) fn write_label(&self, item: &TrashItem) -> Result<()> {
-        let (label, directory) = (label(item), item.place.parent().unwrap_or(&item.place));
-        let failed = |error: &std::io::Error| {
-            Error::wrap(Code::UNAVAILABLE, format!("cannot write `{label}`; nothing was moved"), error)
-        };
-        let text = serde_json::to_vec_pretty(item).map_err(|error| failed(&error.into()))?;
-        files::private_directory(directory).map_err(|error| failed(&error))?;
-        files::write_atomic(&label, &text, PRIVATE_FILE).map_err(|error| failed(&error))
     }
 
     fn end_cleanup(&self, id: &SessionId, item: Option<TrashItem>, branch_kept: Option<String>) -> Result<Cleaned> {
         if let Some(item) = &item {
-            self.write_label(item)?;
+            write_label(item)?;
         }
         let own = self.own_process()?;
         let mut events = vec![self.event(id, EventData::SessionCleaned(SessionCleaned::new()))];
@@ -168,6 +158,17 @@ impl Sessions {
         })?;
         Ok(Cleaned { session, item, branch_kept })
     }
+}
+
+/// Writes down beside an item's directory what it is.
+pub(super) fn write_label(item: &TrashItem) -> Result<()> {
+    let (label, directory) = (label(item), item.place.parent().unwrap_or(&item.place));
+    let failed = |error: &std::io::Error| {
+        Error::wrap(Code::UNAVAILABLE, format!("cannot write `{label}`; nothing was moved"), error)
+    };
+    let text = serde_json::to_vec_pretty(item).map_err(|error| failed(&error.into()))?;
+    files::private_directory(directory).map_err(|error| failed(&error))?;
+    files::write_atomic(&label, &text, PRIVATE_FILE).map_err(|error| failed(&error))
 }
 
 /// The file that says what a directory of the trash is.

@@ -17,6 +17,7 @@ mod recover;
 mod restore;
 mod spawn;
 mod steps;
+mod tidy;
 mod trash;
 mod undo;
 

@@ -9,7 +9,7 @@ use ao_core::slots::workspace::ForgetWorkspace;
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
 
-use super::cleanup::{label, put};
+use super::cleanup::{label, put, write_label};
 use super::steps::Step;
 use super::{Bound, Sessions};
 use crate::store::{SessionFilter, StoreError};
@@ -99,7 +99,7 @@ impl Sessions {
                 _ => {}
             }
         } else {
-            self.write_label(&item)?;
+            write_label(&item)?;
         }
         self.change_telling(&session.id, |session| {
             put(session, item.clone());

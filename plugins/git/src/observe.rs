@@ -17,7 +17,7 @@ const RESERVE: Duration = Duration::from_millis(300);
 
 pub(crate) async fn observe(git: &Git, request: ObserveWorkspaces) -> Vec<WorkspaceObservation> {
     let ObserveWorkspaces { paths, bases, .. } = request;
-    let bases = &bases;
+    let bases = &bases.into_iter().map(|base| (base.path, base.base)).collect();
     // Each future owns its path.
     stream::iter(paths.into_iter().map(|path| observe_one(git, path, bases))).buffered(AT_ONCE).collect().await
 }
