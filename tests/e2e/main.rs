@@ -22,6 +22,7 @@ mod plugin;
 mod plugin_install;
 mod pty_attach;
 mod reference;
+mod removal;
 mod search_order;
 mod sessions;
 mod spawn_issue;
