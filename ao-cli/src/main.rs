@@ -11,6 +11,7 @@ mod completion;
 mod demo;
 mod edge;
 mod event_line;
+mod expiring;
 mod failure;
 mod host_view;
 mod hosting;
@@ -23,6 +24,7 @@ mod refresh;
 mod relay;
 mod session_view;
 mod sightings;
+mod tidying;
 mod view;
 
 use std::process::ExitCode;

@@ -70,6 +70,7 @@ fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Fa
         Recovered::Kept(what) => {
             output::warning(format_args!("`{id}`: its spawn was interrupted, and not all of it is undone: {what}"));
         }
+        Recovered::Cleaned => output::note(format_args!("`{id}`: its clean-up was interrupted and has been finished")),
         Recovered::Released => {}
     }
     Ok(())

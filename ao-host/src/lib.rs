@@ -14,6 +14,7 @@ pub mod registry;
 pub mod sessions;
 pub mod setup;
 pub mod store;
+pub mod trash;
 pub mod trust;
 pub mod verify;
 pub mod world;

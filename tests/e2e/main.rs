@@ -28,6 +28,7 @@ mod pty_attach;
 mod pulls;
 mod reference;
 mod refresh;
+mod removal;
 mod search_order;
 mod sessions;
 mod spawn_issue;

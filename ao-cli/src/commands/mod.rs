@@ -34,6 +34,7 @@ mod demo_agent;
 mod docs;
 mod doctor;
 mod events;
+mod gc;
 mod hold;
 mod host;
 mod host_library;
@@ -48,6 +49,7 @@ mod spawn;
 mod start;
 mod status;
 mod stop;
+mod trash;
 mod trust;
 mod why;
 
@@ -89,6 +91,8 @@ commands! {
         Session(session),
         Events(events),
         Why(why),
+        Trash(trash),
+        Gc(gc),
         Demo(demo),
     }
     "The host" {

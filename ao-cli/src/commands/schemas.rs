@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
-use super::session::{list, show};
-use super::{config, doctor, plugin, reconcile, send, spawn, status, stop, trust, why};
+use super::session::{cleanup, list, show};
+use super::{config, doctor, gc, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
@@ -47,6 +47,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::Checkup)),
         ("events", schema_for!(Event)),
+        ("gc", schema_for!(gc::GcView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
@@ -57,11 +58,15 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-verify", schema_for!(plugin::Verification)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("send", schema_for!(send::SentView)),
+        ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),
         ("session-show", schema_for!(show::ShowView)),
         ("spawn", schema_for!(spawn::SpawnView)),
         ("status", schema_for!(status::StatusView)),
         ("stop", schema_for!(stop::StopView)),
+        ("trash-empty", schema_for!(trash::EmptyView)),
+        ("trash-list", schema_for!(trash::list::TrashList)),
+        ("trash-show", schema_for!(trash::show::ItemView)),
         ("trust", schema_for!(trust::Trusted)),
         ("why", schema_for!(why::WhyView)),
     ])

@@ -2,7 +2,9 @@
 //! is to be done about it.
 
 mod branch;
+mod cleanup;
 mod death;
+mod expiry;
 pub mod observe;
 mod plan;
 mod policy;
@@ -10,7 +12,9 @@ mod prompt;
 mod status;
 
 pub use branch::{Follow, follow};
+pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
+pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

@@ -21,12 +21,17 @@ slot workspace: trait Workspace {
     /// Takes back a `create` whose session was never launched: removes a copy that is byte-equal to its checkout, with
     /// the branch if `create` made it and nothing was committed to it. Anything else is kept and said.
     [call 1m idem] discard(request: DiscardWorkspace) -> Result<Discarded>;
-    /// Brings back a copy that was taken away.
+    /// Makes a copy again whose directory is gone, as a `preserve` found it, or from what is left of it.
     [call 10m once] restore(request: RestoreWorkspace) -> Result<WorkspaceInfo> { unsupported("restoring") }
-    /// Pins commits and snapshots files, before the host moves the directory away.
+    /// Pins commits and snapshots files, before the host moves the directory away. Doing it again with the same `key`
+    /// pins what is there then. Changes nothing in the copy.
     [call 5m once] preserve(request: PreserveWorkspace) -> Result<Receipt> { unsupported("preserving") }
-    /// Drops the bookkeeping of a directory that the host has moved away.
+    /// Follows a copy that the host has moved, so that it works where it stands now. Doing it again changes nothing.
+    [call 1m idem] relocate(request: RelocateWorkspace) -> Result<Relocated> { unsupported("moving") }
+    /// Drops the bookkeeping of a directory that the host has moved away and is about to remove for good, or has removed.
     [call 1m idem] forget(request: ForgetWorkspace) -> Result<Forgotten> { unsupported("forgetting") }
+    /// Removes a session's branch whose work is all in another one; keeps it otherwise, and says why.
+    [call 1m idem] retire(request: RetireBranch) -> Result<Retired> { unsupported("retiring a branch") }
     /// Looks at many copies.
     [call 10s idem] observe(request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>>;
     /// All copies of a project under a directory.
@@ -125,29 +130,78 @@ record! {
             /// The branch.
             branch: BranchName,
         }
+        optional {
+            /// What a `preserve` of it found. Without it, the branch is checked out as it stands.
+            receipt: Option<Receipt>,
+            /// Paths, relative to the project, that the copy links to instead of having its own.
+            symlinks: Vec<Utf8PathBuf>,
+        }
     }
 
     /// Pins and snapshots a copy.
     #[derive(Eq)]
     pub struct PreserveWorkspace {
         required {
-            /// Names this effect.
+            /// Names this effect: a ULID.
             key: String,
             /// The session.
             session: SessionId,
-            /// The copy.
+            /// The copy; need not exist any more.
             path: Utf8PathBuf,
+        }
+        optional {
+            /// The project's directory. Needed where the copy is gone.
+            project: Option<Utf8PathBuf>,
+            /// The session's branch, which is pinned even where the copy stands on another.
+            branch: Option<BranchName>,
         }
     }
 
     /// What was preserved.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct Receipt {
         required {
             /// The refs that keep it.
             refs: Vec<String>,
         }
+        optional {
+            /// The commit that the copy stood on; none before the first.
+            head: Option<String>,
+            /// The branch that it stood on; none when detached.
+            branch: Option<BranchName>,
+            /// The commit whose tree is what was staged, where that differs from `head`.
+            staged: Option<String>,
+            /// The commit whose tree is the tracked and untracked files, byte for byte, where they differ from `head`.
+            snapshot: Option<String>,
+            /// What is nowhere but in the directory: big, special, nested and unreadable files, by path, each with the
+            /// reason.
+            only_there: Vec<String>,
+            /// What is ignored, and so nowhere but in the directory: paths relative to it, a directory where all below it
+            /// is.
+            ignored: Vec<String>,
+        }
     }
+
+    /// Follows a copy.
+    #[derive(Eq)]
+    pub struct RelocateWorkspace {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// Where the copy stands now.
+            path: Utf8PathBuf,
+            /// What it is there for.
+            purpose: Purpose,
+        }
+        optional {
+            /// What its `preserve` found. A branch of it that is gone by now is made again where there is work to do.
+            receipt: Option<Receipt>,
+        }
+    }
+
+    /// It was followed.
+    #[derive(Eq)]
+    pub struct Relocated {}
 
     /// Drops bookkeeping.
     #[derive(Eq)]
@@ -157,6 +211,25 @@ record! {
             project: Utf8PathBuf,
             /// Where the copy was.
             path: Utf8PathBuf,
+        }
+        optional {
+            /// Refs of a receipt that are to go, too.
+            refs: Vec<String>,
+        }
+    }
+
+    /// Removes a branch.
+    #[derive(Eq)]
+    pub struct RetireBranch {
+        required {
+            /// The project's directory.
+            project: Utf8PathBuf,
+            /// The branch.
+            branch: BranchName,
+            /// The commit that it must stand on: a receipt's, so that its commits are kept.
+            at: String,
+            /// Why its work is in another branch.
+            because: Merged,
         }
     }
 
@@ -170,6 +243,21 @@ record! {
         required {
             /// Their directories.
             paths: Vec<Utf8PathBuf>,
+        }
+        optional {
+            /// For directories of them, the branch or commit that their work is to end in.
+            bases: Vec<WorkspaceBase>,
+        }
+    }
+
+    /// What a copy's work is to end in.
+    #[derive(Eq)]
+    pub struct WorkspaceBase {
+        required {
+            /// The copy's directory.
+            path: Utf8PathBuf,
+            /// A branch or commit.
+            base: String,
         }
     }
 
@@ -191,6 +279,8 @@ record! {
             dirty: u32,
             /// How many files git does not track, ignored ones apart.
             untracked: u32,
+            /// How many of its commits are not in the base that was asked for.
+            unmerged: Option<u32>,
         }
     }
 
@@ -221,6 +311,54 @@ record! {
     /// An identity was written.
     #[derive(Eq)]
     pub struct Identified {}
+}
+
+/// What a moved copy is where it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To be worked in.
+    Work,
+    /// To be kept, until it is brought back or removed for good: nothing may take it for abandoned meanwhile.
+    Trash,
+    /// One that this version does not know; refused.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a branch's work is in another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Merged {
+    /// Somebody who knows says so: its pull request was merged at this commit.
+    Told,
+    /// The plugin is to see for itself that all of its commits are in this branch or commit.
+    Into {
+        /// Its name.
+        base: String,
+    },
+    /// A reason that this version does not know; refused.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What became of a branch that was to be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Retired {
+    /// It is gone, or was.
+    Gone,
+    /// It stays.
+    Kept {
+        /// Why.
+        why: String,
+    },
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What to do where the session's branch exists already.
@@ -310,4 +448,4 @@ pub enum IdentityChange {
     Unknown,
 }
 
-objects!(Discarded, Presence, IdentityChange);
+objects!(Discarded, Presence, IdentityChange, Merged, Retired);

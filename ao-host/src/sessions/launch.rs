@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::PostCreateCommand;
-use ao_core::model::event::{EventData, SessionSpawned};
-use ao_core::model::facts::{PromptFacts, RuntimeFacts};
+use ao_core::model::event::{EventData, SessionRestored, SessionSpawned};
+use ao_core::model::facts::{PromptFacts, RuntimeFacts, Session};
 use ao_core::model::process::MARKER_VARIABLE;
 use ao_core::model::spool::{SPOOL_DIRECTORY, SPOOL_VARIABLE};
 use ao_core::model::{DeliveryLevel, SessionId};
-use ao_core::slots::agent::{LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
-use ao_core::slots::runtime::CreateRuntime;
+use ao_core::slots::agent::{LaunchMode, LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
+use ao_core::slots::runtime::{CreateRuntime, RuntimeHandle};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
@@ -23,6 +23,19 @@ use crate::world::run::{Run, run};
 const PROMPT_FILE: &str = "prompt.md";
 /// The file that holds what the post-create steps printed.
 const POST_CREATE_LOG: &str = "post-create.log";
+
+/// One launch of a session's agent.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// Which, from 1.
+    pub(super) number: u32,
+    /// Where this launch's records stand: no older one's are taken for them.
+    pub(super) directory: Utf8PathBuf,
+    /// A new conversation or the old one.
+    pub(super) mode: LaunchMode,
+    /// What the agent is told.
+    pub(super) prompt: Option<String>,
+}
 
 /// A plan with its environment.
 pub(super) struct PreparedLaunch {
@@ -88,10 +101,12 @@ impl Sessions {
         id: &SessionId,
         request: &SpawnRequest<'_>,
         worktree: &Utf8Path,
+        next: &Launch,
     ) -> Result<PreparedLaunch> {
-        let directory = self.session_directory(id)?;
+        let directory = next.directory.clone();
         let mut wanted = PlanLaunch::new(id.clone(), worktree.to_owned(), directory.clone());
-        if let Some(text) = request.whole_prompt() {
+        wanted.mode = next.mode.clone();
+        if let Some(text) = &next.prompt {
             let file = directory.join(PROMPT_FILE);
             files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;
             wanted.prompt = Some(Prompt::new(text.as_str(), file.as_path()));
@@ -141,11 +156,12 @@ impl Sessions {
         request: &SpawnRequest<'_>,
         launch: &PreparedLaunch,
         worktree: &Utf8Path,
-    ) -> Result<()> {
-        let directory = self.session_directory(id)?;
+        next: &Launch,
+    ) -> Result<Session> {
+        let directory = next.directory.clone();
         let create = CreateRuntime::new(
             id.clone(),
-            launch_key(id, 1),
+            launch_key(id, next.number),
             self.places.owner(),
             self.program.clone(),
             directory.clone(),
@@ -154,17 +170,17 @@ impl Sessions {
             launch.environment.clone(),
         );
         let handle = request.crew.runtime.instance.create(create).await?;
-        self.failpoints.pass("spawn.runtime_create.launched")?;
+        let launched_point =
+            if next.number > 1 { "restore.relaunch.launched" } else { "spawn.runtime_create.launched" };
+        self.failpoints.pass(launched_point)?;
         let records = read_records(&directory);
         let now = self.world.now();
-        let mut data = SessionSpawned::new(handle.plugin.clone());
-        data.agent = Some(request.crew.agent_name.clone());
-        data.worktree = Some(worktree.to_string());
-        let event = self.event(id, EventData::SessionSpawned(data));
+        let event = self.event(id, launched(&handle, request, worktree, next.number));
         let after_launch = launch.sends_prompt();
         self.change_telling(id, |session| {
+            begin_anew(session);
             let mut facts = RuntimeFacts::new(directory, handle, now);
-            facts.launch = 1;
+            facts.launch = next.number;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
             facts.child = records.holder.and_then(|record| record.child);
             session.runtime = Some(facts);
@@ -172,8 +188,30 @@ impl Sessions {
                 prompt.delivery = DeliveryLevel::Submitted;
             }
             vec![event]
-        })?;
-        Ok(())
+        })
+    }
+}
+
+/// What is told of a launch.
+fn launched(handle: &RuntimeHandle, request: &SpawnRequest<'_>, worktree: &Utf8Path, number: u32) -> EventData {
+    if number > 1 {
+        return EventData::SessionRestored(SessionRestored::new(number));
+    }
+    let mut data = SessionSpawned::new(handle.plugin.clone());
+    data.agent = Some(request.crew.agent_name.clone());
+    data.worktree = Some(worktree.to_string());
+    EventData::SessionSpawned(data)
+}
+
+/// What was known of an earlier launch says nothing of the next.
+pub(super) fn begin_anew(session: &mut Session) {
+    (session.end, session.failure, session.report, session.pull) = (None, None, None, None);
+    if let Some(agent) = &mut session.agent {
+        (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);
+        (agent.ask, agent.cursor, agent.sightings) = (None, None, 0);
+    }
+    if let Some(workspace) = &mut session.workspace {
+        (workspace.look, workspace.unseen) = (None, None);
     }
 }
 

@@ -4,6 +4,7 @@
 //! launched is undone when it fails; from the launch on it goes forward.
 
 mod assignment;
+mod cleanup;
 mod crew;
 mod deliver;
 mod environment;
@@ -13,8 +14,11 @@ mod observe;
 mod output;
 mod plan;
 mod recover;
+mod restore;
 mod spawn;
 mod steps;
+mod tidy;
+mod trash;
 mod undo;
 
 use std::sync::Arc;
@@ -30,6 +34,7 @@ use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
 pub use assignment::assignment;
+pub use cleanup::Cleaned;
 pub use crew::{Bound, Crew, Forge};
 pub use deliver::{INLINE_LIMIT, Sent};
 pub use environment::agent_environment;

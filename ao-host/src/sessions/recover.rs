@@ -1,11 +1,12 @@
 //! Going on after a crash: operations whose process is provably gone are undone or finished.
 
-use ao_core::model::event::{EventData, SessionSpawned};
-use ao_core::model::facts::{Operation, OperationKind, RuntimeFacts, Session};
+use ao_core::model::event::{EventData, SessionRestored, SessionSpawned};
+use ao_core::model::facts::{Operation, OperationKind, RuntimeFacts, Session, TrashState};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::runtime::{ListRuntimes, Liveness, RuntimeHandle};
 use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Error, Result};
+use camino::Utf8PathBuf;
 
 use super::launch::launch_key;
 use super::observe::read_records;
@@ -23,6 +24,8 @@ pub enum Recovered {
     Undone,
     /// The spawn had not, and something of it is still there.
     Kept(String),
+    /// Its workspace is in the trash now.
+    Cleaned,
     /// The operation is void, and may be asked for again.
     Released,
 }
@@ -51,12 +54,44 @@ impl Sessions {
             self.release(id, op.kind)?;
             return Ok(Recovered::Released);
         };
-        if interrupted.kind == OperationKind::Spawn {
-            return self.recover_spawn(&claim.session, &interrupted, runtime, workspace).await;
+        match interrupted.kind {
+            OperationKind::Spawn => return self.recover_spawn(&claim.session, &interrupted, runtime, workspace).await,
+            OperationKind::Cleanup => return self.recover_cleanup(&claim.session, workspace).await,
+            OperationKind::Restore => return self.recover_restore(&claim.session, runtime).await,
+            _ => {}
         }
         // Nothing is repeated: a message may have arrived, and a kill can be asked for again.
         self.settle_messages(id)?;
         self.release(id, interrupted.kind)?;
+        Ok(Recovered::Released)
+    }
+
+    /// What was being moved into the trash is moved to the end. What was being taken out, or let go, is asked for again.
+    async fn recover_cleanup(&self, session: &Session, workspace: &Bound<dyn Workspace>) -> Result<Recovered> {
+        let id = &session.id;
+        if session.trash.last().is_none_or(|item| item.state != TrashState::Storing) {
+            self.release(id, OperationKind::Cleanup)?;
+            return Ok(Recovered::Released);
+        }
+        let moved = self.move_away(session, workspace, None).await;
+        if moved.is_err() {
+            self.release(id, OperationKind::Cleanup)?;
+        }
+        moved.map(|_| Recovered::Cleaned)
+    }
+
+    /// One that got to its launch goes on; any other is as over as it was.
+    async fn recover_restore(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<Recovered> {
+        let id = &session.id;
+        let number = session.runtime.as_ref().map_or(1, |runtime| runtime.launch) + 1;
+        let key = launch_key(id, number);
+        let launched = runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
+        if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
+            let directory = self.session_directory(id)?.join(format!("launch-{number}"));
+            self.adopt_launch(id, handle, directory, number)?;
+            return Ok(Recovered::Finished);
+        }
+        self.release(id, OperationKind::Restore)?;
         Ok(Recovered::Released)
     }
 
@@ -78,7 +113,8 @@ impl Sessions {
             let key = launch_key(id, 1);
             let launched = runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
             if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
-                self.adopt_launch(id, handle)?;
+                let directory = self.session_directory(id)?;
+                self.adopt_launch(id, handle, directory, 1)?;
                 return Ok(Recovered::Finished);
             }
         }
@@ -110,16 +146,21 @@ impl Sessions {
     }
 
     /// The launch had happened, and its record had not.
-    fn adopt_launch(&self, id: &SessionId, handle: RuntimeHandle) -> Result<()> {
-        let directory = self.session_directory(id)?;
+    fn adopt_launch(&self, id: &SessionId, handle: RuntimeHandle, directory: Utf8PathBuf, number: u32) -> Result<()> {
         let records = read_records(&directory);
         let launched_at = records.holder.as_ref().map_or_else(|| self.world.now(), |record| record.started_at);
-        let mut data = SessionSpawned::new(handle.plugin.clone());
-        data.recovered = true;
-        let event = self.event(id, EventData::SessionSpawned(data));
+        let data = if number > 1 {
+            EventData::SessionRestored(SessionRestored::new(number))
+        } else {
+            let mut data = SessionSpawned::new(handle.plugin.clone());
+            data.recovered = true;
+            EventData::SessionSpawned(data)
+        };
+        let event = self.event(id, data);
         self.change_telling(id, |session| {
+            super::launch::begin_anew(session);
             let mut facts = RuntimeFacts::new(directory, handle, launched_at);
-            facts.launch = 1;
+            facts.launch = number;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
             facts.child = records.holder.and_then(|record| record.child);
             session.runtime = Some(facts);

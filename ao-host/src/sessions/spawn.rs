@@ -7,12 +7,13 @@ use ao_core::lifecycle::{Assignment, Policy, status};
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, SessionId};
-use ao_core::slots::agent::{AvailabilityState, DetectAgent};
+use ao_core::slots::agent::{AvailabilityState, DetectAgent, LaunchMode};
 use ao_core::slots::workspace::{CreateWorkspace, Freshness, IdentifySession, IdentityChange};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 
+use super::launch::Launch;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
 use super::{Crew, Sent, Sessions, overlay};
@@ -167,14 +168,16 @@ impl Sessions {
             .await
             .map_err(at(Step::WorktreeAdd))?;
         self.step(id, Step::PostCreate, self.post_create(id, request, &target)).await.map_err(at(Step::PostCreate))?;
+        let directory = self.session_directory(id).map_err(at(Step::WriteLaunchFiles))?;
+        let next = Launch { number: 1, directory, mode: LaunchMode::Fresh, prompt: request.whole_prompt() };
         let plan = self
-            .step(id, Step::WriteLaunchFiles, self.write_launch_files(id, request, &target))
+            .step(id, Step::WriteLaunchFiles, self.write_launch_files(id, request, &target, &next))
             .await
             .map_err(at(Step::WriteLaunchFiles))?;
-        self.step(id, Step::RuntimeCreate, self.create_runtime(id, request, &plan, &target))
+        self.step(id, Step::RuntimeCreate, self.create_runtime(id, request, &plan, &target, &next))
             .await
             .map_err(at(Step::RuntimeCreate))?;
-        Ok(Launched { prompt: request.whole_prompt().filter(|_| plan.sends_prompt()) })
+        Ok(Launched { prompt: next.prompt.filter(|_| plan.sends_prompt()) })
     }
 
     /// Writes the session's identity into the repository, where it survives the loss of the state.
@@ -230,7 +233,12 @@ impl Sessions {
     }
 
     /// The session is launched: whatever happens from here on, it is there.
-    async fn settle(&self, id: &SessionId, request: &SpawnRequest<'_>, prompt: Option<String>) -> Result<Spawned> {
+    pub(super) async fn settle(
+        &self,
+        id: &SessionId,
+        request: &SpawnRequest<'_>,
+        prompt: Option<String>,
+    ) -> Result<Spawned> {
         let prompt = match prompt {
             None => None,
             Some(text) => {
@@ -241,7 +249,9 @@ impl Sessions {
         let level = prompt.as_ref().map(|sent| sent.as_ref().map_or(DeliveryLevel::Failed, |sent| sent.level));
         let own = self.own_process()?;
         let session = self.change(id, |session| {
-            super::end_operation(session, OperationKind::Spawn, &own);
+            for kind in [OperationKind::Spawn, OperationKind::Restore] {
+                super::end_operation(session, kind, &own);
+            }
             if let (Some(facts), Some(level)) = (&mut session.prompt, level) {
                 facts.delivery = level;
             }

@@ -23,6 +23,12 @@ pub(super) enum Step {
     AckWrite,
     SignalTree,
     VerifyGone,
+    PinRefs,
+    Snapshot,
+    Rename,
+    BranchDelete,
+    Relaunch,
+    Expire,
 }
 
 impl Step {
@@ -42,6 +48,12 @@ impl Step {
             Self::AckWrite => "send.ack_write",
             Self::SignalTree => "kill.signal_tree",
             Self::VerifyGone => "kill.verify_gone",
+            Self::PinRefs => "cleanup.pin_refs",
+            Self::Snapshot => "cleanup.snapshot",
+            Self::Rename => "cleanup.rename",
+            Self::BranchDelete => "cleanup.branch_delete",
+            Self::Relaunch => "restore.relaunch",
+            Self::Expire => "trash.expire",
         }
     }
 

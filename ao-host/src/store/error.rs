@@ -16,6 +16,9 @@ pub enum StoreError {
     /// There is no such session.
     #[error("there is no session `{0}`; `ao status` lists them")]
     NoSession(SessionId),
+    /// There is nothing like this in the trash.
+    #[error("there is no `{0}` in the trash; `ao trash list` shows what is")]
+    NoTrash(String),
     /// There is no such message.
     #[error("there is no message `{0}`")]
     NoMessage(String),
@@ -158,6 +161,8 @@ fn doing(kind: OperationKind) -> &'static str {
         OperationKind::Spawn => "is starting it",
         OperationKind::Send => "is sending it a message",
         OperationKind::Kill => "is ending it",
+        OperationKind::Cleanup => "is moving its workspace into the trash",
+        OperationKind::Restore => "is bringing it back",
         _ => "is changing it",
     }
 }
@@ -193,7 +198,7 @@ impl StoreError {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::NoSession(_) | Self::NoMessage(_) => Code::NOT_FOUND,
+            Self::NoSession(_) | Self::NoTrash(_) | Self::NoMessage(_) => Code::NOT_FOUND,
             Self::Changed { .. }
             | Self::Fenced { .. }
             | Self::Held { .. }

@@ -205,6 +205,23 @@ impl Places {
         self.state.join("trash")
     }
 
+    /// Where one removed workspace is kept. As deep as a worktree, so that what leads out of it by a relative path, as
+    /// a submodule's git directory does, still does.
+    #[must_use]
+    pub fn trashed(&self, project: &ProjectName, session: &SessionId, item: &str) -> Utf8PathBuf {
+        self.trash().join(project.as_str()).join(format!("{session}.{item}"))
+    }
+
+    /// Whether a directory is one of those that are made for sessions, and so may be moved away.
+    #[must_use]
+    pub fn is_managed(&self, path: &Utf8Path) -> bool {
+        let below = path.strip_prefix(self.state.join("worktrees"));
+        below.is_ok_and(|rest| {
+            let plain = rest.components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
+            plain && rest.components().count() > 1
+        })
+    }
+
     /// Where plugin libraries are searched.
     #[must_use]
     pub fn plugins_installed(&self) -> Utf8PathBuf {

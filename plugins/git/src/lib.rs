@@ -20,8 +20,12 @@ mod list;
 mod observe;
 mod place;
 mod porcelain;
+mod preserve;
 mod refs;
+mod relocate;
 mod repository;
+mod restore;
+mod retire;
 
 use ao_plugin_sdk::prelude::*;
 
@@ -67,8 +71,28 @@ impl Workspace for Worktree {
         discard::discard(&self.git, request).await
     }
 
+    async fn preserve(&self, request: PreserveWorkspace) -> Result<Receipt> {
+        preserve::preserve(&self.git, request).await
+    }
+
+    async fn relocate(&self, request: RelocateWorkspace) -> Result<Relocated> {
+        relocate::relocate(&self.git, request).await
+    }
+
+    async fn restore(&self, request: RestoreWorkspace) -> Result<WorkspaceInfo> {
+        restore::restore(&self.git, request).await
+    }
+
+    async fn forget(&self, request: ForgetWorkspace) -> Result<Forgotten> {
+        retire::forget(&self.git, request).await
+    }
+
+    async fn retire(&self, request: RetireBranch) -> Result<Retired> {
+        retire::retire(&self.git, request).await
+    }
+
     async fn observe(&self, request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>> {
-        Ok(observe::observe(&self.git, request.paths).await)
+        Ok(observe::observe(&self.git, request).await)
     }
 
     async fn list(&self, request: ListWorkspaces) -> Result<Vec<WorkspaceInfo>> {

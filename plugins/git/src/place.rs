@@ -163,6 +163,54 @@ pub(crate) fn record(common: &Utf8Path, path: &Utf8Path) -> Result<Record> {
     Ok(Record::None)
 }
 
+/// git's own directory for the worktree at this path, whether or not the worktree is there.
+pub(crate) fn private_directory(common: &Utf8Path, path: &Utf8Path) -> Result<Option<Utf8PathBuf>> {
+    let all = common.join("worktrees");
+    let failed = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot look at `{all}`"), error);
+    let Ok(entries) = all.read_dir_utf8() else { return Ok(None) };
+    for entry in entries {
+        let directory = entry.map_err(|error| failed(&error))?.into_path();
+        if is_of(&directory, path) {
+            return Ok(Some(directory));
+        }
+    }
+    Ok(None)
+}
+
+/// Why a worktree in the trash is locked.
+const IN_TRASH: &str = "ao: in the trash";
+
+/// Keeps `git worktree prune` away from a worktree in the trash, or lets it be again. A lock of somebody else stays.
+pub(crate) fn lock(private: &Utf8Path, purpose: Purpose) -> Result<()> {
+    let file = private.join("locked");
+    let reason = fs_err::read_to_string(&file).ok();
+    let is_free = reason.as_deref().is_none_or(|reason| reason.trim() == HALF_MADE);
+    let done = match purpose {
+        Purpose::Trash if is_free => ao_plugin_sdk::files::write_atomically(&file, IN_TRASH.as_bytes()),
+        Purpose::Work if reason.as_deref() == Some(IN_TRASH) => fs_err::remove_file(&file),
+        _ => Ok(()),
+    };
+    done.map_err(|error| Error::wrap(Code::OTHER, "cannot change git's lock of the worktree", &error))
+}
+
+/// Whether the worktree at this path is in the trash.
+pub(crate) fn is_in_trash(common: &Utf8Path, path: &Utf8Path) -> Result<bool> {
+    let private = private_directory(common, path)?;
+    let reason = private.and_then(|private| fs_err::read_to_string(private.join("locked")).ok());
+    Ok(reason.is_some_and(|reason| reason.trim() == IN_TRASH))
+}
+
+/// Drops git's record of a worktree that is gone, or was given up in the trash. A lock of somebody else keeps it.
+pub(crate) fn drop_record(common: &Utf8Path, path: &Utf8Path) -> Result<()> {
+    let Some(directory) = private_directory(common, path)? else { return Ok(()) };
+    let reason = fs_err::read_to_string(directory.join("locked")).ok();
+    let ours = |reason: &str| [HALF_MADE, IN_TRASH].contains(&reason.trim());
+    if let Some(reason) = reason.filter(|reason| !ours(reason)) {
+        return Err(Error::conflict(format!("git's record of `{path}` is locked: {}", reason.trim())));
+    }
+    forget(&Private { directory, stage: Stage::Whole })
+}
+
 /// Whether a private directory belongs to the worktree at this path.
 fn is_of(directory: &Utf8Path, path: &Utf8Path) -> bool {
     if let Some(worktree) = worktree_of(directory) {

@@ -110,19 +110,25 @@ pub(crate) async fn take_back(
     if let Some(path) = found.checked_out {
         return Ok(kept(format!("the branch `{branch}` is checked out in `{path}`")));
     }
+    let refused = delete(git, project, branch, created_at).await?;
+    Ok(refused.map_or(Discarded::Gone, kept))
+}
+
+/// Deletes a branch that stands on this commit, with its record. Says why not, where it stays.
+pub(crate) async fn delete(git: &Git, project: &Utf8Path, branch: &BranchName, at: &str) -> Result<Option<String>> {
     let (head, created) = (head_ref(branch), created_ref(branch.as_str()));
     // The branch first, for the same reason.
-    let call = transaction(git, project).input(format!("delete {head}\0{created_at}\0delete {created}\0\0"));
+    let call = transaction(git, project).input(format!("delete {head}\0{at}\0delete {created}\0\0"));
     let output = call.output().await?;
     if output.status.success() {
-        return Ok(Discarded::Gone);
+        return Ok(None);
     }
     let said = complaint(&output);
     if said.contains(".lock'") {
         // Another git, or one that was killed: nothing is decided about the branch, and a later try may find it free.
         return Err(Error::unavailable(format!("cannot remove the branch `{branch}` now: {said}")));
     }
-    Ok(kept(format!("the branch `{branch}`: {said}")))
+    Ok(Some(format!("the branch `{branch}`: {said}")))
 }
 
 fn kept(why: String) -> Discarded {

@@ -1,9 +1,11 @@
 //! `ao session`: one session, or all of them.
 
 mod attach;
+pub(crate) mod cleanup;
 mod kill;
 pub(crate) mod list;
 mod logs;
+mod restore;
 pub(crate) mod show;
 
 subcommands! {
@@ -14,5 +16,7 @@ subcommands! {
         Logs(logs),
         Attach(attach),
         Kill(kill),
+        Cleanup(cleanup),
+        Restore(restore),
     }
 }

@@ -14,7 +14,7 @@ pub fn workspace(facts: &mut WorkspaceFacts, seen: &WorkspaceObservation, now: T
     let mut look = WorkspaceLook::new(seen.presence.clone(), now);
     look.head.clone_from(&seen.head);
     look.branch.clone_from(&seen.branch);
-    (look.dirty, look.untracked) = (seen.dirty, seen.untracked);
+    (look.dirty, look.untracked, look.unmerged) = (seen.dirty, seen.untracked, seen.unmerged);
     facts.look = Some(look);
     facts.unseen = None;
 }

@@ -177,7 +177,8 @@ fn seen_at(observed_at: Timestamp, mut status: Status) -> Status {
 
 /// Row 1: an end was recorded.
 fn ended(facts: &Session) -> Option<Status> {
-    let end = facts.end.as_ref()?;
+    // One that is being brought back has not ended any more.
+    let end = facts.end.as_ref().filter(|_| !is_restored(facts))?;
     let name = match end.kind {
         EndKind::Killed => StatusName::Killed,
         EndKind::Merged => StatusName::Merged,
@@ -186,17 +187,21 @@ fn ended(facts: &Session) -> Option<Status> {
     Some(at(name, end.reason.as_str(), end.at, "end"))
 }
 
+fn is_restored(facts: &Session) -> bool {
+    facts.op.as_ref().is_some_and(|op| op.kind == OperationKind::Restore)
+}
+
 /// Rows 2 and 3: it is being ended, its start was undone, or it is being started.
 fn changing(facts: &Session) -> Option<Status> {
     let op = facts.op.as_ref();
-    if let Some(kill) = op.filter(|op| op.kind == OperationKind::Kill) {
+    if let Some(kill) = op.filter(|op| matches!(op.kind, OperationKind::Kill | OperationKind::Cleanup)) {
         return Some(at(StatusName::Cleanup, format!("ending: {}", kill.step), kill.since, "op"));
     }
-    if let Some(failure) = &facts.failure {
+    if let Some(failure) = facts.failure.as_ref().filter(|_| !is_restored(facts)) {
         let reason = format!("{}: {}", failure.step, failure.message);
         return Some(at(StatusName::Errored, reason, failure.at, "failure"));
     }
-    if let Some(spawn) = op.filter(|op| op.kind == OperationKind::Spawn) {
+    if let Some(spawn) = op.filter(|op| matches!(op.kind, OperationKind::Spawn | OperationKind::Restore)) {
         return Some(at(StatusName::Spawning, spawn.step.as_str(), spawn.since, "op"));
     }
     facts.runtime.is_none().then(|| at(StatusName::Spawning, "not launched yet", facts.created_at, "op"))

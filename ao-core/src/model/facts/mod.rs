@@ -7,6 +7,7 @@
 mod agent;
 mod pull;
 mod runtime;
+mod trash;
 mod workspace;
 
 use camino::Utf8PathBuf;
@@ -20,6 +21,7 @@ use crate::slots::agent::Role;
 pub use agent::{AgentFacts, ExitMeaning, IdleClock, ReportFacts, ReportState};
 pub use pull::PullFacts;
 pub use runtime::{Doubt, ExitFacts, Probe, RuntimeFacts};
+pub use trash::{TrashItem, TrashState};
 pub use workspace::{WorkspaceFacts, WorkspaceLook};
 
 record! {
@@ -73,6 +75,8 @@ record! {
             pull: Option<PullFacts>,
             /// After how long without progress its agent is stuck, as configured, in milliseconds.
             stuck_after_ms: Option<u64>,
+            /// What was moved out of its way, oldest first.
+            trash: Vec<TrashItem>,
             /// Why its spawn was undone.
             failure: Option<Failure>,
             /// How it ended.
@@ -227,6 +231,10 @@ pub enum OperationKind {
     Send,
     /// Its processes are being ended.
     Kill,
+    /// Its workspace is being moved into the trash.
+    Cleanup,
+    /// It is being brought back to life.
+    Restore,
     /// One that this version does not know.
     #[serde(other)]
     Unknown,

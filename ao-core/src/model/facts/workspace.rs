@@ -56,6 +56,8 @@ record! {
             dirty: u32,
             /// How many files git does not track, ignored ones apart.
             untracked: u32,
+            /// How many of its commits are not in the base.
+            unmerged: Option<u32>,
         }
     }
 }

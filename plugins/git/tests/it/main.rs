@@ -9,4 +9,5 @@ mod identify;
 mod interrupted;
 mod links;
 mod look;
+mod preserve;
 mod support;
