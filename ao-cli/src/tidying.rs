@@ -110,12 +110,11 @@ fn try_one(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<Tidied
     let merged = (by_pull || by_end).then_some(Merged::Told);
     let cleaned = block_on(sessions.cleanup(&session.id, &workspace, merged))??;
     let mut tidied = would_go(session);
-    match cleaned.item {
-        Some(item) => (tidied.item, tidied.place) = (Some(item.id), Some(item.place)),
-        None => {
-            tidied.action = Action::Stay;
-            tidied.why = Some("there was nothing to move".to_owned());
-        }
+    if let Some(item) = cleaned.item {
+        (tidied.item, tidied.place) = (Some(item.id), Some(item.place));
+    } else {
+        tidied.action = Action::Stay;
+        tidied.why = Some("there was nothing to move".to_owned());
     }
     tidied.branch_kept = cleaned.branch_kept;
     Ok(tidied)

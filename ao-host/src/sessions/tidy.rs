@@ -27,12 +27,11 @@ impl Sessions {
         let looked_at = sessions.iter().map(|session| {
             self.change(&session.id, |session| {
                 let Some(facts) = &mut session.workspace else { return };
-                match seen.iter().find(|seen| seen.path == facts.path) {
-                    Some(seen) => observe::workspace(facts, seen, now),
-                    None => {
-                        let why = error.as_deref().unwrap_or("the workspace plugin says nothing about it");
-                        observe::workspace_unseen(facts, why, now);
-                    }
+                if let Some(seen) = seen.iter().find(|seen| seen.path == facts.path) {
+                    observe::workspace(facts, seen, now);
+                } else {
+                    let why = error.as_deref().unwrap_or("the workspace plugin says nothing about it");
+                    observe::workspace_unseen(facts, why, now);
                 }
             })
         });
