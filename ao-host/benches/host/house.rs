@@ -74,7 +74,7 @@ impl House {
     pub(crate) fn hosting(&self, work: impl FnOnce()) {
         let (places, world) = (&self.places, &self.world);
         let claimant =
-            Claimant { places, world, program: &self.environment.program, log: None, failpoints: &Failpoints::none() };
+            Claimant { places, world, program: &self.environment.program, log: None, failpoints: Failpoints::none() };
         let lock = HostLock::try_take(&claimant).unwrap();
         let context = HostContext {
             sessions: Arc::clone(&self.sessions),

@@ -44,7 +44,7 @@ fn a_host_is_asked_to_look_and_waited_for() {
         world: &world,
         program: Utf8Path::new("/bin/ao"),
         log: None,
-        failpoints: &Failpoints::none(),
+        failpoints: Failpoints::none(),
     };
     let lock = HostLock::try_take(&claimant).unwrap();
     let store = SqliteStore::open(&places.state_db()).unwrap();

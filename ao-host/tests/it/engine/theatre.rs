@@ -248,7 +248,7 @@ impl Theatre {
     fn perform<T>(&self, pace: Pace, script: impl AsyncFnOnce(&mut Host<'_>) -> T) -> T {
         let (places, world) = (&self.sessions.places, &self.sessions.world);
         let claimant =
-            Claimant { places, world, program: &self.sessions.program, log: None, failpoints: &Failpoints::none() };
+            Claimant { places, world, program: &self.sessions.program, log: None, failpoints: Failpoints::none() };
         let lock = HostLock::try_take(&claimant).unwrap();
         let context = HostContext {
             sessions: Arc::clone(&self.sessions),
