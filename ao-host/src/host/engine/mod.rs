@@ -543,6 +543,7 @@ impl Engine {
                 // Who writes a file in place writes more than once.
                 Wake::Config => self.config_at = Some(now + TOGETHER),
                 // Whoever asks for everything all the time gets it twice a second.
+                Wake::Asked => self.resync_at = now,
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }

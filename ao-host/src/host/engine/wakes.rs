@@ -37,6 +37,8 @@ pub(super) enum Wake {
     Config,
     /// Anything.
     All,
+    /// Anything, as somebody waits for it.
+    Asked,
 }
 
 /// Hints that wait to be heard. Cheap to clone.
@@ -148,7 +150,7 @@ impl Meaning {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match self {
             Self::Store if name.starts_with("state.db") => vec![Wake::Store],
-            Self::Store if name == LOOK_FILE => vec![Wake::All],
+            Self::Store if name == LOOK_FILE => vec![Wake::Asked],
             // What is written aside is renamed later.
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
