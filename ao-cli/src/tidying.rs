@@ -2,6 +2,7 @@
 //! others stay.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use ao_core::lifecycle::{Tidiness, tidiness};
 use ao_core::model::SessionId;
@@ -43,6 +44,9 @@ pub(crate) struct Tidied {
     /// Why its branch stays, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) branch_kept: Option<String>,
+    /// What the command is to exit with for this.
+    #[serde(skip)]
+    exit_code: u8,
 }
 
 /// What is done with a workspace.
@@ -99,7 +103,7 @@ pub(crate) fn finished(edge: &Edge, sessions: &Sessions, mode: Mode) -> Result<V
 pub(crate) fn one(edge: &Edge, sessions: &Sessions, session: &Session) -> Tidied {
     match try_one(edge, sessions, session) {
         Ok(tidied) => tidied,
-        Err(failure) => stays(session, Action::Fail, failure.message()),
+        Err(failure) => Tidied { exit_code: failure.exit_code(), ..stays(session, Action::Fail, failure.whole()) },
     }
 }
 
@@ -130,11 +134,17 @@ pub(crate) fn would_go(session: &Session) -> Tidied {
         item: None,
         place: None,
         branch_kept: None,
+        exit_code: 0,
     }
 }
 
 fn stays(session: &Session, action: Action, why: String) -> Tidied {
     Tidied { action, why: Some(why), ..would_go(session) }
+}
+
+/// What to exit with: 0, or as the first that failed says.
+pub(crate) fn exit_code(tidied: &[Tidied]) -> ExitCode {
+    tidied.iter().map(|one| one.exit_code).find(|code| *code != 0).unwrap_or_default().into()
 }
 
 /// A line for each.

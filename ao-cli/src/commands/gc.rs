@@ -10,7 +10,7 @@ use crate::expiring::{self, Gone};
 use crate::failure::Outcome;
 use crate::manager;
 use crate::output::Page;
-use crate::tidying::{self, Action, Mode, Tidied};
+use crate::tidying::{self, Mode, Tidied};
 use crate::view::{Format, View};
 
 /// Clean up finished sessions, and let go what is due in the trash
@@ -40,10 +40,10 @@ impl Arguments {
         let sessions = manager::open(edge)?;
         let tidied = tidying::finished(edge, &sessions, mode)?;
         let trash = expiring::let_go(edge, &sessions, &expiring::due(edge, &sessions)?, mode)?;
-        let failed =
-            tidied.iter().any(|one| one.action == Action::Fail) || trash.iter().any(|item| item.error.is_some());
+        let failed = trash.iter().any(|item| item.error.is_some());
+        let code = tidying::exit_code(&tidied);
         self.format.show(&GcView { sessions: tidied, trash, dry_run: self.dry_run })?;
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if failed { ExitCode::FAILURE } else { code })
     }
 }
 

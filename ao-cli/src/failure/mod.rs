@@ -55,18 +55,30 @@ impl Failure {
         }
     }
 
+    /// What went wrong and why, in one line.
+    pub(crate) fn whole(&self) -> String {
+        match self {
+            Self::Error(error) => [&[self.message()], error.chain.as_slice()].concat().join(": "),
+            _ => self.message(),
+        }
+    }
+
     /// Tells it on stderr, and says what to exit with.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
-            Self::Error(error) => {
-                output::note(report::error(error).trim_end());
-                ExitCode::from(error.code.exit_code())
-            }
-            Self::Config(problems) => {
-                diagnostics(problems);
-                configuration()
-            }
-            Self::ReaderGone => ExitCode::SUCCESS,
+            Self::Error(error) => output::note(report::error(error).trim_end()),
+            Self::Config(problems) => diagnostics(problems),
+            Self::ReaderGone => {}
+        }
+        self.exit_code().into()
+    }
+
+    /// What to exit with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Error(error) => error.code.exit_code(),
+            Self::Config(_) => CONFIGURATION,
+            Self::ReaderGone => 0,
         }
     }
 }

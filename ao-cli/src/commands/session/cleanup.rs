@@ -1,6 +1,5 @@
 //! `ao session cleanup`: the workspaces of ended sessions go into the trash.
 
-use std::process::ExitCode;
 
 use ao_core::model::SessionId;
 use schemars::JsonSchema;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output::Page;
-use crate::tidying::{self, Action, Mode, Tidied};
+use crate::tidying::{self, Mode, Tidied};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -55,9 +54,9 @@ impl Arguments {
             }
             tidied
         };
-        let failed = tidied.iter().any(|one| one.action == Action::Fail);
+        let code = tidying::exit_code(&tidied);
         self.format.show(&CleanupView { sessions: tidied, dry_run: self.dry_run })?;
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(code)
     }
 }
 
