@@ -9,7 +9,8 @@ use ao_core::model::{BranchName, SessionId};
 use ao_core::slots::Workspace;
 use ao_core::slots::workspace::{
     CreateWorkspace, DiscardWorkspace, Discarded, ForgetWorkspace, IdentifySession, IdentityChange, ListWorkspaces,
-    ObserveWorkspaces, Presence, PreserveWorkspace, RestoreWorkspace, WorkspaceInfo,
+    Merged, ObserveWorkspaces, Presence, PreserveWorkspace, Purpose, Receipt, RelocateWorkspace, RestoreWorkspace,
+    RetireBranch, WorkspaceInfo,
 };
 use ao_core::{Code, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -49,6 +50,10 @@ checks! {
         "compare with the checkout before anything is removed; answer `kept` with what and where" => keeps_work;
     Every "workspace.discard.keeps_what_is_not_its_own": "`discard` never removes a directory that it did not make",
         "find the copy in your own records before its directory is touched" => keeps_foreign;
+    Every "workspace.preserve.brings_back": "`preserve` changes nothing, and `restore` makes a lost copy again from its receipt",
+        "keep what is not committed as bytes, elsewhere than in the copy; look at the copy only to read it" => preserved;
+    Every "workspace.relocate.works_where_it_stands": "a copy that was moved works where it stands, and again where it was",
+        "write down where the copy is; keep others from taking it for abandoned" => relocated;
     Every "workspace.identify.never_overwrites": "an identity that is there is a `conflict` for another one, and only itself is taken back",
         "write with an expected old value, and remove with one" => identify;
     Every "workspace.create.given_up_can_be_taken_back": "a `create` that is given up is there once or not, and `discard` takes it back",
@@ -70,9 +75,13 @@ pub(super) fn requests(_samples: &Samples) -> Vec<Request> {
     vec![
         Request::changes("create", &create).word("existing_branch", Must::Refuse).word("freshness", Must::Refuse),
         Request::changes("discard", &DiscardWorkspace::new(nowhere, copy, own.clone())),
-        Request::changes("restore", &RestoreWorkspace::new(nowhere, copy, own)),
+        Request::changes("restore", &RestoreWorkspace::new(nowhere, copy, own.clone())),
         Request::changes("preserve", &PreserveWorkspace::new(key, id.clone(), copy)),
+        Request::changes("relocate", &RelocateWorkspace::new(nowhere, copy, Purpose::Work))
+            .word("purpose", Must::Refuse),
         Request::changes("forget", &ForgetWorkspace::new(nowhere, copy)),
+        Request::changes("retire", &RetireBranch::new(nowhere, own, "0".repeat(40), Merged::Told))
+            .tagged("because", Must::Refuse),
         Request::reads("observe", &ObserveWorkspaces::new(vec![Utf8PathBuf::from(copy)])),
         Request::reads("list", &ListWorkspaces::new(nowhere, "/nonexistent")),
         Request::changes("identify", &IdentifySession::new(nowhere, id, write)).tagged("change", Must::Refuse),
@@ -344,6 +353,82 @@ async fn keeps_work(bench: Bench) -> Verdict {
         match stage.discard(&made).await? {
             Discarded::Kept { why } => demand(!why.trim().is_empty(), "what is kept, and why", why)?,
             other => return failed("`kept`: there is a file that the checkout does not have", format!("{other:?}")),
+        }
+        demand(file.exists(), "the work, still there", &file)?;
+        let removed = std::fs::remove_file(&file);
+        removed.or_else(|error| failed(format!("`{file}` can be removed"), error.to_string()))?;
+        stage.taken_back(&made).await
+    })
+    .await
+}
+
+/// A copy with work in it, preserved; the work's file, and the receipt.
+async fn preserved_work(stage: &Stage) -> Verdict<(WorkspaceInfo, Utf8PathBuf, Receipt)> {
+    let made = stage.create(stage.request(1)).await?;
+    if !made.path.exists() {
+        return skipped("the copy is not on this machine's disk");
+    }
+    let file = made.path.join("work of an agent.txt");
+    write(&file)?;
+    let mut request = PreserveWorkspace::new("ao-conformance", stage.id(1), made.path.clone());
+    request.project = Some(stage.project.clone());
+    request.branch.clone_from(&made.branch);
+    let receipt = match stage.workspace.preserve(request).await {
+        Err(error) if error.code == Code::UNSUPPORTED => {
+            // Nothing was changed, so what was made is taken back.
+            let _ = std::fs::remove_file(&file);
+            return skipped("it preserves nothing: the host keeps the whole directory");
+        }
+        preserved => answer("`preserve`", preserved)?,
+    };
+    demand(file.exists(), "the work, still there after `preserve`", &file)?;
+    Ok((made, file, receipt))
+}
+
+async fn preserved(bench: Bench) -> Verdict {
+    staged(bench, |stage| async move {
+        let (made, file, receipt) = preserved_work(&stage).await?;
+        let content = std::fs::read(&file).ok();
+        let lost = stage.below.join("lost");
+        let moved = std::fs::rename(&made.path, &lost);
+        moved.or_else(|error| failed("the copy can be moved", error.to_string()))?;
+        let forget = ForgetWorkspace::new(stage.project.clone(), made.path.clone());
+        match stage.workspace.forget(forget).await {
+            Err(error) if error.code == Code::UNSUPPORTED => {}
+            forgotten => drop(answer("`forget`", forgotten)?),
+        }
+        let branch = made.branch.clone().unwrap_or_else(|| stage.id(1).default_branch());
+        let mut restore = RestoreWorkspace::new(stage.project.clone(), made.path.clone(), branch);
+        restore.receipt = Some(receipt);
+        match stage.workspace.restore(restore).await {
+            Err(error) if error.code == Code::UNSUPPORTED => return skipped("it restores nothing"),
+            restored => drop(answer("`restore`", restored)?),
+        }
+        equal("the work, byte for byte", &content, &std::fs::read(&file).ok())?;
+        let removed = std::fs::remove_file(&file);
+        removed.or_else(|error| failed(format!("`{file}` can be removed"), error.to_string()))?;
+        stage.taken_back(&made).await
+    })
+    .await
+}
+
+async fn relocated(bench: Bench) -> Verdict {
+    staged(bench, |stage| async move {
+        let (made, file, receipt) = preserved_work(&stage).await?;
+        let away = stage.below.join("moved");
+        for (from, to, purpose) in [(&made.path, &away, Purpose::Trash), (&away, &made.path, Purpose::Work)] {
+            let moved = std::fs::rename(from, to);
+            moved.or_else(|error| failed("the copy can be moved", error.to_string()))?;
+            for _ in 0..2 {
+                let mut relocate = RelocateWorkspace::new(stage.project.clone(), to.clone(), purpose);
+                relocate.receipt = Some(receipt.clone());
+                match stage.workspace.relocate(relocate).await {
+                    Err(error) if error.code == Code::UNSUPPORTED => {}
+                    relocated => drop(answer("`relocate`", relocated)?),
+                }
+            }
+            let presence = stage.presence(to).await?;
+            equal("a copy that is there", &Presence::Present, &presence)?;
         }
         demand(file.exists(), "the work, still there", &file)?;
         let removed = std::fs::remove_file(&file);

@@ -179,6 +179,12 @@ impl Workspace for Wrong {
         Ok(Discarded::Gone)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "what a workspace must not do")]
+    async fn preserve(&self, request: PreserveWorkspace) -> Result<Receipt> {
+        let _ = std::fs::remove_dir_all(&request.path);
+        Ok(Receipt::new(Vec::new()))
+    }
+
     async fn observe(&self, _request: ObserveWorkspaces) -> Result<Vec<WorkspaceObservation>> {
         Ok(vec![WorkspaceObservation::new("/elsewhere", Presence::Present)])
     }

@@ -1,6 +1,5 @@
 //! `ao session cleanup`: the workspaces of ended sessions go into the trash.
 
-
 use ao_core::model::SessionId;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -100,7 +100,8 @@ impl Book {
         let (mut news, mut written) = (Vec::new(), Vec::new());
         let changed = self.sessions.store.change_many(self.fence, ids, &mut |session| {
             let before = session.clone();
-            let mut events = edit(session);
+            // An answer that comes after the end says nothing of it.
+            let mut events = if session.end.is_some() { Vec::new() } else { edit(session) };
             events.extend(changes(world, &before, session));
             let status = status(session, world.now(), policy);
             let last = told.get(&session.id).copied();
