@@ -1,5 +1,7 @@
 //! Disks that are full, others, or read only: a worktree is in one place or in the other, whole.
 
+#![expect(clippy::disallowed_methods, reason = "tests fill disks, mount them, and run themselves again on them")]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +15,6 @@ use crate::studio::{Engine, Studio, skip};
 const INSIDE: &str = "AO_TEST_DISK";
 
 /// Runs a test on a small disk of its own: the test runs itself again, where it may mount one. Where nobody may, that is said.
-#[expect(clippy::disallowed_methods, reason = "the test runs itself again, which learns its part so")]
 fn on_a_disk(name: &str, size: &str, test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         let disk = std::env::var("TMPDIR").unwrap();
@@ -121,7 +122,6 @@ fn between_two_disks_a_worktree_is_copied_and_comes_back() {
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "a disk of the test's own, in its own namespace")]
 fn mount(arguments: &[&str]) {
     assert!(Command::new("mount").args(arguments).status().unwrap().success(), "mount {arguments:?}");
 }

@@ -1,6 +1,8 @@
 //! The states of a worktree in which work is lost elsewhere, each through everything that `ao` does to worktrees: byte for
 //! byte the same afterwards, and git sees the same.
 
+#![expect(clippy::disallowed_methods, reason = "tests make work, and lose worktrees on purpose")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -176,7 +178,6 @@ fn a_spawn_that_fails_keeps_what_its_steps_have_made() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "somebody removes a worktree by hand")]
 fn lose(worktree: &Path) {
     std::fs::remove_dir_all(worktree).unwrap();
 }

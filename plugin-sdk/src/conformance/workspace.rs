@@ -395,7 +395,7 @@ async fn preserved(bench: Bench) -> Verdict {
         let forget = ForgetWorkspace::new(stage.project.clone(), made.path.clone());
         match stage.workspace.forget(forget).await {
             Err(error) if error.code == Code::UNSUPPORTED => {}
-            forgotten => drop(answer("`forget`", forgotten)?),
+            forgotten => answer("`forget`", forgotten).map(drop)?,
         }
         let branch = made.branch.clone().unwrap_or_else(|| stage.id(1).default_branch());
         let mut restore = RestoreWorkspace::new(stage.project.clone(), made.path.clone(), branch);
@@ -424,7 +424,7 @@ async fn relocated(bench: Bench) -> Verdict {
                 relocate.receipt = Some(receipt.clone());
                 match stage.workspace.relocate(relocate).await {
                     Err(error) if error.code == Code::UNSUPPORTED => {}
-                    relocated => drop(answer("`relocate`", relocated)?),
+                    relocated => answer("`relocate`", relocated).map(drop)?,
                 }
             }
             let presence = stage.presence(to).await?;
