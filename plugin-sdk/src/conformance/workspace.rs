@@ -180,6 +180,16 @@ impl Stage {
     }
 
     /// Asks for every copy of the stage.
+    /// Has a receipt's refs removed.
+    async fn let_go(&self, made: &WorkspaceInfo, refs: Vec<String>) -> Verdict {
+        let mut forget = ForgetWorkspace::new(self.project.clone(), made.path.clone());
+        forget.refs = refs;
+        match self.workspace.forget(forget).await {
+            Err(error) if error.code == Code::UNSUPPORTED => Ok(()),
+            forgotten => answer("`forget`", forgotten).map(drop),
+        }
+    }
+
     fn everything(&self) -> ListWorkspaces {
         ListWorkspaces::new(self.project.clone(), self.below.clone())
     }
@@ -399,6 +409,7 @@ async fn preserved(bench: Bench) -> Verdict {
         }
         let branch = made.branch.clone().unwrap_or_else(|| stage.id(1).default_branch());
         let mut restore = RestoreWorkspace::new(stage.project.clone(), made.path.clone(), branch);
+        let kept = receipt.refs.clone();
         restore.receipt = Some(receipt);
         match stage.workspace.restore(restore).await {
             Err(error) if error.code == Code::UNSUPPORTED => return skipped("it restores nothing"),
@@ -407,7 +418,8 @@ async fn preserved(bench: Bench) -> Verdict {
         equal("the work, byte for byte", &content, &std::fs::read(&file).ok())?;
         let removed = std::fs::remove_file(&file);
         removed.or_else(|error| failed(format!("`{file}` can be removed"), error.to_string()))?;
-        stage.taken_back(&made).await
+        stage.taken_back(&made).await?;
+        stage.let_go(&made, kept).await
     })
     .await
 }
@@ -433,7 +445,8 @@ async fn relocated(bench: Bench) -> Verdict {
         demand(file.exists(), "the work, still there", &file)?;
         let removed = std::fs::remove_file(&file);
         removed.or_else(|error| failed(format!("`{file}` can be removed"), error.to_string()))?;
-        stage.taken_back(&made).await
+        stage.taken_back(&made).await?;
+        stage.let_go(&made, receipt.refs).await
     })
     .await
 }

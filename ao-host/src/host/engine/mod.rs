@@ -410,6 +410,11 @@ impl Engine {
     fn remember_versions(&mut self, ids: &[SessionId]) -> Result<()> {
         for id in ids {
             if let Some(session) = self.context.sessions.store.session(id)? {
+                let moved = |known: &Session| stands(known) != stands(&session) || parts(known) != parts(&session);
+                if self.live.get(id).is_some_and(moved) {
+                    // Somebody else has written meanwhile: that is news for the next reading.
+                    continue;
+                }
                 self.versions.insert(id.clone(), session.row_version);
                 if let Some(known) = self.live.get_mut(id) {
                     *known = session;
