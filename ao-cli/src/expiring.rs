@@ -30,21 +30,14 @@ pub(crate) struct Gone {
     pub(crate) error: Option<String>,
 }
 
-/// How long things are kept, and how much, as the configuration of the user says.
-pub(crate) fn policy(edge: &Edge) -> TrashPolicy {
-    // A configuration that cannot be read is told of by the commands that need one.
-    let setup = edge.setup_of(edge.config_files_if_any());
-    setup.map_or_else(|_| TrashPolicy::default(), |_setup| TrashPolicy::default())
-}
-
 /// What is due.
-pub(crate) fn due(edge: &Edge, sessions: &Sessions) -> Result<Vec<Removal>, Failure> {
+pub(crate) fn due(sessions: &Sessions) -> Result<Vec<Removal>, Failure> {
     let items = sessions.trash()?;
     if items.is_empty() {
         return Ok(Vec::new());
     }
     let items = items.iter().map(|(session, item)| (&session.id, item));
-    Ok(expiry(items, policy(edge), sessions.world.now()))
+    Ok(expiry(items, TrashPolicy::default(), sessions.world.now()))
 }
 
 /// Lets things go, or says what would.

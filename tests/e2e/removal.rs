@@ -4,39 +4,23 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use serde_json::Value;
 
+use crate::states::{Manifest, manifest};
 use crate::studio::{Engine, Studio, heard, in_every_engine};
 
 const KILLED: i32 = 9;
 
-/// Every file below a directory with its content; git's own pointer and its links are left out.
-fn manifest(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut ahead = vec![root.to_owned()];
-    while let Some(directory) = ahead.pop() {
-        for entry in directory.read_dir_utf8().unwrap() {
-            let path = entry.unwrap().into_path();
-            if path.is_dir() {
-                ahead.push(path);
-            } else {
-                files.insert(path.strip_prefix(root).unwrap().to_owned(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
-}
-
 /// Leaves work of every kind in a session's worktree.
-fn work_in(studio: &Studio, id: &str) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
+fn work_in(studio: &Studio, id: &str) -> Manifest {
     let worktree = studio.worktree(id);
     std::fs::write(worktree.join(".gitignore"), "*.ignored\n").unwrap();
     std::fs::write(worktree.join("tests.sh"), "changed\r\n").unwrap();
     std::fs::create_dir(worktree.join("new")).unwrap();
     std::fs::write(worktree.join("new/file"), [0, 159, 146, 150]).unwrap();
     std::fs::write(worktree.join("cache.ignored"), "built\n").unwrap();
-    manifest(&worktree)
+    manifest(worktree.as_std_path())
 }
 
 fn items(studio: &Studio) -> Vec<Value> {
@@ -70,10 +54,10 @@ in_every_engine! {
         studio.wait("the agent reads again", || {
             studio.world.ao(&["session", "logs", &id]).stdout().contains("ready")
         });
-        let mut now = manifest(&worktree);
-        now.retain(|path, _| path != "heard");
+        let mut now = manifest(worktree.as_std_path());
+        now.retain(|path, _| path != b"heard");
         let mut before = files;
-        before.retain(|path, _| path != "heard");
+        before.retain(|path, _| path != b"heard");
         assert_eq!(now, before);
         assert_eq!(items(&studio), Vec::<Value>::new());
         let shown = studio.show(&id);
@@ -102,7 +86,7 @@ in_every_engine! {
             assert_eq!(held[0]["state"], "stored", "after {label}: {held:?}");
             assert!(!worktree.exists(), "after {label}");
             studio.world.ao(&["trash", "restore", &id]).succeeds();
-            assert_eq!(manifest(&worktree), files, "after {label}");
+            assert_eq!(manifest(worktree.as_std_path()), files, "after {label}");
             assert_eq!(studio.show(&id)["session"]["op"], Value::Null, "after {label}");
             let git = studio.world.command("git").arg("-C").arg(&worktree).args(["status", "--porcelain"]).output();
             assert!(git.unwrap().status.success(), "git works there after {label}");
@@ -122,7 +106,7 @@ in_every_engine! {
                 studio.world.ao(&["session", "restore", &id]).succeeds();
             }
             assert_eq!(studio.status(&id), "working", "after {label}");
-            assert_eq!(manifest(&worktree), files, "after {label}");
+            assert_eq!(manifest(worktree.as_std_path()), files, "after {label}");
             assert_eq!(studio.show(&id)["session"]["runtime"]["launch"], 2, "after {label}");
             studio.world.ao(&["session", "kill", &id]).succeeds();
             studio.wait("nothing of it runs", || studio.processes().is_empty());
@@ -156,7 +140,7 @@ fn only_what_is_merged_goes_by_itself() {
 
     let done = studio.world.ao(&["gc"]).succeeds().stdout();
     assert!(done.contains(&format!("{unmerged}: stays: a commit in it is not merged")), "{done}");
-    assert!(done.contains(&format!("{dirty}: stays: 1 files in it are not committed")), "{done}");
+    assert!(done.contains(&format!("{dirty}: stays: a file in it is not committed")), "{done}");
     assert!(!studio.worktree(&merged).exists());
     let branches = studio.git(&["branch", "--format=%(refname:short)"]);
     assert!(!branches.contains(&format!("ao/{merged}\n")), "its branch is merged and ours: {branches}");

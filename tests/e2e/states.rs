@@ -64,10 +64,11 @@ const KILLS: [&str; 5] = [
     "cleanup.branch_delete.before",
 ];
 
-type Manifest = BTreeMap<Vec<u8>, Vec<u8>>;
+/// What stands at each path.
+pub(crate) type Manifest = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Every file and link below a directory.
-fn manifest(root: &Path) -> Manifest {
+pub(crate) fn manifest(root: &Path) -> Manifest {
     let mut found = Manifest::new();
     let mut ahead = vec![PathBuf::new()];
     while let Some(relative) = ahead.pop() {

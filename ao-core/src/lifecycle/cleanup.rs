@@ -50,8 +50,10 @@ pub fn tidiness(session: &Session) -> Tidiness {
         return stays("its pull request is open");
     }
     let uncommitted = look.dirty + look.untracked;
-    if uncommitted > 0 {
-        return stays(&format!("{uncommitted} files in it are not committed"));
+    match uncommitted {
+        0 => {}
+        1 => return stays("a file in it is not committed"),
+        files => return stays(&format!("{files} files in it are not committed")),
     }
     match look.unmerged {
         _ if merged => Tidiness::Finished,
