@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod events;
 mod follower;
+mod held;
 mod help;
 mod host;
 mod host_detach;

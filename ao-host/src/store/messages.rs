@@ -134,12 +134,15 @@ pub(super) fn waiting(context: &Context<'_>) -> Result<Vec<Message>> {
 }
 
 fn select(context: &Context<'_>, condition: &str, parameters: impl Params) -> Result<Vec<Message>> {
-    let sql = format!(
-        "SELECT id, session, file, sha256, level, queued_at, changed_at, facts FROM messages \
-         WHERE {condition} ORDER BY sequence"
-    );
-    let stored: Vec<Stored> = context
-        .run(|connection| connection.prepare_cached(&sql)?.query_map(parameters, Stored::from_row)?.collect())?;
+    let stored: Vec<Stored> = context.run(|connection| {
+        // A reader may find a database that no writer has brought up to date yet.
+        let facts = if connection.column_exists(None, "messages", "facts")? { "facts" } else { "'{}'" };
+        let sql = format!(
+            "SELECT id, session, file, sha256, level, queued_at, changed_at, {facts} FROM messages \
+             WHERE {condition} ORDER BY sequence"
+        );
+        connection.prepare_cached(&sql)?.query_map(parameters, Stored::from_row)?.collect()
+    })?;
     stored.into_iter().map(Stored::read).collect()
 }
 
