@@ -99,7 +99,9 @@ impl Sessions {
         let seen =
             seen.ok_or_else(|| Error::unavailable(format!("the runtime says nothing about `{}`", session.id)))?;
         let mut targets = agent_target(session, &seen).into_iter().collect::<Vec<_>>();
-        targets.iter_mut().for_each(|target| target.draft = draft.map(str::to_owned));
+        for target in &mut targets {
+            target.draft = draft.map(str::to_owned);
+        }
         let agents = crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?;
         let agent = agents.into_iter().next();
         Ok((seen, agent.unwrap_or_else(|| AgentObservation::new(session.id.clone()))))

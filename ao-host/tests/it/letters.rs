@@ -1,6 +1,10 @@
 //! Messages of every length into real programs, in every runtime: none is lost, none is said to have arrived that has not,
 //! and no Enter comes alone.
 
+#![expect(clippy::disallowed_methods, reason = "a test asks how deep it is to go, and uses tmux as a human does")]
+
+use std::fmt::Write as _;
+
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_host::sessions::{Crew, Letter, Sent, Sessions};
 use ao_host::world::files;
@@ -37,7 +41,7 @@ fn texts(seed: u64) -> Vec<String> {
         let mut text = String::new();
         while index > 0 && text.len() < longest {
             let separator = if numbers.below(9) == 0 { "\n" } else { " " };
-            text += &format!("{}{separator}", WORDS[numbers.below(WORDS.len())]);
+            write!(text, "{}{separator}", WORDS[numbers.below(WORDS.len())]).unwrap();
         }
         text.truncate(text.floor_char_boundary(longest));
         // Each is known by its end, and ends with a letter.
@@ -93,7 +97,6 @@ impl Stage {
     }
 
     /// Somebody scrolls back.
-    #[expect(clippy::disallowed_methods, reason = "a test uses tmux as a human does")]
     fn enter_copy_mode(&self) {
         if self.runtime == "tmux" {
             let owner = self.desk.places.owner();
@@ -137,7 +140,7 @@ fn to_a_reader(runtime: &'static str, agent: &str, seed: u64) {
         }
         let sent = stage.send(text);
         assert_eq!(sent.level, DeliveryLevel::Unconfirmed, "{:?}", sent.why);
-        expected += &format!("{}\n", Stage::line(&sent, text));
+        writeln!(expected, "{}", Stage::line(&sent, text)).unwrap();
         // An editor writes its file when it has nothing to read.
         stage.hears(&if agent == "vim" { format!("{expected}\n") } else { expected.clone() });
     }
@@ -187,7 +190,6 @@ fn to_an_agent(runtime: &'static str, seed: u64) {
     assert!(stage.sessions.store.waiting_messages().unwrap().is_empty());
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test looks whether a program is there")]
 fn has(program: &str, test: &str) -> bool {
     let version = if program == "tmux" { "-V" } else { "--version" };
     let mut command = std::process::Command::new(program);
