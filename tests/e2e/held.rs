@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::follower::Detached;
 use crate::studio::{Engine, Studio, said};
 
 /// Lets a prompter go on.
@@ -93,6 +94,22 @@ fn tmux_the_host_delivers_what_waited() {
     if Engine::Tmux.is_here("held::tmux_the_host_delivers_what_waited") {
         the_host_delivers_what_waited(Engine::Tmux);
     }
+}
+
+/// A host that runs notices by itself, and is in nobody's way meanwhile.
+#[test]
+fn a_host_delivers_it_when_it_can() {
+    let studio = Studio::new(Engine::Pty);
+    let id = studio.listen("prompter");
+    let _host = Detached::start(&studio.world);
+    send(&studio, &id, "ask");
+    for text in ["first", "second"] {
+        assert_eq!(send(&studio, &id, text).0, 75);
+    }
+    go_on(&studio, &id);
+    studio.wait("they are delivered", || said(&studio, &id) == ["ask", "first", "second"]);
+    assert_eq!(studio.world.ao(&["send", "--wait", &id, "third"]).succeeds().stdout(), "acked\n");
+    assert_eq!(said(&studio, &id), ["ask", "first", "second", "third"]);
 }
 
 /// What a terminal would cut is refused, with the way out; and that way works.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use ao_core::lifecycle::hold;
 use ao_core::model::event::{EventData, MessageMoved, MessageQueued};
 use ao_core::model::facts::{Operation, OperationKind};
 use ao_core::model::{DeliveryLevel, SessionId};
@@ -87,6 +88,9 @@ impl Sessions {
     /// Delivers what waits for a session's agent, in its order, up to the first that is held back. What a sender has left
     /// that was killed is looked at first, and nothing that may have arrived is repeated.
     pub async fn deliver_waiting(&self, id: &SessionId, crew: &Crew) -> Result<Vec<Sent>> {
+        if self.is_held_back(id, crew).await? {
+            return Ok(Vec::new());
+        }
         self.take_turn(id).await?;
         let sent = self.work_off(id, crew).await;
         self.release(id, OperationKind::Send)?;
@@ -107,6 +111,18 @@ impl Sessions {
             }
             tokio::time::sleep(TRY_EVERY).await;
         }
+    }
+
+    /// Whether what waits first is held back now. Who tries again and again does not claim the session for that: a command
+    /// that does something to it would be refused meanwhile.
+    async fn is_held_back(&self, id: &SessionId, crew: &Crew) -> Result<bool> {
+        let session = self.get(id)?;
+        let is_queued = self.waiting(id)?.first().is_some_and(|first| first.level == DeliveryLevel::Queued);
+        if !is_queued || session.end.is_some() || session.runtime.is_none() {
+            return Ok(false);
+        }
+        let looked = self.look_closely(&session, crew, None).await;
+        Ok(looked.is_ok_and(|(seen, agent)| hold(&seen, &agent).is_some()))
     }
 
     async fn send_in_turn(&self, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
