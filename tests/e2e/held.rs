@@ -8,7 +8,7 @@ use crate::studio::{Engine, Studio, said};
 /// Lets a prompter go on.
 fn go_on(studio: &Studio, id: &str) {
     let worktree = studio.worktree(id);
-    fs_err::File::create(worktree.join("go")).unwrap();
+    fs_err::OpenOptions::new().write(true).create_new(true).open(worktree.join("go")).unwrap();
     studio.wait("it goes on", || !worktree.join("go").exists());
 }
 

@@ -80,19 +80,19 @@ impl Sessions {
         }
         let by_name = naming(message);
         let line = if text.len() > INLINE_LIMIT { &by_name } else { &text };
-        let mut typed = self.type_in(message, crew, line).await;
+        let mut typed = Box::pin(self.type_in(message, crew, line)).await;
         // What no terminal takes is read from its file, if it came from one.
         if let Err(Stopped::Refused(error)) = &typed
             && (error.code == Code::INVALID_INPUT && message.facts.origin == Origin::File && line != &by_name)
         {
-            typed = self.type_in(message, crew, &by_name).await;
+            typed = Box::pin(self.type_in(message, crew, &by_name)).await;
         }
         self.conclude(message, typed)
     }
 
     /// Puts a text in once more that provably did not arrive.
     pub(super) async fn deliver_again(&self, message: &Message, crew: &Crew, line: &str) -> Result<Sent> {
-        let typed = self.type_in(message, crew, line).await;
+        let typed = Box::pin(self.type_in(message, crew, line)).await;
         self.conclude(message, typed)
     }
 

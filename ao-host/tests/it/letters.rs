@@ -64,7 +64,7 @@ struct Stage {
 impl Stage {
     fn new(runtime: &'static str, agent: &str) -> Self {
         let desk = Desk::configured("", |repository| {
-            let vim = "[vim, -u, NONE, -N, -i, NONE, -n, \"+set paste updatetime=50\", \
+            let vim = "[vim, -u, NONE, -N, -i, NONE, -n, --cmd, \"set t_RV= t_u7=\", \"+set paste updatetime=50\", \
                        \"+autocmd TextChangedI,CursorHoldI * silent! write! heard\", +startinsert, text]";
             format!(
                 "version: 1\nagents:\n  \
