@@ -101,20 +101,18 @@ impl Runtime for Puppet {
     }
 
     async fn send(&self, request: SendInput) -> Result<Delivery> {
-        let level = self.call(|model| match request.input {
-            Input::Text { text } => {
+        let level = self.call(|model| {
+            if let Input::Text { text } = request.input {
                 model.composer += &text;
-                DeliveryLevel::Drafting
+                return DeliveryLevel::Drafting;
             }
-            _ => {
-                let draft = std::mem::take(&mut model.composer);
-                if draft.is_empty() {
-                    model.lone_enters += 1
-                } else {
-                    model.told.push(draft)
-                }
-                DeliveryLevel::Submitted
+            let draft = std::mem::take(&mut model.composer);
+            if draft.is_empty() {
+                model.lone_enters += 1;
+            } else {
+                model.told.push(draft);
             }
+            DeliveryLevel::Submitted
         });
         Ok(Delivery::new(level.await))
     }
