@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ao_core::Error;
 use ao_core::config::Project;
-use ao_core::model::facts::Session;
+use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::registry::Condition;
-use ao_host::sessions::{Crew, Killed, Recovered, Sessions};
+use ao_host::sessions::{Crew, Killed, Recovered, Sessions, Undelivered};
 use ao_host::setup::{ConfigFiles, Setup};
 use ao_host::store::{Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;
@@ -70,8 +70,26 @@ fn recover(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<(), Fa
         Recovered::Kept(what) => {
             output::warning(format_args!("`{id}`: its spawn was interrupted, and not all of it is undone: {what}"));
         }
+        Recovered::Released if session.op.as_ref().is_some_and(|op| op.kind == OperationKind::Send) => {
+            resume_messages(sessions, &setup, session)?;
+        }
         Recovered::Cleaned => output::note(format_args!("`{id}`: its clean-up was interrupted and has been finished")),
         Recovered::Released => {}
+    }
+    Ok(())
+}
+
+/// Goes on with messages whose sender was killed. Where nobody knows how to look at the agent any more, they are as
+/// doubtful as they were.
+fn resume_messages(sessions: &Sessions, setup: &Setup, session: &Session) -> Result<(), Failure> {
+    let id = &session.id;
+    let Ok(crew) = Crew::for_session(setup, session) else {
+        sessions.give_up_messages(id, Undelivered::Keep)?;
+        return Ok(());
+    };
+    for sent in block_on(sessions.deliver_waiting(id, &crew))?? {
+        let why = sent.why.map(|why| format!(": {why}")).unwrap_or_default();
+        output::note(format_args!("`{id}`: a message was on its way; it is {}{why}", sent.level));
     }
     Ok(())
 }

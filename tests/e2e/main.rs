@@ -13,6 +13,7 @@ mod disks;
 mod doctor;
 mod events;
 mod follower;
+mod held;
 mod help;
 mod host;
 mod host_detach;

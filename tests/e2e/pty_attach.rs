@@ -168,10 +168,17 @@ fn a_key_of_ones_own_and_a_polite_signal_detach() {
         "in the title, which stays: {transcript}"
     );
     let worktree = studio.worktree(&id);
+    studio.world.ao(&["send", &id, "who only looks on is not in the way"]).succeeds();
+    let before = heard(&worktree).len();
     terminal.press("typed\x1c");
-    studio.wait("it is heard", || heard(&worktree) == b"typed\x1c");
+    studio.wait("it is heard", || heard(&worktree)[before..] == *b"typed\x1c");
+    let held = studio.world.ao(&["send", &id, "meanwhile"]);
+    assert_eq!((held.code(), held.stdout().as_str()), (75, "queued\n"), "{held}");
+    assert!(held.stderr().contains("somebody who is attached typed"), "{held}");
     terminal.press("\x1d");
     assert_eq!(terminal.end(), Some(0));
+    studio.world.ao(&["send", "--wait", &id, "meanwhile"]).succeeds();
+    studio.wait("it is heard", || heard(&worktree)[before..] == *b"typed\x1cmeanwhile\r");
 
     let mut other = Terminal::attached(&studio, &id);
     other.wait_for("ready");

@@ -104,6 +104,20 @@ printf 'ready\r\n'
 exec tee -a heard
 "#;
 
+/// Reads lines behind a prompt, which the terminal echoes: a composer. It writes each line down in `said`, which is its own
+/// record. After `ask` it asks something, after `draft` somebody has begun to type, until there is a file `go`.
+const PROMPTER: &str = r#"wait_for_go() { while [ ! -e go ]; do sleep 0.02; done; rm go; }
+printf 'ready\n> '
+while IFS= read -r line; do
+  printf '{"text":"%s"}\n' "$line" >> said
+  case "$line" in
+    ask) printf 'Proceed? [y/N] '; wait_for_go; printf 'y\n' ;;
+    draft) printf '> half a sentence'; wait_for_go; printf '\n' ;;
+  esac
+  printf '> '
+done
+"#;
+
 /// A repository with agents.
 pub(crate) struct Studio {
     /// Its world.
@@ -113,7 +127,8 @@ pub(crate) struct Studio {
 }
 
 impl Studio {
-    /// With the agents `worker`, `listener`, `pasted` (a listener that asks for brackets) and `sleeper`.
+    /// With the agents `worker`, `listener`, `pasted` (a listener that asks for brackets), `prompter` (which has a composer
+    /// and a record) and `sleeper`.
     pub(crate) fn new(engine: Engine) -> Self {
         Self::with(World::new(), engine, "")
     }
@@ -124,6 +139,7 @@ impl Studio {
         let studio = Self { places: places.unwrap(), world, engine };
         studio.world.file("worker.sh", WORKER);
         studio.world.file("listener.sh", LISTENER);
+        studio.world.file("prompter.sh", PROMPTER);
         studio.world.file("app/tests.sh", "test -s work.txt && echo tests pass\n");
         studio.world.git(&["init", "--quiet", "--initial-branch", "main"]);
         for (key, value) in [("user.name", "Agent"), ("user.email", "agent@example.invalid")] {
@@ -150,12 +166,14 @@ impl Studio {
     pub(crate) fn config(&self, project: &str) -> String {
         // A JSON text is a YAML text, whatever the path holds; in `argv` a brace is written twice.
         let script = |name: &str| Value::from(self.world.path(name).as_str().replace('{', "{{").replace('}', "}}"));
-        let (worker, listener) = (script("worker.sh"), script("listener.sh"));
+        let (worker, listener, prompter) = (script("worker.sh"), script("listener.sh"), script("prompter.sh"));
         format!(
             "version: 1\nagents:\n  \
              worker: {{ plugin: command, argv: [sh, {worker}, \"{{prompt_file}}\"] }}\n  \
              listener: {{ plugin: command, argv: [sh, {listener}], ready: ready }}\n  \
              pasted: {{ plugin: command, argv: [sh, {listener}, brackets], ready: ready }}\n  \
+             prompter: {{ plugin: command, argv: [sh, {prompter}], ready: ready, ask: 'Proceed.*', \
+             draft: '^> ?(.*)\\z', transcript: {{ path: said }} }}\n  \
              sleeper: {{ plugin: command, argv: [sleep, \"1000000\"] }}\n\
              defaults: {{ runtime: {}, agent: worker }}\nprojects:\n  app:\n    path: .\n{project}",
             self.engine.name()
@@ -268,4 +286,11 @@ pub(crate) fn marked(marker: &str) -> Vec<u32> {
 /// What the listener in a worktree has read.
 pub(crate) fn heard(worktree: &Utf8Path) -> Vec<u8> {
     fs_err::read(worktree.join("heard")).unwrap_or_default()
+}
+
+/// What a prompter was told, by its own record.
+pub(crate) fn said(studio: &Studio, id: &str) -> Vec<String> {
+    let record = fs_err::read_to_string(studio.worktree(id).join("said")).unwrap_or_default();
+    let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+    record.lines().map(text).collect()
 }

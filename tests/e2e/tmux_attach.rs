@@ -73,6 +73,11 @@ fn the_agents_screen_is_shown_and_left_again() {
     terminal.press(&["typed by hand"]);
     studio.wait("it is heard", || String::from_utf8(heard(&worktree)).unwrap().ends_with("typed by hand"));
 
+    // Nothing is typed between a human's keys.
+    let held = studio.world.ao(&["send", &id, "meanwhile"]);
+    assert_eq!((held.code(), held.stdout().as_str()), (75, "queued\n"), "{held}");
+    assert!(held.stderr().contains("a tmux client is attached"), "{held}");
+
     // Keys that come as fast as a machine types are taken for a paste, and then reach the agent.
     studio.wait("the terminal is left", || {
         terminal.press(&["C-b"]);
@@ -80,6 +85,9 @@ fn the_agents_screen_is_shown_and_left_again() {
         terminal.shows("[ended with 0]")
     });
     assert!(["working", "ready"].contains(&studio.status(&id).as_str()), "it goes on");
+    studio.world.ao(&["send", "--wait", &id, "meanwhile"]).succeeds();
+    let read = String::from_utf8(heard(&worktree)).unwrap();
+    assert_eq!(read.matches("meanwhile").count(), 1, "{read}");
     studio.world.ao(&["session", "kill", &id]).succeeds();
 }
 

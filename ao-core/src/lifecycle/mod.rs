@@ -4,6 +4,7 @@
 mod branch;
 mod cleanup;
 mod death;
+mod delivery;
 mod expiry;
 pub mod observe;
 mod plan;
@@ -14,6 +15,7 @@ mod status;
 pub use branch::{Follow, follow};
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
+pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;

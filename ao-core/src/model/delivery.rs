@@ -29,6 +29,14 @@ pub enum DeliveryLevel {
     Unknown,
 }
 
+impl DeliveryLevel {
+    /// Whether nothing more is done about the message.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Drafting | Self::Drafted | Self::Submitted)
+    }
+}
+
 impl fmt::Display for DeliveryLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -2,6 +2,7 @@
 
 pub mod condition;
 pub mod delivery;
+pub mod draft;
 pub mod event;
 pub mod facts;
 pub mod ids;

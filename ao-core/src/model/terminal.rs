@@ -100,6 +100,9 @@ pub enum TerminalReply {
         /// When the program last printed something.
         #[serde(default)]
         last_output_at: Option<Timestamp>,
+        /// How long ago one of those who are attached last typed something, in milliseconds.
+        #[serde(default)]
+        typed_ms_ago: Option<u64>,
     },
     /// A data frame with output follows.
     Output {

@@ -166,6 +166,11 @@ record! {
             agent_session: Option<String>,
             /// The [`AgentObservation::cursor`] of the last look.
             cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
+            /// A message that the host has put in and now looks for in the composer: so a plugin can recognise what its
+            /// agent shows in place of a long text.
+            draft: Option<String>,
         }
     }
 
@@ -183,6 +188,9 @@ record! {
             ask: Option<Ask>,
             /// What its composer holds.
             composer: Composer,
+            /// The [`digest`](crate::model::draft::digest) of all that the composer holds, where that can be told. Without
+            /// it, [`Composer::Draft`]'s text is compared.
+            draft_digest: Option<String>,
             /// The agent's own id for the conversation.
             agent_session: Option<String>,
             /// What it is about, in one line.

@@ -169,6 +169,9 @@ record! {
             screen: Option<String>,
             /// When it last printed something, as far as the runtime knows.
             last_output_at: Option<Timestamp>,
+            /// Who is at its terminal now, such as `a tmux client is attached`; `None` where nobody is, or that cannot be
+            /// told. The host types nothing meanwhile.
+            attended: Option<String>,
         }
     }
 

@@ -10,7 +10,7 @@ use ao_core::{Error, Result};
 
 use super::observe::{changes, not_launched, overlay};
 use super::steps::Step;
-use super::{Bound, Sessions};
+use super::{Bound, Sessions, Undelivered};
 
 /// How long an agent may take to end by itself, in milliseconds.
 const GRACE_MS: u64 = 3000;
@@ -42,7 +42,10 @@ impl Sessions {
             return Err(error);
         }
         match self.end_processes(&session, runtime).await {
-            Ok(()) => self.record_end(id, kind, reason),
+            Ok(()) => {
+                self.give_up_messages(id, Undelivered::Fail)?;
+                self.record_end(id, kind, reason)
+            }
             Err(error) => {
                 self.release(id, OperationKind::Kill)?;
                 Err(error)

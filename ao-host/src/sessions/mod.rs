@@ -15,10 +15,12 @@ mod output;
 mod plan;
 mod recover;
 mod restore;
+mod resume;
 mod spawn;
 mod steps;
 mod tidy;
 mod trash;
+mod typing;
 mod undo;
 
 use std::sync::Arc;
@@ -36,7 +38,7 @@ use crate::world::{Places, World};
 pub use assignment::assignment;
 pub use cleanup::Cleaned;
 pub use crew::{Bound, Crew, Forge};
-pub use deliver::{INLINE_LIMIT, Sent};
+pub use deliver::{INLINE_LIMIT, Letter, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;
 pub use observe::overlay;
@@ -44,6 +46,7 @@ pub(crate) use observe::{SCREEN_LINES, agent_target, changes, sight};
 pub use output::Logs;
 pub use plan::Outlook;
 pub use recover::Recovered;
+pub use resume::Undelivered;
 pub use spawn::{Repeat, SpawnRequest, Spawned};
 
 /// What the session manager works with.

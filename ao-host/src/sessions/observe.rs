@@ -84,11 +84,13 @@ fn together(holder: Option<Liveness>, child: Option<Liveness>) -> Option<Livenes
 }
 
 impl Sessions {
-    /// What a session's runtime and agent show right now, without recording it.
+    /// What a session's runtime and agent show right now, without recording it. `draft` is a text that was put in and is
+    /// looked for.
     pub(super) async fn look_closely(
         &self,
         session: &Session,
         crew: &Crew,
+        draft: Option<&str>,
     ) -> Result<(RuntimeObservation, AgentObservation)> {
         let facts = session.runtime.as_ref().ok_or_else(|| not_launched(&session.id))?;
         let mut request = ObserveRuntimes::new(vec![facts.handle.clone()]);
@@ -96,7 +98,10 @@ impl Sessions {
         let seen = crew.runtime.instance.observe(request).await?.into_iter().next();
         let seen =
             seen.ok_or_else(|| Error::unavailable(format!("the runtime says nothing about `{}`", session.id)))?;
-        let targets = agent_target(session, &seen).into_iter().collect::<Vec<_>>();
+        let mut targets = agent_target(session, &seen).into_iter().collect::<Vec<_>>();
+        for target in &mut targets {
+            target.draft = draft.map(str::to_owned);
+        }
         let agents = crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?;
         let agent = agents.into_iter().next();
         Ok((seen, agent.unwrap_or_else(|| AgentObservation::new(session.id.clone()))))
@@ -140,6 +145,7 @@ pub(crate) fn agent_target(session: &Session, seen: &RuntimeObservation) -> Opti
         AgentTarget::new(session.id.clone(), seen.liveness.clone(), runtime.launched_at, workspace.path.clone());
     target.screen.clone_from(&seen.screen);
     target.last_output_at = seen.last_output_at;
+    target.directory = Some(runtime.directory.clone());
     if let Some(agent) = &session.agent {
         target.agent_session.clone_from(&agent.agent_session);
         target.cursor.clone_from(&agent.cursor);

@@ -12,7 +12,7 @@ use super::launch::launch_key;
 use super::observe::read_records;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
-use super::{Bound, Sessions};
+use super::{Bound, Sessions, Undelivered};
 use crate::store::SessionFilter;
 
 /// What became of an interrupted operation.
@@ -60,8 +60,7 @@ impl Sessions {
             OperationKind::Restore => return self.recover_restore(&claim.session, runtime).await,
             _ => {}
         }
-        // Nothing is repeated: a message may have arrived, and a kill can be asked for again.
-        self.settle_messages(id)?;
+        // A kill can be asked for again, and messages wait for somebody who can look at the agent.
         self.release(id, interrupted.kind)?;
         Ok(Recovered::Released)
     }
@@ -104,7 +103,7 @@ impl Sessions {
     ) -> Result<Recovered> {
         let id = &session.id;
         if session.runtime.is_some() {
-            let sent = self.settle_messages(id)?;
+            let sent = self.give_up_messages(id, Undelivered::Fail)?;
             self.change(id, |session| settle(session, sent))?;
             return Ok(Recovered::Finished);
         }
@@ -123,26 +122,6 @@ impl Sessions {
         let _ = self.abandon(id, &spawn, error).await;
         let kept = self.get(id)?.failure.and_then(|failure| failure.kept);
         Ok(kept.map_or(Recovered::Undone, Recovered::Kept))
-    }
-
-    /// Ends the messages that a dead operation left on their way, and says how far the newest got. One that was never
-    /// begun has failed; whether any other arrived nobody can tell. The session's claim keeps other senders away.
-    pub(super) fn settle_messages(&self, id: &SessionId) -> Result<Option<DeliveryLevel>> {
-        let mut newest = None;
-        for message in self.store.messages(id)? {
-            let end = match message.level {
-                DeliveryLevel::Queued => DeliveryLevel::Failed,
-                DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => {
-                    DeliveryLevel::Unconfirmed
-                }
-                ended => ended,
-            };
-            if end != message.level {
-                self.advance(&message, message.level, end)?;
-            }
-            newest = Some(end);
-        }
-        Ok(newest)
     }
 
     /// The launch had happened, and its record had not.

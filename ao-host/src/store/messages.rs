@@ -3,11 +3,42 @@
 use ao_core::model::event::Event;
 use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
 use camino::Utf8PathBuf;
-use rusqlite::{OptionalExtension, Row, ToSql, params};
-use serde::Serialize;
+use rusqlite::{OptionalExtension, Params, Row, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::sqlite::Context;
 use super::{Result, StoreError, events};
+
+/// Where a message's text came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It was said to `ao`.
+    #[default]
+    Words,
+    /// It was handed over as a file: one that no terminal takes may be named instead.
+    File,
+}
+
+/// What a delivery has to know of itself after a crash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MessageFacts {
+    /// Where its text came from.
+    pub origin: Origin,
+    /// What was put in where that is not the text itself: a line that names its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// Where the agent's own record ended before the text was put in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Value>,
+    /// How often its delivery was begun.
+    pub attempts: u32,
+    /// Why it got no further.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
 
 /// One message to an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +57,8 @@ pub struct Message {
     pub queued_at: Timestamp,
     /// When it reached its level.
     pub changed_at: Timestamp,
+    /// What its delivery has to know of itself.
+    pub facts: MessageFacts,
 }
 
 impl Message {
@@ -39,7 +72,8 @@ impl Message {
         now: Timestamp,
     ) -> Self {
         let (id, file, sha256) = (id.into(), file.into(), sha256.into());
-        Self { id, session, file, sha256, level: DeliveryLevel::Queued, queued_at: now, changed_at: now }
+        let (level, facts) = (DeliveryLevel::Queued, MessageFacts::default());
+        Self { id, session, file, sha256, level, queued_at: now, changed_at: now, facts }
     }
 }
 
@@ -52,6 +86,7 @@ struct Stored {
     level: String,
     queued_at: i64,
     changed_at: i64,
+    facts: String,
 }
 
 impl Stored {
@@ -64,6 +99,7 @@ impl Stored {
             level: row.get(4)?,
             queued_at: row.get(5)?,
             changed_at: row.get(6)?,
+            facts: row.get(7)?,
         })
     }
 
@@ -79,25 +115,34 @@ impl Stored {
             level,
             queued_at: Timestamp::from_millis(self.queued_at),
             changed_at: Timestamp::from_millis(self.changed_at),
+            facts: serde_json::from_str(&self.facts).map_err(|source| StoreError::unreadable(&what, source))?,
         })
     }
 }
 
 pub(super) fn get(context: &Context<'_>, id: &str) -> Result<Option<Message>> {
-    Ok(select(context, "id = ?", &id)?.pop())
+    Ok(select(context, "id = ?", [id])?.pop())
 }
 
 pub(super) fn list(context: &Context<'_>, session: &SessionId) -> Result<Vec<Message>> {
-    select(context, "session = ?", &session.as_str())
+    select(context, "session = ?", [session.as_str()])
 }
 
-fn select(context: &Context<'_>, condition: &str, parameter: &dyn ToSql) -> Result<Vec<Message>> {
-    let sql = format!(
-        "SELECT id, session, file, sha256, level, queued_at, changed_at FROM messages \
-         WHERE {condition} ORDER BY sequence"
-    );
-    let stored: Vec<Stored> = context
-        .run(|connection| connection.prepare_cached(&sql)?.query_map([parameter], Stored::from_row)?.collect())?;
+/// The condition is that of the index `messages_waiting`.
+pub(super) fn waiting(context: &Context<'_>) -> Result<Vec<Message>> {
+    select(context, "level IN ('queued', 'drafting', 'drafted', 'submitted')", [])
+}
+
+fn select(context: &Context<'_>, condition: &str, parameters: impl Params) -> Result<Vec<Message>> {
+    let stored: Vec<Stored> = context.run(|connection| {
+        // A reader may find a database that no writer has brought up to date yet.
+        let facts = if connection.column_exists(None, "messages", "facts")? { "facts" } else { "'{}'" };
+        let sql = format!(
+            "SELECT id, session, file, sha256, level, queued_at, changed_at, {facts} FROM messages \
+             WHERE {condition} ORDER BY sequence"
+        );
+        connection.prepare_cached(&sql)?.query_map(parameters, Stored::from_row)?.collect()
+    })?;
     stored.into_iter().map(Stored::read).collect()
 }
 
@@ -107,12 +152,12 @@ pub(super) fn queue(context: &Context<'_>, message: &Message, log: &[Event]) -> 
         connection.prepare_cached("SELECT 1 FROM sessions WHERE id = ?")?.query_row([id], |_| Ok(())).optional()
     })?;
     exists.ok_or_else(|| StoreError::NoSession(message.session.clone()))?;
-    let level = level_word(message.level)?;
+    let (level, facts) = (level_word(message.level)?, facts_text(&message.facts)?);
     context.run(|connection| {
         connection
             .prepare_cached(
-                "INSERT INTO messages (id, session, file, sha256, level, queued_at, changed_at) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO messages (id, session, file, sha256, level, queued_at, changed_at, facts) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 message.id,
@@ -122,6 +167,7 @@ pub(super) fn queue(context: &Context<'_>, message: &Message, log: &[Event]) -> 
                 level,
                 message.queued_at.as_millis(),
                 message.changed_at.as_millis(),
+                facts,
             ])
     })?;
     events::append(context, log)
@@ -151,6 +197,19 @@ pub(super) fn advance(
     })?;
     events::append(context, log)?;
     Ok(message)
+}
+
+/// Writes down what a delivery has to know of itself.
+pub(super) fn note(context: &Context<'_>, id: &str, facts: &MessageFacts) -> Result<()> {
+    let text = facts_text(facts)?;
+    let changed = context.run(|connection| {
+        connection.prepare_cached("UPDATE messages SET facts = ? WHERE id = ?")?.execute([text.as_str(), id])
+    })?;
+    if changed == 0 { Err(StoreError::NoMessage(id.to_owned())) } else { Ok(()) }
+}
+
+fn facts_text(facts: &MessageFacts) -> Result<String> {
+    serde_json::to_string(facts).map_err(|source| StoreError::unreadable("the facts of a message", source))
 }
 
 fn level_word(level: DeliveryLevel) -> Result<String> {

@@ -32,7 +32,7 @@ pub use claim::Claim;
 pub use error::StoreError;
 pub use host::{Fence, HostRow};
 pub use log::{EventLog, Found, Visitor};
-pub use messages::Message;
+pub use messages::{Message, MessageFacts, Origin};
 pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
 pub use watch::StoreWatch;
@@ -81,6 +81,9 @@ pub trait Reader: Send + Sync {
 
     /// A session's messages, in the order in which they were queued.
     fn messages(&self, session: &SessionId) -> Result<Vec<Message>>;
+
+    /// Every session's messages that have not ended, in the order in which they were queued.
+    fn waiting_messages(&self) -> Result<Vec<Message>>;
 
     /// What is written down of plugins that are not called as usual.
     fn plugin_conditions(&self) -> Result<Vec<StoredCondition>>;
@@ -164,6 +167,9 @@ pub trait Store: Reader {
 
     /// Stores a message to an agent, with the events that tell of it.
     fn queue_message(&self, message: &Message, events: &[Event]) -> Result<()>;
+
+    /// Writes down what a message's delivery has to know of itself.
+    fn note_message(&self, id: &str, facts: &MessageFacts) -> Result<()>;
 
     /// Takes a message from one level to another, unless it is not at the first: [`StoreError::MessageMoved`].
     fn advance_message(

@@ -11,8 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    Archived, Archives, EventFilter, Fence, HostRow, Message, Reader, Result, Retention, SessionFilter, Store,
-    StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions, watch,
+    Archived, Archives, EventFilter, Fence, HostRow, Message, MessageFacts, Reader, Result, Retention, SessionFilter,
+    Store, StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions, watch,
 };
 use crate::registry::StateScope;
 
@@ -206,6 +206,10 @@ macro_rules! reader {
                 self.read(|context| messages::list(context, session))
             }
 
+            fn waiting_messages(&self) -> Result<Vec<Message>> {
+                self.read(messages::waiting)
+            }
+
             fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
                 self.read(plugins::conditions)
             }
@@ -311,6 +315,10 @@ impl Store for SqliteStore {
 
     fn queue_message(&self, message: &Message, events: &[Event]) -> Result<()> {
         self.0.write(|context| messages::queue(context, message, events))
+    }
+
+    fn note_message(&self, id: &str, facts: &MessageFacts) -> Result<()> {
+        self.0.write(|context| messages::note(context, id, facts))
     }
 
     fn advance_message(

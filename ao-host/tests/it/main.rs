@@ -7,6 +7,8 @@ mod golden;
 mod host;
 mod isolation;
 mod issues;
+mod killed_senders;
+mod letters;
 mod proc;
 mod registry;
 mod runtimes;

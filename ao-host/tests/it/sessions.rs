@@ -11,7 +11,7 @@ use ao_core::model::facts::Session;
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error, Result};
 use ao_host::failpoint::Failpoints;
-use ao_host::sessions::{Crew, Repeat, Sessions, SpawnRequest, Spawned, overlay};
+use ao_host::sessions::{Crew, Letter, Repeat, Sessions, SpawnRequest, Spawned, overlay};
 use ao_host::setup::{ConfigFiles, Environment, Loaded, Setup};
 use ao_host::store::SqliteStore;
 use ao_host::trust::Trust;
@@ -19,24 +19,37 @@ use ao_host::world::{Places, World, files};
 use ao_plugin_command as _;
 use ao_plugin_git as _;
 use ao_plugin_process as _;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::support::Scratch;
 
 /// Holds agents, as `ao __hold` does.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ao-host-test-program");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ao-host-test-program");
 
 /// A home with a repository in it, whose agent is a script.
-struct Desk {
+pub(crate) struct Desk {
     scratch: Scratch,
     environment: Environment,
-    places: Places,
+    pub(crate) places: Places,
     repository: Utf8PathBuf,
 }
 
 impl Desk {
-    #[expect(clippy::disallowed_methods, reason = "where git is, is the machine's")]
     fn new(agent: &str, project: &str) -> Self {
+        let config = |repository: &Utf8Path| {
+            format!(
+                "version: 1\nagents:\n  script: {{ plugin: command, argv: [sh, {repository}/agent.sh, \"{{prompt_file}}\"] }}\n  \
+                 listener: {{ plugin: command, argv: [{PROGRAM}, read, heard.txt] }}\n\
+                 defaults: {{ runtime: process, agent: script }}\n\
+                 projects:\n  app:\n    path: .\n{project}"
+            )
+        };
+        Self::configured(agent, config)
+    }
+
+    /// With the configuration that is made for its repository, in which `agent.sh` stands.
+    #[expect(clippy::disallowed_methods, reason = "where git is, is the machine's")]
+    pub(crate) fn configured(agent: &str, config: impl FnOnce(&Utf8Path) -> String) -> Self {
         let scratch = Scratch::new();
         let home = scratch.path().join("home");
         let repository = scratch.path().join("app");
@@ -63,16 +76,7 @@ impl Desk {
         let desk = Self { scratch, environment, places, repository };
         desk.write("README", "a project\n");
         desk.write("agent.sh", agent);
-        desk.write(
-            "agent-orchestrator.yaml",
-            &format!(
-                "version: 1\nagents:\n  script: {{ plugin: command, argv: [sh, {}/agent.sh, \"{{prompt_file}}\"] }}\n  \
-                 listener: {{ plugin: command, argv: [{PROGRAM}, read, heard.txt] }}\n\
-                 defaults: {{ runtime: process, agent: script }}\n\
-                 projects:\n  app:\n    path: .\n{project}",
-                desk.repository
-            ),
-        );
+        desk.write("agent-orchestrator.yaml", &config(&desk.repository));
         desk.git(&["init", "--quiet", "--initial-branch=main"]);
         desk.git(&["add", "."]);
         desk.git(&["commit", "--quiet", "--message=first"]);
@@ -104,7 +108,7 @@ impl Desk {
         loaded.compose(&self.environment, &self.places, registrations()).unwrap()
     }
 
-    fn sessions(&self, failpoints: &str) -> Sessions {
+    pub(crate) fn sessions(&self, failpoints: &str) -> Sessions {
         self.places.ensure().unwrap();
         Sessions {
             store: Arc::new(SqliteStore::open(&self.places.state_db()).unwrap()),
@@ -115,7 +119,7 @@ impl Desk {
         }
     }
 
-    fn spawn(&self, failpoints: &str, agent: &str, prompt: Option<&str>) -> Result<Spawned> {
+    pub(crate) fn spawn(&self, failpoints: &str, agent: &str, prompt: Option<&str>) -> Result<Spawned> {
         let setup = self.setup();
         let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
         let crew = Crew::for_project(&setup, project, Some(&agent.parse().unwrap())).map_err(Error::from)?;
@@ -132,7 +136,7 @@ impl Desk {
         run(self.sessions(failpoints).spawn(&request))
     }
 
-    fn crew(&self, session: &Session) -> Crew {
+    pub(crate) fn crew(&self, session: &Session) -> Crew {
         Crew::for_session(&self.setup(), session).map_err(Error::from).unwrap()
     }
 
@@ -143,7 +147,7 @@ impl Desk {
     }
 
     #[expect(clippy::disallowed_methods, reason = "waits for another process, with a limit")]
-    fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
         let give_up = Instant::now() + Duration::from_secs(20);
         while !done() {
             assert!(Instant::now() < give_up, "waited in vain until {what}");
@@ -193,7 +197,7 @@ fn marked(owner: &str) -> Vec<u32> {
     .collect()
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
@@ -314,13 +318,13 @@ fn messages_arrive_and_killing_leaves_the_work() {
     let crew = desk.crew(&session);
     let sessions = desk.sessions("");
     for text in ["-n hi", "fix; rm;", "Enter", "$(id)"] {
-        run(sessions.send(&session.id, &crew, text)).unwrap();
+        run(sessions.send(&session.id, &crew, &Letter::of(text))).unwrap();
     }
     let heard = || fs_err::read_to_string(worktree.join("heard.txt")).unwrap_or_default();
     Desk::wait("all is heard", || heard() == "-n hi\nfix; rm;\nEnter\n$(id)\n");
 
     let long = "ü".repeat(40_000);
-    let sent = run(sessions.send(&session.id, &crew, &long)).unwrap();
+    let sent = run(sessions.send(&session.id, &crew, &Letter::of(&long))).unwrap();
     assert_eq!(fs_err::read_to_string(&sent.file).unwrap(), long);
     Desk::wait("the file is named", || {
         heard().ends_with(&format!("Read the file {} and do what it says.\n", sent.file))
@@ -332,7 +336,7 @@ fn messages_arrive_and_killing_leaves_the_work() {
     assert!(worktree.join("heard.txt").exists(), "the worktree stays");
     let again = run(sessions.kill(&session.id, &crew.runtime, "test")).err().expect("it has ended");
     assert_eq!(again.code, Code::CONFLICT);
-    let late = run(sessions.send(&session.id, &crew, "hello?")).expect_err("it has ended");
+    let late = run(sessions.send(&session.id, &crew, &Letter::of("hello?"))).expect_err("it has ended");
     assert_eq!(late.code, Code::CONFLICT);
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
 
+mod composer;
 mod event_log;
 mod plugin_fault;
 
@@ -79,6 +80,8 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
             io::stdout().write_all(b"\x1b[?2004h")?; // Flushed with the next line.
             record(file)
         }
+        // A full screen with a composer, dialogs and a transcript, all in this directory.
+        ["composer", directory] => composer::play(directory),
         // Asks what terminal this is, and writes down the answer.
         ["raw-asking", file] => {
             raw()?;

@@ -7,6 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::observe::Patterns;
 use crate::template::{Placeholder, Template};
+use crate::transcript::Record;
 
 /// What stands under an agent with `plugin: command`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -32,6 +33,30 @@ pub struct Config {
     /// the last line with something in it.
     #[schemars(extend("format" = "regex"))]
     ask: Option<String>,
+    /// A regular expression for the place where the program takes messages. What the first group of its last match on the
+    /// screen holds, or all of that match where there is no group, is what the composer holds. With it, a message is
+    /// submitted only when the composer was seen to hold it, and none is typed while it holds something else, while the
+    /// program asks (`ask`), or while it is nowhere on the screen.
+    #[schemars(extend("format" = "regex"))]
+    draft: Option<String>,
+    /// The program's own record of the messages that it took. With it, `ao send` can tell that one has arrived.
+    transcript: Option<Transcript>,
+}
+
+/// A file to which the program adds a line of JSON for each message that it takes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Transcript {
+    /// The file, relative to the worktree. `{session}`, `{workspace}` and `{directory}` are replaced.
+    #[schemars(length(min = 1))]
+    path: String,
+    /// Where in a line the message's text stands, as a JSON pointer.
+    #[serde(default = "text_pointer")]
+    text: String,
+}
+
+fn text_pointer() -> String {
+    "/text".to_owned()
 }
 
 /// How the prompt reaches the program.
@@ -55,6 +80,7 @@ pub(crate) struct Settings {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) env_remove: Vec<String>,
     pub(crate) patterns: Patterns,
+    pub(crate) record: Option<Record>,
 }
 
 impl Config {
@@ -76,7 +102,31 @@ impl Config {
         }
         let ready = self.ready.as_deref().map(|text| pattern("ready", text)).transpose()?;
         let ask = self.ask.as_deref().map(|text| pattern("ask", text)).transpose()?;
-        Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, patterns: Patterns { ready, ask } })
+        let draft = self.draft.as_deref().map(|text| pattern("draft", text)).transpose()?;
+        let record = self.transcript.map(Transcript::check).transpose()?;
+        let patterns = Patterns { ready, ask, draft };
+        Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, patterns, record })
+    }
+}
+
+impl Transcript {
+    fn check(self) -> Result<Record> {
+        let refuse =
+            |problem: String| wrong(format!("`{}` {problem}", self.path.escape_debug())).at_field("transcript.path");
+        if self.path.is_empty() || self.path.contains('\0') {
+            return Err(refuse("names no file".to_owned()));
+        }
+        let path = Template::parse(&self.path).map_err(refuse)?;
+        // The file is one for the whole life of a session.
+        let passing = [Placeholder::Prompt, Placeholder::PromptFile, Placeholder::Model];
+        if let Some(placeholder) = passing.into_iter().find(|placeholder| path.names(*placeholder)) {
+            return Err(refuse(format!("cannot depend on `{{{}}}`", placeholder.name())));
+        }
+        if !self.text.is_empty() && !self.text.starts_with('/') {
+            let problem = format!("`{}` is no JSON pointer, such as `/message/content`", self.text.escape_debug());
+            return Err(wrong(problem).at_field("transcript.text"));
+        }
+        Ok(Record { path, text: self.text })
     }
 }
 

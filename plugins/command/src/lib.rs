@@ -11,17 +11,27 @@
 //! Each element of `argv` is one argument, whatever its placeholders stand for: nothing is split, and no shell is
 //! involved. A program that could take a prompt for an option wants a `--` before `{prompt}`.
 //!
+//! A program with a composer and a record of its own takes messages most surely when both are described:
+//!
+//! ```yaml
+//!     draft: '^> ?(.*)'
+//!     ask: 'Proceed\?.*'
+//!     transcript: { path: "{directory}/transcript.jsonl", text: /text }
+//! ```
+//!
 //! What the agent is doing is read from what it prints; the rule stands in [`observe`].
 
+mod composer;
 mod config;
 mod launch;
 pub mod observe;
 mod program;
 mod template;
+mod transcript;
 
 use ao_plugin_sdk::prelude::*;
 
-pub use config::{Config, PromptMode};
+pub use config::{Config, PromptMode, Transcript};
 
 use config::Settings;
 
@@ -51,7 +61,19 @@ impl Agent for CommandAgent {
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
         let patterns = &self.settings.patterns;
-        Ok(request.targets.iter().map(|target| observe::observe(target, patterns, request.now)).collect())
+        let seen = request.targets.iter().map(|target| observe::observe(target, patterns, request.now));
+        let mut seen: Vec<_> = seen.collect();
+        let Some(record) = self.settings.record.clone() else { return Ok(seen) };
+        blocking(move || {
+            request.targets.iter().zip(&mut seen).for_each(|(target, seen)| record.mark(target, seen));
+            Ok(seen)
+        })
+        .await
+    }
+
+    async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
+        let Some(record) = self.settings.record.clone() else { return Ok(Proof::Unknown) };
+        blocking(move || Ok(record.find(&request.text, request.cursor.as_ref()))).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

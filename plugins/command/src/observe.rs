@@ -12,6 +12,8 @@
 //! So a program gets its first message early, and one that prints every few seconds does not flicker. With a pattern
 //! that never matches it is never ready. All of it is weak evidence except a recorded exit.
 //!
+//! Beside that, the `draft` pattern says what the composer holds; a question covers it. Without the pattern it cannot be told.
+//!
 //! When the output changed last is told from two clocks: the runtime's, which may count in whole seconds, and the
 //! moment at which the screen was first seen as it is, kept in the cursor.
 
@@ -20,6 +22,8 @@ use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 use regex::Regex;
+
+use crate::composer::composer;
 
 /// How long a program counts as active after output.
 pub const ACTIVE: Duration = Duration::from_secs(5);
@@ -35,6 +39,8 @@ pub struct Patterns {
     pub ready: Option<Regex>,
     /// The program asks a human.
     pub ask: Option<Regex>,
+    /// Its composer.
+    pub draft: Option<Regex>,
 }
 
 /// What the last look left behind.
@@ -82,7 +88,13 @@ pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> Age
     if target.screen.is_none() && (needs_screen || target.last_output_at.is_none()) {
         return untold(observation, target, "the runtime shows no screen to tell it from".into());
     }
+    if let (Some(draft), Some(screen)) = (&patterns.draft, &target.screen) {
+        observation.composer = composer(draft, screen);
+    }
     if let Some(asked) = patterns.ask.as_ref().and_then(|ask| question(ask, target.screen.as_deref()?)) {
+        if patterns.draft.is_some() {
+            observation.composer = Composer::Dialog;
+        }
         let id = fingerprint(asked);
         let next = asking(target, last.as_ref(), now);
         observation.activity = Some(Activity::new(ActivityState::WaitingInput, "pattern", Strength::Weak, next.since));

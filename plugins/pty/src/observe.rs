@@ -15,6 +15,9 @@ use crate::place::Place;
 /// How long one holder may take. One that is stopped makes its own session unknown, and no other.
 const PATIENCE: Duration = Duration::from_millis(800);
 
+/// How long after a key press somebody is taken to be typing.
+const TYPING: Duration = Duration::from_secs(10);
+
 /// How many holders are asked at once: each takes a descriptor.
 const AT_ONCE: usize = 256;
 
@@ -56,9 +59,10 @@ async fn seen(recorded: Recorded, lines: u32) -> RuntimeObservation {
     let Recorded { place, mut observation } = recorded;
     let Some(place) = place else { return observation };
     match tokio::time::timeout(PATIENCE, shown(&place, lines)).await {
-        Ok(Ok((text, at))) => {
-            observation.screen = Some(text).filter(|_| lines > 0);
-            observation.last_output_at = at.or(observation.last_output_at);
+        Ok(Ok(shown)) => {
+            observation.screen = Some(shown.text).filter(|_| lines > 0);
+            observation.last_output_at = shown.printed_at.or(observation.last_output_at);
+            observation.attended = shown.typed_ago.and_then(attended);
         }
         // The agent's process runs, though its holder was killed. Its terminal is gone, and it may not know yet.
         Ok(Err(Unreachable::Gone)) => {}
@@ -73,10 +77,24 @@ async fn seen(recorded: Recorded, lines: u32) -> RuntimeObservation {
     observation
 }
 
-async fn shown(place: &Place, lines: u32) -> Result<(String, Option<Timestamp>), Unreachable> {
+/// What a holder shows.
+struct Shown {
+    text: String,
+    printed_at: Option<Timestamp>,
+    typed_ago: Option<Duration>,
+}
+
+/// Who only looks on is not in the way; who types is, and for a moment after.
+fn attended(ago: Duration) -> Option<String> {
+    (ago < TYPING).then(|| format!("somebody who is attached typed {} s ago", ago.as_secs()))
+}
+
+async fn shown(place: &Place, lines: u32) -> Result<Shown, Unreachable> {
     let mut connection = Connection::open(&place.socket, PATIENCE).await?;
     match connection.ask(&TerminalRequest::Screen { lines }, PATIENCE).await {
-        Ok(TerminalReply::Screen { text, last_output_at, .. }) => Ok((text, last_output_at)),
+        Ok(TerminalReply::Screen { text, last_output_at, typed_ms_ago, .. }) => {
+            Ok(Shown { text, printed_at: last_output_at, typed_ago: typed_ms_ago.map(Duration::from_millis) })
+        }
         Ok(_) => Err(Unreachable::Silent(strange())),
         Err(error) => Err(Unreachable::Silent(error)),
     }

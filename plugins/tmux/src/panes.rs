@@ -12,8 +12,7 @@ pub(crate) const KEY_OPTION: &str = "@ao_key";
 pub(crate) const DIRECTORY_OPTION: &str = "@ao_directory";
 
 /// The fields of [`Pane`] in their order. Only the last may hold a space.
-const FORMAT: &str =
-    "#{pane_id} #{pane_dead} #{window_activity} #{pane_tty} #{@ao_owner} #{@ao_session} #{@ao_directory}";
+const FORMAT: &str = "#{pane_id} #{pane_dead} #{window_activity} #{session_attached} #{pane_tty} #{@ao_owner} #{@ao_session} #{@ao_directory}";
 
 /// A pane that an agent was started in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +23,8 @@ pub(crate) struct Pane {
     pub(crate) state: PaneState,
     /// When something was last printed in its window.
     pub(crate) activity: Option<Timestamp>,
+    /// How many clients show its session: humans who may be typing.
+    pub(crate) clients: u32,
     /// The device that the agent reads.
     pub(crate) tty: Utf8PathBuf,
     /// Whose it is.
@@ -56,14 +57,16 @@ pub(crate) fn of_place<'a>(panes: &'a [Pane], place: &Place) -> Option<&'a Pane>
 
 /// Reads a line of the list; `None` for a pane that is not an agent's.
 fn parse(line: &str) -> Option<Pane> {
-    let mut fields = line.splitn(7, ' ');
+    let mut fields = line.splitn(8, ' ');
     let mut next = || fields.next();
-    let (id, dead, activity, tty, owner, session) = (next()?, next()?, next()?, next()?, next()?, next()?);
+    let (id, dead, activity, clients) = (next()?, next()?, next()?, next()?);
+    let (tty, owner, session) = (next()?, next()?, next()?);
     let activity = activity.parse::<i64>().ok().map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
     Some(Pane {
         id: id.to_owned(),
         state: if dead == "1" { PaneState::Ended } else { PaneState::Running },
         activity,
+        clients: clients.parse().unwrap_or_default(),
         tty: tty.into(),
         owner: owner.to_owned(),
         session: session.parse().ok()?,
@@ -77,15 +80,16 @@ mod tests {
 
     #[test]
     fn an_agents_pane_is_read() {
-        let pane = parse("%3 0 1700000000 /dev/pts/4 0a1b2c3d ao-1 /state/a b/sessions/ao-1").expect("a pane");
+        let pane = parse("%3 0 1700000000 0 /dev/pts/4 0a1b2c3d ao-1 /state/a b/sessions/ao-1").expect("a pane");
         assert_eq!((pane.id.as_str(), pane.state, pane.session.as_str()), ("%3", PaneState::Running, "ao-1"));
+        assert_eq!(pane.clients, 0);
         assert_eq!(pane.directory, "/state/a b/sessions/ao-1");
         assert_eq!(pane.activity.map(Timestamp::as_millis), Some(1_700_000_000_000));
     }
 
     #[test]
     fn other_panes_are_passed_over() {
-        assert_eq!(parse("%3 0 1700000000 /dev/pts/4   "), None, "a pane that a human split off");
+        assert_eq!(parse("%3 0 1700000000 0 /dev/pts/4   "), None, "a pane that a human split off");
         assert_eq!(parse(""), None);
     }
 }

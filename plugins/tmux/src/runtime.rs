@@ -306,8 +306,18 @@ fn observation(handle: &RuntimeHandle, place: &Place, view: Option<&Option<View>
     let mut observation = RuntimeObservation::new(handle.session.clone(), liveness);
     observation.root = holder::read_record(&place.directory).ok().flatten().and_then(|record| record.child);
     observation.last_output_at = pane.and_then(|pane| pane.activity);
+    observation.attended = pane.and_then(attended);
     observation.screen = view.zip(pane).and_then(|(view, pane)| view.screens.get(&pane.id).cloned());
     observation
+}
+
+/// Who is at a pane. One that is shown may be typed into at any moment: tmux does not keep humans and us apart.
+fn attended(pane: &Pane) -> Option<String> {
+    match pane.clients {
+        0 => None,
+        1 => Some("a tmux client is attached".to_owned()),
+        clients => Some(format!("{clients} tmux clients are attached")),
+    }
 }
 
 /// The holder's records decide. A pane is a witness for life only: that its holder ended is one sign of death, and

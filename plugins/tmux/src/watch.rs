@@ -95,6 +95,7 @@ mod tests {
             id: "%1".to_owned(),
             state,
             activity: Some(Timestamp::from_millis(second * 1000)),
+            clients: 0,
             tty: "/dev/pts/1".into(),
             owner: "0a1b2c3d".to_owned(),
             session: session.parse().expect("an id"),

@@ -1,6 +1,7 @@
 //! What `ao spawn` shows: the session that is there now, or the plan of one.
 
 use ao_core::lifecycle::{PlannedStep, SpawnPlan};
+use ao_core::model::DeliveryLevel;
 use ao_core::model::facts::IssueFacts;
 use ao_host::sessions::Spawned;
 use ao_host::world::World;
@@ -62,7 +63,14 @@ impl SpawnView {
 
 fn prompt_problem(spawned: &Spawned) -> Option<String> {
     match spawned.prompt.as_ref()? {
-        Ok(sent) => sent.detail.clone(),
+        Ok(sent) => {
+            let why = sent.why.as_ref()?;
+            Some(match sent.level {
+                DeliveryLevel::Failed => format!("the prompt was not sent: {why}"),
+                level if level.is_final() => why.to_string(),
+                _ => format!("held back: {why}; the host delivers it when it can, or `ao send` with the next message"),
+            })
+        }
         Err(error) => Some(format!("the prompt was not sent: {error}")),
     }
 }

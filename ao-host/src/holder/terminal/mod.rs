@@ -76,6 +76,8 @@ pub(super) struct Terminal {
     clients: Vec<Client>,
     hello: TerminalReply,
     last_output_at: Option<Timestamp>,
+    /// When somebody last typed.
+    typed: Option<Instant>,
     program: Program,
 }
 
@@ -107,7 +109,10 @@ impl Terminal {
         let hello = TerminalReply::Hello { version: TERMINAL_VERSION, tty: line.device().to_owned() };
         let pid = start(pts).inspect_err(|_| drop(std::fs::remove_file(&plan.socket)))?;
         let (clients, program) = (Vec::new(), Program::Running(pid));
-        Ok((Self { plan, listener, line, log, screen, clients, hello, last_output_at: None, program }, pid))
+        Ok((
+            Self { plan, listener, line, log, screen, clients, hello, last_output_at: None, typed: None, program },
+            pid,
+        ))
     }
 
     /// Waits for a signal, and serves everybody meanwhile.
@@ -227,6 +232,16 @@ impl Terminal {
 
     fn has_viewers(&self) -> bool {
         self.clients.iter().any(|client| matches!(client.role, client::Role::Viewer | client::Role::LateViewer))
+    }
+
+    fn note_typing(&mut self) {
+        self.typed = Some(Instant::now());
+    }
+
+    /// How long ago one of the viewers typed. Who has gone does not type any more.
+    fn typed_ms_ago(&self) -> Option<u64> {
+        let typed = self.typed.filter(|_| self.has_viewers())?;
+        Some(u64::try_from(typed.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn accept(&mut self) {

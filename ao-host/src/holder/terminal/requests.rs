@@ -24,6 +24,7 @@ impl Terminal {
             match packet {
                 Packet::Data(bytes) if self.clients[index].role != Role::Asker => {
                     self.line.type_in(&bytes);
+                    self.note_typing();
                     if self.line.is_clogged() {
                         return;
                     }
@@ -112,7 +113,8 @@ impl Terminal {
 
     fn shown(&mut self, lines: u32) -> TerminalReply {
         let text = self.screen.lines(usize::try_from(lines).unwrap_or(usize::MAX));
-        TerminalReply::Screen { text, size: self.screen.size(), last_output_at: self.last_output_at }
+        let (size, last_output_at) = (self.screen.size(), self.last_output_at);
+        TerminalReply::Screen { text, size, last_output_at, typed_ms_ago: self.typed_ms_ago() }
     }
 
     fn output(&mut self, index: usize, cursor: Option<u64>, max_bytes: u32) -> Result<(), Refusal> {

@@ -60,6 +60,7 @@ impl Engine {
         if self.elapsed() >= self.resync_at {
             self.resync()?;
         }
+        self.deliver_mail()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));

@@ -12,6 +12,7 @@ mod endure;
 mod hooks;
 mod listen;
 mod look;
+mod mail;
 mod pulls;
 mod queue;
 mod reload;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::model::event::{EventData, HostFenced, HostStarted, HostStopped};
-use ao_core::model::facts::Session;
+use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::RuntimeObservation;
@@ -178,6 +179,8 @@ struct Engine {
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
+    /// When messages that wait are tried next; none where none wait.
+    mail_at: Option<Duration>,
     /// When configuration files that were written to are to be read.
     config_at: Option<Duration>,
     resync_at: Duration,
@@ -331,6 +334,7 @@ impl Engine {
             archiving: Archiving::default(),
             round: None,
             trouble: None,
+            mail_at: None,
             config_at: None,
             resync_at: Duration::ZERO,
             resynced: Duration::ZERO,
@@ -347,7 +351,7 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = self.config_at.map_or(next, |at| next.min(at));
+        let next = [self.config_at, self.mail_at].into_iter().flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -398,6 +402,7 @@ impl Engine {
         self.tries.retain(|(id, _), _| live.contains_key(id));
         self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
         self.pulls.retain(|id| live.contains_key(id));
+        self.mail_at.get_or_insert(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -470,7 +475,10 @@ impl Engine {
             };
             let sessions = Arc::clone(&self.context.sessions);
             self.calls.spawn(async move {
-                let ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await;
+                let mut ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await.map(drop);
+                if ended.is_ok() && session.op.as_ref().is_some_and(|op| op.kind == OperationKind::Send) {
+                    ended = sessions.deliver_waiting(&session.id, &crew).await.map(drop);
+                }
                 Done::Recovered { id: session.id, error: ended.err() }
             });
         }

@@ -39,3 +39,4 @@ macro_rules! in_every_runtime {
 }
 
 use in_every_runtime;
+pub(crate) use rig::skip;

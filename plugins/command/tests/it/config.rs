@@ -23,6 +23,11 @@ fn contradictions_are_named() {
         (json!({ "argv": ["x"], "envRemove": ["B", ""] }), "envRemove[1]", "cannot name a variable"),
         (json!({ "argv": ["x"], "env": { "A": "" }, "envRemove": ["A"] }), "envRemove[0]", "keep one"),
         (json!({ "argv": ["x"], "ready": "(" }), "ready", "unclosed group"),
+        (json!({ "argv": ["x"], "draft": "(" }), "draft", "unclosed group"),
+        (json!({ "argv": ["x"], "transcript": { "path": "" } }), "transcript.path", "names no file"),
+        (json!({ "argv": ["x"], "transcript": { "path": "{nope}" } }), "transcript.path", "`{nope}`"),
+        (json!({ "argv": ["x"], "transcript": { "path": "{model}.jsonl" } }), "transcript.path", "`{model}`"),
+        (json!({ "argv": ["x"], "transcript": { "path": "a", "text": "text" } }), "transcript.text", "JSON pointer"),
     ];
     for (config, field, part) in table {
         let error = agent(config.clone()).expect_err("a contradiction");
@@ -43,6 +48,8 @@ fn unknown_keys_and_kinds_are_refused() {
         json!({ "argv": ["x"], "promt": "file" }),
         json!({ "argv": ["x"], "env_remove": [] }),
         json!({ "argv": ["x"], "prompt": "stdin" }),
+        json!({ "argv": ["x"], "transcript": "a" }),
+        json!({ "argv": ["x"], "transcript": { "path": "a", "pointer": "/text" } }),
     ] {
         assert!(agent(config.clone()).is_err(), "{config}");
     }
@@ -53,6 +60,7 @@ fn what_agrees_is_accepted() {
     for config in [
         json!({ "argv": ["x"] }),
         json!({ "argv": ["x"], "prompt": "send", "ready": "^> $" }),
+        json!({ "argv": ["x"], "draft": "^> ?(.*)", "transcript": { "path": "{directory}/said.jsonl" } }),
         json!({ "argv": ["x", "{prompt}", "{prompt_file}"], "prompt": "file" }),
         json!({ "argv": ["x", "{{literal}}", ""], "env": { "A": "=" }, "envRemove": ["B"] }),
     ] {

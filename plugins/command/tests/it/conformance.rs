@@ -19,3 +19,10 @@ fn a_prompt_that_is_sent() {
     let config = json!({"argv": ["cat"], "env": {"LANG": "C"}, "envRemove": ["TERM"], "ready": "^> "});
     conformance::agent::<CommandAgent>(config).effects().check();
 }
+
+#[test]
+fn a_program_with_a_composer_and_a_record() {
+    let transcript = json!({"path": "{directory}/transcript.jsonl"});
+    let config = json!({"argv": ["cat"], "draft": "^> ?(.*)", "ask": "Proceed\\?", "transcript": transcript});
+    conformance::agent::<CommandAgent>(config).effects().check();
+}

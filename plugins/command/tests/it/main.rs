@@ -5,6 +5,7 @@ mod conformance;
 mod detect;
 mod launch;
 mod observe;
+mod transcript;
 
 use ao_plugin_command::CommandAgent;
 use ao_plugin_sdk::prelude::*;

@@ -21,7 +21,7 @@ fn target() -> AgentTarget {
 /// Looks at a program at these moments, at what it shows then; returns what it was told to be doing, and since when.
 fn watch(ready: Option<&str>, looks: &[(i64, &str)]) -> Vec<(ActivityState, i64)> {
     let ready = ready.map(|ready| Regex::new(ready).expect("pattern"));
-    let patterns = Patterns { ready, ask: None };
+    let patterns = Patterns { ready, ..Patterns::default() };
     let mut target = target();
     let look = |&(millis, screen): &(i64, &str)| {
         target.screen = Some(screen.to_owned());
@@ -37,12 +37,13 @@ fn watch(ready: Option<&str>, looks: &[(i64, &str)]) -> Vec<(ActivityState, i64)
 use ActivityState::{Active, Exited, Ready, WaitingInput};
 
 fn waiting_for(ready: &str) -> Patterns {
-    Patterns { ready: Some(Regex::new(ready).expect("pattern")), ask: None }
+    Patterns { ready: Some(Regex::new(ready).expect("pattern")), ..Patterns::default() }
 }
 
 #[test]
 fn a_question_stands_at_the_end_of_the_screen() {
-    let patterns = Patterns { ask: Some(Regex::new(r"Overwrite .*\?( \[y/n\])?").expect("pattern")), ready: None };
+    let patterns =
+        Patterns { ask: Some(Regex::new(r"Overwrite .*\?( \[y/n\])?").expect("pattern")), ..Patterns::default() };
     let mut target = target();
     let mut look = |millis, screen: &str| {
         target.screen = Some(screen.to_owned());
@@ -62,6 +63,21 @@ fn a_question_stands_at_the_end_of_the_screen() {
     assert_eq!((answered.0.state, answered.1), (Active, None));
     let (_, ask) = look(1100, "done\nOverwrite b.txt?");
     assert_ne!(ask.expect("a question").id, first.id);
+}
+
+#[test]
+fn a_composer_is_told_by_its_pattern_and_covered_by_a_question() {
+    let pattern = |text| Some(Regex::new(text).expect("pattern"));
+    let patterns = Patterns { ask: pattern(r"Overwrite .*\?"), draft: pattern(r"(?m)^> ?(.*)$"), ready: None };
+    let mut target = target();
+    let mut look = |screen: &str| {
+        target.screen = Some(screen.to_owned());
+        observe(&target, &patterns, at(100)).composer
+    };
+    assert_eq!(look("hello\n> "), Composer::Empty);
+    assert_eq!(look("hello\n> fix it"), Composer::Draft { text: "fix it".to_owned() });
+    assert_eq!(look("> fix it\nOverwrite a.txt?"), Composer::Dialog);
+    assert_eq!(look("loading"), Composer::Dialog, "there is nothing to type into yet");
 }
 
 #[test]
