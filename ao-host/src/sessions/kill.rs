@@ -74,6 +74,7 @@ impl Sessions {
             events.push(event);
             events
         })?;
+        self.leave_facts(&session);
         Ok(Killed { session })
     }
 }
