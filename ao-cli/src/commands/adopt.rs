@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::session::restore::restore_with;
+use super::session::restore::restore;
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
 use crate::output::{self, Page};
@@ -70,7 +70,7 @@ impl Arguments {
         let mut session = block_on(sessions.adopt(&request, &subject))??;
         if self.start {
             let id = session.id.clone();
-            session = restore_with(edge, &sessions, &id, self.prompt)
+            session = restore(edge, &sessions, &id, self.prompt)
                 .inspect_err(|_| output::note(format_args!("`{id}` was taken in, and its agent was not started")))?;
         }
         let view = AdoptView { session: Full::now(&session, &sessions.world).row() };

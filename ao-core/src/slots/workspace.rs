@@ -312,7 +312,7 @@ record! {
             change: IdentityChange,
         }
         optional {
-            /// A copy that it is written into, too, as `create` does.
+            /// A copy that it is written into, too, as `create` does, or taken from; it may be gone where it is taken.
             copy: Option<Utf8PathBuf>,
         }
     }

@@ -32,7 +32,10 @@ impl Sessions {
         self.places.ensure()?;
         let found = match subject {
             Subject::Copy(path) => Some(self.adoptable(request, path).await?),
-            Subject::Branch(_) => None,
+            Subject::Branch(branch) => {
+                self.refuse_absent(request, branch).await?;
+                None
+            }
         };
         let id = self.reserve(request).await?.id;
         let taken = match (&found, subject) {
@@ -84,6 +87,17 @@ impl Sessions {
         self.step(id, Step::WriteIdentityRef, identify).await.map_err(|error| (Step::WriteIdentityRef, error))?;
         let add = self.add_worktree(id, request, branch.clone(), ExistingBranch::Continue);
         self.step(id, Step::WorktreeAdd, add).await.map_err(|error| (Step::WorktreeAdd, error))
+    }
+
+    /// Where a branch is not there, a spawn would make it.
+    async fn refuse_absent(&self, request: &SpawnRequest<'_>, branch: &BranchName) -> Result<()> {
+        let find = FindIdentities::new(vec![request.project.path.clone()]);
+        let found = request.crew.workspace.instance.identities(find).await?.projects;
+        if found.iter().any(|project| project.branches.contains(branch)) {
+            return Ok(());
+        }
+        let name = &request.project.name;
+        Err(Error::not_found(format!("there is neither a directory nor, in the project `{name}`, a branch `{branch}`")))
     }
 
     /// The worktree at a path with its branch, or why it cannot be a session's.

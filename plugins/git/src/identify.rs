@@ -21,7 +21,12 @@ pub(crate) async fn identify(git: &Git, request: IdentifySession) -> Result<Iden
                 mark(&repository::open(git, &request.project).await?.common, copy, blob).await?;
             }
         }
-        IdentityChange::Remove { blob } => remove(git, &request.project, &reference, blob).await?,
+        IdentityChange::Remove { blob } => {
+            remove(git, &request.project, &reference, blob.clone()).await?;
+            if let Some(copy) = &request.copy {
+                unmark(&repository::open(git, &request.project).await?.common, copy, blob).await?;
+            }
+        }
         _ => return Err(Error::unsupported("this version of the plugin does not know this change of an identity")),
     }
     Ok(Identified::new())
@@ -36,6 +41,22 @@ pub(crate) async fn mark(common: &Utf8Path, copy: &Utf8Path, blob: String) -> Re
         };
         ao_plugin_sdk::files::write_atomically(&private.join(FILE), blob.as_bytes())
             .map_err(|error| Error::wrap(Code::OTHER, format!("cannot write down whose `{copy}` is"), &error))
+    })
+    .await
+}
+
+/// Takes it from there, if it is what was left.
+async fn unmark(common: &Utf8Path, copy: &Utf8Path, blob: String) -> Result<()> {
+    let (common, copy) = (common.to_owned(), copy.to_owned());
+    blocking(move || {
+        let Some(file) = place::private_directory(&common, &copy)?.map(|private| private.join(FILE)) else {
+            return Ok(());
+        };
+        if fs_err::read_to_string(&file).is_ok_and(|found| found == blob) {
+            fs_err::remove_file(&file)
+                .map_err(|error| Error::wrap(Code::OTHER, format!("cannot take the mark from `{copy}`"), &error))?;
+        }
+        Ok(())
     })
     .await
 }

@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// Every session whose agent died, as after the machine was restarted
     #[arg(long, conflicts_with = "sessions")]
     all: bool,
+    /// What their agents are told, instead of their task
+    #[arg(long, value_name = "TEXT", conflicts_with = "all", allow_hyphen_values = true)]
+    prompt: Option<String>,
 }
 
 impl Arguments {
@@ -35,7 +38,7 @@ impl Arguments {
         }
         let mut code = ExitCode::SUCCESS;
         for id in &wanted {
-            match restore(edge, &sessions, id) {
+            match restore(edge, &sessions, id, self.prompt.clone()) {
                 Ok(session) => {
                     let place = session.workspace.map(|workspace| workspace.path.to_string()).unwrap_or_default();
                     output::note(format_args!("{id} is back in {place}"));
@@ -75,12 +78,8 @@ fn is_done(session: &Session, sessions: &Sessions) -> bool {
     matches!(name, StatusName::Done | StatusName::Merged | StatusName::Errored)
 }
 
-fn restore(edge: &Edge, sessions: &Sessions, id: &SessionId) -> Result<Session, Failure> {
-    restore_with(edge, sessions, id, None)
-}
-
-/// Brings a session back, and tells its agent this where it does not go on with its conversation.
-pub(in crate::commands) fn restore_with(
+/// Brings a session back, and tells its agent this instead of its task.
+pub(in crate::commands) fn restore(
     edge: &Edge,
     sessions: &Sessions,
     id: &SessionId,
