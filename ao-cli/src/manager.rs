@@ -50,8 +50,8 @@ pub(crate) fn warn_of_lost(edge: &Edge) -> Result<(), Failure> {
     let names: Vec<_> = lost.iter().map(SessionId::as_str).collect();
     let shown = match names.as_slice() {
         [] => return Ok(()),
-        [few @ ..] if few.len() <= 5 => few.join(", "),
-        [few @ .., _] => format!("{} and {} others", few[..4].join(", "), names.len() - 4),
+        few if few.len() <= 5 => few.join(", "),
+        few => format!("{} and {} others", few[..4].join(", "), names.len() - 4),
     };
     output::warning(format_args!(
         "the state database knows nothing of {shown}: `{REBUILD}` brings back what is left of them"

@@ -111,8 +111,18 @@ impl Search {
         self.traces.entry(id.clone()).or_insert_with(|| Traces::new(id.clone()))
     }
 
-    fn leave(&mut self, what: impl Into<String>, why: impl ToString) {
+    fn leave(&mut self, what: impl Into<String>, why: &impl ToString) {
         self.left.push(Left { what: what.into(), why: why.to_string() });
+    }
+
+    /// Takes what can be read of copies of the database.
+    fn read_databases(&mut self, databases: &[Utf8PathBuf]) {
+        for database in databases {
+            match SqliteReader::open(database).and_then(|reader| reader.sessions(&SessionFilter::default())) {
+                Ok(sessions) => sessions.into_iter().for_each(|facts| self.of(&facts.id.clone()).facts.push(facts)),
+                Err(error) => self.leave(format!("`{database}`"), &Error::from(error)),
+            }
+        }
     }
 }
 
@@ -121,7 +131,7 @@ impl Sessions {
     /// is held until a human says that it may go on.
     pub async fn rebuild(&self, from: &Rebuild<'_>) -> Result<Rebuilt> {
         let mut search = Search::default();
-        self.read_databases(&mut search, from.databases);
+        search.read_databases(from.databases);
         let taken = taken_from(&self.places);
         for id in &taken.sessions {
             let facts = left_facts(&self.places.session_dir(id));
@@ -135,15 +145,6 @@ impl Sessions {
             self.ask_runtime(&mut search, runtime).await;
         }
         self.take_in(search, from.workspaces)
-    }
-
-    fn read_databases(&self, search: &mut Search, databases: &[Utf8PathBuf]) {
-        for database in databases {
-            match SqliteReader::open(database).and_then(|reader| reader.sessions(&SessionFilter::default())) {
-                Ok(sessions) => sessions.into_iter().for_each(|facts| search.of(&facts.id.clone()).facts.push(facts)),
-                Err(error) => search.leave(format!("`{database}`"), Error::from(error)),
-            }
-        }
     }
 
     /// Asks for what is written in repositories and worktrees; twice, because a worktree may tell of another repository,
@@ -164,7 +165,7 @@ impl Sessions {
                 let found = match workspace.instance.identities(find.clone()).await {
                     Ok(found) => found,
                     Err(error) => {
-                        search.leave(format!("what the workspace plugin `{}` knows", workspace.plugin), error);
+                        search.leave(format!("what the workspace plugin `{}` knows", workspace.plugin), &error);
                         continue;
                     }
                 };
@@ -218,7 +219,7 @@ impl Sessions {
                 }
             }
             // Such as tmux where there is none.
-            Err(error) => search.leave(format!("what the runtime `{}` runs", runtime.plugin), error),
+            Err(error) => search.leave(format!("what the runtime `{}` runs", runtime.plugin), &error),
         }
     }
 

@@ -95,7 +95,7 @@ impl Sessions {
         let last = session.runtime.as_ref().map_or(0, |runtime| runtime.launch);
         // Where the state was lost, there may be records of launches that nobody remembers.
         let is_used = |number: &u32| launch_directory(&own, *number).join(CARD_FILE).exists();
-        let number = (last + 1..).find(|number| !is_used(number)).unwrap_or(last + 1);
+        let number = (last + 1..u32::MAX).find(|number| !is_used(number)).unwrap_or(u32::MAX);
         let directory = launch_directory(&own, number);
         files::private_directory(&directory)
             .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot make `{directory}`"), &error))?;

@@ -58,7 +58,7 @@ fn the_layout_stays_where_it_cannot_be_copied() {
     of_an_earlier_version(&scratch);
     for (label, copies) in [("migrate.backup.before", 0), ("migrate.backup.after", 1), ("migrate.step.before", 1)] {
         let failpoints = Failpoints::parse(&format!("{label}=error")).unwrap();
-        let error = SqliteStore::open_failing_at(&scratch.db(), &failpoints).err().expect("it fails");
+        let error = SqliteStore::open_failing_at(&scratch.db(), &failpoints).map(drop).expect_err("it fails");
         assert!(matches!(error, StoreError::Open { .. }), "{error:?}");
         assert_eq!((layout(&scratch.db()), Backups::of(&scratch.db()).list().unwrap().len()), (2, copies), "{label}");
     }
@@ -67,7 +67,7 @@ fn the_layout_stays_where_it_cannot_be_copied() {
     fs_err::create_dir(blocked.path.join("elsewhere")).unwrap();
     let nowhere = blocked.path.join("state/backups");
     fs_err::os::unix::fs::symlink("/dev/null", &nowhere).unwrap();
-    let error = ao_core::Error::from(SqliteStore::open(&blocked.db()).err().expect("it fails"));
+    let error = ao_core::Error::from(SqliteStore::open(&blocked.db()).map(drop).expect_err("it fails"));
     assert_eq!(error.code.exit_code(), 75, "{error}");
     assert_eq!(layout(&blocked.db()), 2);
 }

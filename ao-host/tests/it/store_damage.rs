@@ -26,10 +26,13 @@ fn what_is_sound_is_called_so() {
     verify(&scratch.db()).expect("sound");
 }
 
+/// Something that is done to a file.
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn damage_of_every_kind_is_told_and_set_aside() {
     let page = 4096;
-    let kinds: [(&str, fn(&mut Vec<u8>)); 5] = [
+    let kinds: [(&str, Damage); 5] = [
         ("no header", |bytes| bytes[..100].fill(b'x')),
         ("text", |bytes| *bytes = b"not a database at all\n".repeat(500)),
         ("cut in the middle of a page", |bytes| bytes.truncate(bytes.len() / 2 + 7)),

@@ -43,7 +43,8 @@ async fn of_project(git: &Git, project: &Utf8Path) -> Result<ProjectIdentities> 
     if written.is_empty() {
         return Ok(found);
     }
-    let wanted: String = written.iter().map(|(_, object)| format!("{object}\n")).collect();
+    let wanted: Vec<_> = written.iter().map(|(_, object)| *object).collect();
+    let wanted = wanted.join("\n") + "\n";
     let objects = git.at(project, ["cat-file", "--batch"]).input(wanted).run().await?;
     let mut objects = blobs(&objects.stdout).into_iter();
     for (session, _) in written {

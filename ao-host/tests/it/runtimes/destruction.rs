@@ -53,7 +53,8 @@ in_every_runtime! {
         for who in ["holder", "child"] {
             record[who]["pid"] = json!(innocent);
         }
-        std::fs::write(directory.join("holder.json"), record.to_string()).expect("write");
+        let text = record.to_string();
+        ao_plugin_sdk::files::write_atomically(&directory.join("holder.json"), text.as_bytes()).expect("write");
         std::fs::remove_file(directory.join("exit.json")).expect("remove");
         assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
         assert!(runs(innocent), "it started later than what the record names");
