@@ -226,6 +226,30 @@ fn what_only_a_copy_of_the_database_knows_comes_from_there() {
     assert_eq!(shown["session"]["end"]["reason"], "killed by `ao session kill`", "{shown}");
 }
 
+/// The repository alone has the sessions, and what they have committed.
+#[test]
+fn a_deleted_state_directory_leaves_what_is_committed() {
+    let studio = Studio::new(Engine::Process);
+    let (worked, gone) = (studio.spawn(&["--prompt", "one\n"]), studio.spawn(&["--prompt", "two\n"]));
+    for id in [&worked, &gone] {
+        studio.wait_for_status(id, "done");
+    }
+    studio.wait("nothing of them runs", || studio.processes().is_empty());
+    let place = studio.worktree(&worked);
+    std::fs::remove_dir_all(studio.places().state()).unwrap();
+    studio.git(&["worktree", "prune"]);
+    studio.git(&["branch", "--quiet", "-D", &format!("ao/{gone}")]);
+
+    let view = rebuild(&studio);
+    assert_eq!(adopted(&view), ids(&[&worked]), "{view}");
+    assert!(view["left"].to_string().contains(&format!("`{gone}`")), "{view}");
+    assert_eq!(studio.status(&worked), "orphaned");
+    studio.world.ao(&["session", "restore", &worked, "--prompt", "more\n"]).succeeds();
+    studio.wait_for_status(&worked, "done");
+    assert_eq!(std::fs::read_to_string(place.join("work.txt")).unwrap(), "one\nmore\n");
+    assert_eq!(studio.spawn(&["--prompt", "three\n"]), "app-3", "{gone} was somebody");
+}
+
 #[test]
 fn a_worktree_of_nobody_is_shown_and_never_removed() {
     let studio = Studio::new(Engine::Process);
