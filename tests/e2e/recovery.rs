@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
+use crate::follower::Detached;
 use crate::studio::{Engine, Studio, in_every_engine, marked};
 
 fn lose_database(studio: &Studio) {
@@ -262,6 +263,25 @@ fn a_worktree_of_nobody_is_shown_and_never_removed() {
     studio.world.ao(&["gc"]).succeeds();
     assert_eq!(std::fs::read_to_string(place.join("work")).unwrap(), "of hours\n");
     assert_eq!(studio.spawn(&["--prompt", "one\n"]), "app-8");
+}
+
+#[test]
+fn a_host_does_not_run_meanwhile_and_serves_what_came_back() {
+    let studio = Studio::new(Engine::Process);
+    let id = studio.listen("listener");
+    let host = Detached::start(&studio.world);
+    let refused = studio.world.ao(&["doctor", "--rebuild"]);
+    assert_eq!(refused.code(), 75, "{refused}");
+    assert!(refused.stderr().contains("ao stop"), "{refused}");
+    studio.world.ao(&["stop"]).succeeds();
+    drop(host);
+    lose_database(&studio);
+    assert_eq!(adopted(&rebuild(&studio)), ids(&[&id]));
+    let _host = Detached::start(&studio.world);
+    studio.wait("the host has looked", || studio.show(&id)["session"]["runtime"]["plugin"].is_object());
+    assert_eq!(studio.show(&id)["session"]["hold"]["reason"], "rebuild", "only a human lifts it");
+    assert_eq!(studio.status(&id), "paused");
+    studio.world.ao(&["stop"]).succeeds();
 }
 
 #[test]
