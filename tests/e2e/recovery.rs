@@ -86,15 +86,17 @@ in_every_engine! {
     fn without_any_record_there_are_still_refs_worktrees_and_agents(engine: Engine) {
         let studio = Studio::new(engine);
         let (alive, dead) = (studio.listen("listener"), studio.spawn(&["--agent", "sleeper"]));
+        let told = studio.spawn(&["--prompt", "one\n"]);
+        studio.wait_for_status(&told, "done");
         std::fs::write(studio.worktree(&dead).join("work"), "of hours\n").unwrap();
         let places = [studio.worktree(&alive), studio.worktree(&dead)];
         studio.world.ao(&["session", "kill", &dead]).succeeds();
         lose_database(&studio);
-        for id in [&alive, &dead] {
+        for id in [&alive, &dead, &told] {
             std::fs::remove_file(studio.places().session_dir(&id.parse().unwrap()).join("session.json")).unwrap();
         }
         let view = rebuild(&studio);
-        assert_eq!(adopted(&view), ids(&[&alive, &dead]), "{view}");
+        assert_eq!(adopted(&view), ids(&[&alive, &dead, &told]), "{view}");
         for (id, place) in [&alive, &dead].iter().zip(&places) {
             let shown = studio.show(id);
             assert_eq!(shown["session"]["workspace"]["path"].as_str(), Some(place.as_str()), "{shown}");
@@ -106,6 +108,10 @@ in_every_engine! {
         studio.world.ao(&["session", "restore", &dead]).succeeds();
         assert_eq!(studio.status(&dead), "working");
         assert_eq!(studio.show(&dead)["session"]["hold"], Value::Null, "whoever brings it back has looked at it");
+        studio.world.ao(&["session", "restore", &told]).succeeds();
+        studio.wait_for_status(&told, "done");
+        let work = std::fs::read_to_string(studio.worktree(&told).join("work.txt")).unwrap();
+        assert_eq!(work, "one\none\n", "it is told again what it was told");
     }
 
     fn everything_that_died_at_once_comes_back(engine: Engine) {

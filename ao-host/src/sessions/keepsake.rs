@@ -12,7 +12,7 @@ const FACTS_FILE: &str = "session.json";
 
 impl Sessions {
     /// Leaves a session's facts in its directory. Where that fails, the database has them all the same.
-    pub(super) fn leave_facts(&self, session: &Session) {
+    pub(crate) fn leave_facts(&self, session: &Session) {
         let directory = self.places.session_dir(&session.id);
         let write = || {
             files::private_directory(&directory)?;

@@ -20,7 +20,7 @@ use crate::world::files::{self, PRIVATE_FILE};
 use crate::world::run::{Run, run};
 
 /// The file in a session's directory that holds its prompt.
-const PROMPT_FILE: &str = "prompt.md";
+pub(super) const PROMPT_FILE: &str = "prompt.md";
 /// The file that holds what the post-create steps printed.
 const POST_CREATE_LOG: &str = "post-create.log";
 

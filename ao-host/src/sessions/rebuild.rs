@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ao_core::lifecycle::{FoundLaunch, Life, Traces, Unknown, rebuilt};
 use ao_core::model::event::{EventData, SessionAdopted, SessionOrphaned};
-use ao_core::model::facts::{ExitFacts, RuntimeFacts, Session, TrashItem};
-use ao_core::model::{Identity, PluginName, ProjectName, SessionId};
+use ao_core::model::facts::{ExitFacts, PromptFacts, RuntimeFacts, Session, TrashItem};
+use ao_core::model::{DeliveryLevel, Identity, PluginName, ProjectName, SessionId};
 use ao_core::slots::runtime::{ListRuntimes, Liveness, RuntimeHandle};
 use ao_core::slots::workspace::{CopyIdentity, FindIdentities};
 use ao_core::slots::{Runtime, Workspace};
@@ -14,9 +14,10 @@ use ao_core::{Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::keepsake::left_facts;
-use super::launch::{launch_directory, launch_number};
+use super::launch::{PROMPT_FILE, launch_directory, launch_number};
 use super::observe::read_records;
 use super::{Bound, Sessions};
+use crate::hash::sha256;
 use crate::store::{Reader, SessionFilter, SqliteReader};
 use crate::world::Places;
 
@@ -88,6 +89,13 @@ pub fn taken_from(places: &Places) -> Taken {
         taken.trash.extend(session.zip(item));
     }
     taken
+}
+
+/// What a session was told first. That it was is as good as certain: it is written right before the launch.
+fn left_prompt(directory: &Utf8Path) -> Option<PromptFacts> {
+    let file = directory.join(PROMPT_FILE);
+    let text = fs_err::read(&file).ok()?;
+    Some(PromptFacts::new(file, sha256(&text), DeliveryLevel::Unconfirmed))
 }
 
 fn below(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
@@ -257,7 +265,7 @@ impl Sessions {
                 continue;
             }
             self.complete(&mut traces, &branches);
-            let session = match rebuilt(traces, &fallback, self.world.now()) {
+            let mut session = match rebuilt(traces, &fallback, self.world.now()) {
                 Ok(session) => session,
                 Err(why) => {
                     let why = match why {
@@ -268,6 +276,9 @@ impl Sessions {
                     continue;
                 }
             };
+            if session.prompt.is_none() {
+                session.prompt = left_prompt(&self.places.session_dir(&id));
+            }
             let data = match session.runtime {
                 Some(_) => EventData::SessionAdopted(SessionAdopted::new()),
                 None => EventData::SessionOrphaned(SessionOrphaned::new()),
