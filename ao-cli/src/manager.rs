@@ -1,5 +1,6 @@
 //! The session manager, opened for a command, and the configuration that a session belongs to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ao_core::Error;
@@ -8,9 +9,9 @@ use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::registry::Condition;
-use ao_host::sessions::{Crew, Killed, Recovered, Sessions, Undelivered};
+use ao_host::sessions::{Crew, Killed, Recovered, Sessions, Undelivered, taken_from};
 use ao_host::setup::{ConfigFiles, Setup};
-use ao_host::store::{Reader, SqliteReader, SqliteStore};
+use ao_host::store::{Backups, Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;
 
 use crate::edge::{Edge, block_on};
@@ -29,6 +30,35 @@ pub(crate) fn plugin_conditions(edge: &Edge) -> Result<Vec<Condition>, Failure> 
     Ok(stored.into_iter().filter_map(|stored| stored.now(world.now(), &*world.proc)).collect())
 }
 
+/// What brings back what the database has lost.
+pub(crate) const REBUILD: &str = "ao doctor --rebuild";
+
+/// The sessions of which something is left and of which the database knows nothing.
+pub(crate) fn lost(edge: &Edge) -> Result<BTreeSet<SessionId>, Failure> {
+    let mut left = taken_from(&edge.places).all();
+    if !left.is_empty() {
+        for (known, _) in reader(edge)?.versions().map_err(Error::from)? {
+            left.remove(&known);
+        }
+    }
+    Ok(left)
+}
+
+/// Says that sessions are lost, and what brings them back.
+pub(crate) fn warn_of_lost(edge: &Edge) -> Result<(), Failure> {
+    let lost = lost(edge)?;
+    let names: Vec<_> = lost.iter().map(SessionId::as_str).collect();
+    let shown = match names.as_slice() {
+        [] => return Ok(()),
+        few if few.len() <= 5 => few.join(", "),
+        few => format!("{} and {} others", few[..4].join(", "), names.len() - 4),
+    };
+    output::warning(format_args!(
+        "the state database knows nothing of {shown}: `{REBUILD}` brings back what is left of them"
+    ));
+    Ok(())
+}
+
 /// Where this process is to fail. Only a build for tests can be made to fail on purpose.
 pub(crate) fn failpoints(edge: &Edge) -> Result<Failpoints, Failure> {
     let set = edge.environment.variable("AO_FAILPOINTS").filter(|_| cfg!(debug_assertions)).unwrap_or_default();
@@ -38,11 +68,20 @@ pub(crate) fn failpoints(edge: &Edge) -> Result<Failpoints, Failure> {
 /// Opens the session manager, and brings to an end what a killed command has left half done.
 pub(crate) fn open(edge: &Edge) -> Result<Sessions, Failure> {
     edge.places.ensure().map_err(Error::from)?;
+    let (world, failpoints) = (World::system(), failpoints(edge)?);
+    let database = edge.places.state_db();
+    if !database.exists() {
+        warn_of_lost(edge)?;
+    }
+    let store = SqliteStore::open_failing_at(&database, &failpoints).map_err(Error::from)?;
+    if let Err(error) = Backups::of(&database).take_if_due(world.now()) {
+        output::warning(format_args!("the state database was not copied today: {}", Error::from(error)));
+    }
     let sessions = Sessions {
-        store: Arc::new(SqliteStore::open(&edge.places.state_db()).map_err(Error::from)?),
-        world: World::system(),
+        store: Arc::new(store),
+        world,
         places: edge.places.clone(),
-        failpoints: failpoints(edge)?,
+        failpoints,
         program: edge.environment.program.clone(),
     };
     for session in sessions.interrupted()? {

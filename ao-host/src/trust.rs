@@ -133,6 +133,11 @@ impl Trust {
         self.configs_by_hash.contains(&hash) || self.record.configs.iter().any(recorded)
     }
 
+    /// Every configuration file that was trusted, in the order of the record; it may have changed since, or be gone.
+    pub fn configs(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.record.configs.iter().map(|config| &*config.path)
+    }
+
     /// Whether a library with these bytes is trusted, wherever it is.
     #[must_use]
     pub fn trusts_library(&self, hash: &str) -> bool {

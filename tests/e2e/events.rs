@@ -281,7 +281,7 @@ fn a_damaged_database_is_named_and_left_alone() {
             let run = log.world.ao(arguments);
             let said = run.stderr();
             assert!(run.code() == 1 && said.contains("state.db") && said.contains("is damaged"), "{run}");
-            assert!(said.contains("move the file"), "{run}");
+            assert!(said.contains("ao doctor --rebuild"), "{run}");
         }
         assert_eq!(fs_err::read(&log.db).unwrap(), damaged);
     }

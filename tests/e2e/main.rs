@@ -28,6 +28,7 @@ mod plugin;
 mod plugin_install;
 mod pty_attach;
 mod pulls;
+mod recovery;
 mod reference;
 mod refresh;
 mod removal;

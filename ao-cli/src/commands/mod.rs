@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod adopt;
 mod certify;
 mod completion;
 mod config;
@@ -89,6 +90,7 @@ commands! {
         Status(status),
         Send(send),
         Session(session),
+        Adopt(adopt),
         Events(events),
         Why(why),
         Trash(trash),

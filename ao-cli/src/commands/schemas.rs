@@ -8,7 +8,7 @@ use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
-use super::{config, doctor, gc, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
+use super::{adopt, config, doctor, gc, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::output;
@@ -43,9 +43,10 @@ impl Arguments {
 /// One line for each command with `--json`.
 fn all() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
+        ("adopt", schema_for!(adopt::AdoptView)),
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
-        ("doctor", schema_for!(doctor::Checkup)),
+        ("doctor", schema_for!(doctor::DoctorView)),
         ("events", schema_for!(Event)),
         ("gc", schema_for!(gc::GcView)),
         ("plugin-add", schema_for!(plugin::Added)),

@@ -71,6 +71,7 @@ impl Arguments {
         let hidden = total - sessions.len();
         let plugins = manager::plugin_conditions(edge)?;
         if !self.format.is_json() {
+            manager::warn_of_lost(edge)?;
             plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
         }
         let (host, at) = (HostView::now(edge, &reader)?, world.now());

@@ -10,6 +10,7 @@ pub mod observe;
 mod plan;
 mod policy;
 mod prompt;
+mod rebuild;
 mod status;
 
 pub use branch::{Follow, follow};
@@ -20,4 +21,5 @@ pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
+pub use rebuild::{FoundLaunch, Life, Traces, Unknown, rebuilt};
 pub use status::{Status, StatusName, status};

@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod draft;
 pub mod event;
 pub mod facts;
+pub mod identity;
 pub mod ids;
 pub mod output_log;
 pub mod process;
@@ -13,6 +14,7 @@ pub mod terminal;
 pub mod time;
 
 pub use delivery::DeliveryLevel;
+pub use identity::{IDENTITY_VERSION, Identity};
 pub use ids::{BranchName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};
 pub use process::{ExitStatus, ProcessId};
 pub use time::Timestamp;

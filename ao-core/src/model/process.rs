@@ -199,12 +199,17 @@ pub fn default_log_bytes() -> u64 {
     16 * 1024 * 1024
 }
 
+/// What the directory of a session's second and further launches is called, before its number. It stands in the directory
+/// of the session, which is that of its first launch.
+pub const LAUNCH_DIRECTORY: &str = "launch-";
 /// The name of [`HoldSpec`]'s file in a session's runtime directory.
 pub const HOLD_SPEC_FILE: &str = "hold.json";
 /// The name of [`HolderRecord`]'s file.
 pub const HOLDER_FILE: &str = "holder.json";
 /// The name of [`ExitRecord`]'s file.
 pub const EXIT_FILE: &str = "exit.json";
+/// The name of the file in it by which a runtime plugin finds its launch again.
+pub const CARD_FILE: &str = "runtime.json";
 /// The environment variable that marks every process of a session: `<owner>/<session>`.
 pub const MARKER_VARIABLE: &str = "AO_SESSION_MARKER";
 

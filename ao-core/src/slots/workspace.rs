@@ -38,6 +38,9 @@ slot workspace: trait Workspace {
     [call 10s idem] list(request: ListWorkspaces) -> Result<Vec<WorkspaceInfo>>;
     /// Writes a session's identity into the repository, so that it survives the loss of the state.
     [call 10s idem] identify(request: IdentifySession) -> Result<Identified> { unsupported("identities") }
+    /// What repositories and copies say of sessions, for when the host's state is lost, and so that no id is given out
+    /// twice. What is not there, or cannot be looked at, is left out.
+    [call 1m idem] identities(request: FindIdentities) -> Result<Identities> { Ok(Identities::new()) }
     /// Whether what the plugin needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }
@@ -68,6 +71,8 @@ record! {
             freshness: Freshness,
             /// Paths, relative to the project, that the copy links to instead of having its own.
             symlinks: Vec<Utf8PathBuf>,
+            /// What is to be kept with the copy, out of the agent's sight, for `identities` to find.
+            identity: Option<String>,
         }
     }
 
@@ -306,11 +311,84 @@ record! {
             /// What to write, or to take back.
             change: IdentityChange,
         }
+        optional {
+            /// A copy that it is written into, too, as `create` does, or taken from; it may be gone where it is taken.
+            copy: Option<Utf8PathBuf>,
+        }
     }
 
     /// An identity was written.
     #[derive(Eq)]
     pub struct Identified {}
+
+    /// Asks for identities.
+    #[derive(Eq)]
+    pub struct FindIdentities {
+        required {
+            /// Directories of projects.
+            projects: Vec<Utf8PathBuf>,
+        }
+        optional {
+            /// Directories that may be copies.
+            copies: Vec<Utf8PathBuf>,
+        }
+    }
+
+    /// What was found.
+    #[derive(Eq)]
+    pub struct Identities {
+        optional {
+            /// Of the projects that could be looked at.
+            projects: Vec<ProjectIdentities>,
+            /// Of the directories that are copies.
+            copies: Vec<CopyIdentity>,
+        }
+    }
+
+    /// What a project's repository says of sessions.
+    #[derive(Eq)]
+    pub struct ProjectIdentities {
+        required {
+            /// Its directory, as it was asked for.
+            project: Utf8PathBuf,
+        }
+        optional {
+            /// What `identify` has written there.
+            sessions: Vec<WrittenIdentity>,
+            /// All of its branches.
+            branches: Vec<BranchName>,
+        }
+    }
+
+    /// An identity as it was written.
+    #[derive(Eq)]
+    pub struct WrittenIdentity {
+        required {
+            /// The session.
+            session: SessionId,
+            /// The text.
+            blob: String,
+        }
+    }
+
+    /// What a copy says of its session.
+    #[derive(Eq)]
+    pub struct CopyIdentity {
+        required {
+            /// Its directory, as it was asked for.
+            path: Utf8PathBuf,
+            /// The project that it is a copy of: the same as `path` for the project's own checkout.
+            project: Utf8PathBuf,
+        }
+        optional {
+            /// The commit that it stands on.
+            head: Option<String>,
+            /// The branch that it stands on; none when detached.
+            branch: Option<BranchName>,
+            /// What was kept with it.
+            blob: Option<String>,
+        }
+    }
 }
 
 /// What a moved copy is where it is for.

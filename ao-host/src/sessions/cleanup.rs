@@ -156,6 +156,7 @@ impl Sessions {
             item.iter().cloned().for_each(|item| put(session, item));
             events
         })?;
+        self.leave_facts(&session);
         Ok(Cleaned { session, item, branch_kept })
     }
 }

@@ -7,6 +7,7 @@ use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
 use ao_core::slots::{Agent, Instance, Runtime, Scm, Slot, Tracker, Workspace};
 use ao_core::{Code, Error, Result};
+use camino::Utf8PathBuf;
 
 use crate::setup::{Setup, SetupError};
 
@@ -118,6 +119,58 @@ impl Crew {
         let plugin = session.plugins.as_ref().map(|plugins| &plugins.workspace);
         Ok(Bound::new(as_recorded(setup, Slot::Workspace, plugin, configured)?, Instance::workspace)?)
     }
+}
+
+/// Everybody who may know something of sessions, whoever's they are: for when nothing else is known of them.
+#[derive(Default)]
+pub struct Everyone {
+    /// The directories of the projects.
+    pub projects: Vec<Utf8PathBuf>,
+    /// The workspace plugins, `worktree` first.
+    pub workspaces: Vec<Bound<dyn Workspace>>,
+    /// The runtime plugins.
+    pub runtimes: Vec<Bound<dyn Runtime>>,
+}
+
+impl Everyone {
+    /// Adds those of a configuration: each plugin that there is, with built-in settings, and as its projects have it. One
+    /// that cannot be made knows nothing.
+    pub fn add(&mut self, setup: &Setup) {
+        self.workspaces
+            .extend(known(setup, Slot::Workspace).filter_map(|found| Bound::new(found, Instance::workspace).ok()));
+        self.runtimes.extend(known(setup, Slot::Runtime).filter_map(|found| Bound::new(found, Instance::runtime).ok()));
+        for project in setup.loaded.config.projects() {
+            self.projects.push(project.path.clone());
+            let workspace = setup.instance(Slot::Workspace, &project.workspace).ok();
+            self.workspaces.extend(workspace.and_then(|found| Bound::new(found, Instance::workspace).ok()));
+            let runtime = setup.instance(Slot::Runtime, &project.runtime).ok();
+            self.runtimes.extend(runtime.and_then(|found| Bound::new(found, Instance::runtime).ok()));
+        }
+        self.workspaces.sort_by_key(|bound| bound.plugin.as_str() != "worktree");
+        distinct(&mut self.workspaces);
+        distinct(&mut self.runtimes);
+    }
+}
+
+/// The plugins of a slot that need no settings.
+fn known(setup: &Setup, slot: Slot) -> impl Iterator<Item = (PluginName, Instance)> {
+    let names = setup.registry.entries().filter(move |entry| entry.component.slot == slot);
+    names.filter_map(move |entry| {
+        let defaults = serde_json::Value::Object(serde_json::Map::new());
+        let name = entry.component.name.clone();
+        Some((name.clone(), setup.registry.instance(slot, &name, &defaults, &Secrets::default()).ok()?))
+    })
+}
+
+/// Equal settings have one instance.
+fn distinct<T: ?Sized>(all: &mut Vec<Bound<T>>) {
+    let mut seen = Vec::new();
+    all.retain(|bound| {
+        let address = Arc::as_ptr(&bound.instance).cast::<()>().addr();
+        let is_new = !seen.contains(&address);
+        seen.push(address);
+        is_new
+    });
 }
 
 fn no_tracker(project: &Project) -> Error {

@@ -164,7 +164,7 @@ impl Sessions {
         for message in self.waiting(id)? {
             let sent = match message.level {
                 DeliveryLevel::Queued => self.deliver(&message, crew).await?,
-                _ => self.resume(&message, crew).await?,
+                _ => self.resume_delivery(&message, crew).await?,
             };
             self.note_prompt(&message, sent.level)?;
             let is_final = sent.level.is_final();

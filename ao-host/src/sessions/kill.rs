@@ -77,6 +77,7 @@ impl Sessions {
             events.push(event);
             events
         })?;
+        self.leave_facts(&session);
         Ok(Killed { session })
     }
 }

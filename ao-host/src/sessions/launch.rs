@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ao_core::config::PostCreateCommand;
 use ao_core::model::event::{EventData, SessionRestored, SessionSpawned};
-use ao_core::model::facts::{PromptFacts, RuntimeFacts, Session};
-use ao_core::model::process::MARKER_VARIABLE;
+use ao_core::model::facts::{HoldReason, PromptFacts, RuntimeFacts, Session};
+use ao_core::model::process::{LAUNCH_DIRECTORY, MARKER_VARIABLE};
 use ao_core::model::spool::{SPOOL_DIRECTORY, SPOOL_VARIABLE};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::{LaunchMode, LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
@@ -20,7 +20,7 @@ use crate::world::files::{self, PRIVATE_FILE};
 use crate::world::run::{Run, run};
 
 /// The file in a session's directory that holds its prompt.
-const PROMPT_FILE: &str = "prompt.md";
+pub(super) const PROMPT_FILE: &str = "prompt.md";
 /// The file that holds what the post-create steps printed.
 const POST_CREATE_LOG: &str = "post-create.log";
 
@@ -177,7 +177,7 @@ impl Sessions {
         let now = self.world.now();
         let event = self.event(id, launched(&handle, request, worktree, next.number));
         let after_launch = launch.sends_prompt();
-        self.change_telling(id, |session| {
+        let session = self.change_telling(id, |session| {
             begin_anew(session);
             let mut facts = RuntimeFacts::new(directory, handle, now);
             facts.launch = next.number;
@@ -188,7 +188,9 @@ impl Sessions {
                 prompt.delivery = DeliveryLevel::Submitted;
             }
             vec![event]
-        })
+        })?;
+        self.leave_facts(&session);
+        Ok(session)
     }
 }
 
@@ -206,6 +208,8 @@ fn launched(handle: &RuntimeHandle, request: &SpawnRequest<'_>, worktree: &Utf8P
 /// What was known of an earlier launch says nothing of the next.
 pub(super) fn begin_anew(session: &mut Session) {
     (session.end, session.failure, session.report, session.pull) = (None, None, None, None);
+    // Whoever brings it back has looked at it.
+    session.hold = session.hold.take().filter(|hold| hold.reason != HoldReason::Rebuild);
     if let Some(agent) = &mut session.agent {
         (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);
         (agent.ask, agent.cursor, agent.sightings) = (None, None, 0);
@@ -230,7 +234,17 @@ fn session_environment(id: &SessionId, request: &SpawnRequest<'_>) -> BTreeMap<S
 
 /// Names the effect of a session's `launch`th launch.
 pub(super) fn launch_key(id: &SessionId, launch: u32) -> String {
-    format!("{id}/launch-{launch}")
+    format!("{id}/{LAUNCH_DIRECTORY}{launch}")
+}
+
+/// The number of the launch that a key names.
+pub(super) fn launch_number(id: &SessionId, key: &str) -> Option<u32> {
+    key.strip_prefix(id.as_str())?.strip_prefix('/')?.strip_prefix(LAUNCH_DIRECTORY)?.parse().ok()
+}
+
+/// Where the records of a launch stand: no older one's are taken for them.
+pub(super) fn launch_directory(session: &Utf8Path, launch: u32) -> Utf8PathBuf {
+    if launch > 1 { session.join(format!("{LAUNCH_DIRECTORY}{launch}")) } else { session.to_owned() }
 }
 
 /// A plan's file must stand in the session's directory.

@@ -3,16 +3,20 @@
 //! Every command that changes a session claims its `op` first, and ends only its own. A spawn is a saga: what it did before the agent is
 //! launched is undone when it fails; from the launch on it goes forward.
 
+mod adopt;
 mod assignment;
 mod cleanup;
 mod crew;
 mod deliver;
 mod environment;
+mod keepsake;
 mod kill;
 mod launch;
+mod numbers;
 mod observe;
 mod output;
 mod plan;
+mod rebuild;
 mod recover;
 mod restore;
 mod resume;
@@ -35,9 +39,10 @@ use crate::failpoint::Failpoints;
 use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
+pub use adopt::Subject;
 pub use assignment::assignment;
 pub use cleanup::Cleaned;
-pub use crew::{Bound, Crew, Forge};
+pub use crew::{Bound, Crew, Everyone, Forge};
 pub use deliver::{INLINE_LIMIT, Letter, Sent};
 pub use environment::agent_environment;
 pub use kill::Killed;
@@ -45,6 +50,7 @@ pub use observe::overlay;
 pub(crate) use observe::{SCREEN_LINES, agent_target, changes, sight};
 pub use output::Logs;
 pub use plan::Outlook;
+pub use rebuild::{Left, Rebuild, Rebuilt, Taken, taken_from};
 pub use recover::Recovered;
 pub use resume::Undelivered;
 pub use spawn::{Repeat, SpawnRequest, Spawned};

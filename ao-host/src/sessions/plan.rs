@@ -6,6 +6,7 @@ use ao_core::model::SessionId;
 use ao_core::{Code, Result};
 
 use super::SpawnRequest;
+use super::numbers::next_free;
 use crate::store::Reader;
 use crate::world::{Places, World};
 
@@ -25,7 +26,8 @@ impl Outlook<'_> {
         request.refuse_repeat(&self.store.sessions(&request.same_project())?, self.world)?;
         let (project, crew) = (request.project, request.crew);
         let prefix = &project.session_prefix;
-        let id = SessionId::numbered(prefix, self.store.last_number(prefix)?.saturating_add(1));
+        let free = next_free(self.places, project, &crew.workspace).await;
+        let id = SessionId::numbered(prefix, self.store.last_number(prefix)?.saturating_add(1).max(free));
         let worktree = self.places.worktree(&project.name, &id);
         let create = request.workspace_of(&id, request.branch_of(&id), &worktree);
         let base_commit = match crew.workspace.instance.check(create.clone()).await {

@@ -8,7 +8,7 @@ use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
 
-use super::launch::launch_key;
+use super::launch::{launch_directory, launch_key, launch_number};
 use super::observe::read_records;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
@@ -82,11 +82,14 @@ impl Sessions {
     /// One that got to its launch goes on; any other is as over as it was.
     async fn recover_restore(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<Recovered> {
         let id = &session.id;
-        let number = session.runtime.as_ref().map_or(1, |runtime| runtime.launch) + 1;
-        let key = launch_key(id, number);
+        let last = session.runtime.as_ref().map_or(0, |runtime| runtime.launch);
         let launched = runtime.instance.list(ListRuntimes::new(self.places.owner())).await?;
-        if let Some(handle) = launched.into_iter().find(|handle| handle.session == *id && handle.key == key) {
-            let directory = self.session_directory(id)?.join(format!("launch-{number}"));
+        let newer = launched.into_iter().filter(|handle| handle.session == *id).filter_map(|handle| {
+            let number = launch_number(id, &handle.key).filter(|number| *number > last)?;
+            Some((number, handle))
+        });
+        if let Some((number, handle)) = newer.max_by_key(|(number, _)| *number) {
+            let directory = launch_directory(&self.session_directory(id)?, number);
             self.adopt_launch(id, handle, directory, number)?;
             return Ok(Recovered::Finished);
         }
@@ -145,8 +148,8 @@ impl Sessions {
             session.runtime = Some(facts);
             settle(session, None);
             vec![event]
-        })?;
-        Ok(())
+        })
+        .map(|session| self.leave_facts(&session))
     }
 
     /// Ends this process's operation of this kind on a session; leaves one of anybody else.

@@ -5,14 +5,15 @@ use ao_core::lifecycle::{Policy, status};
 use ao_core::model::SessionId;
 use ao_core::model::event::{EventData, TrashMoved};
 use ao_core::model::facts::{OperationKind, Session, TrashItem, TrashState, WorkspaceFacts};
-use ao_core::slots::Workspace;
+use ao_core::model::process::CARD_FILE;
 use ao_core::slots::agent::LaunchMode;
-use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
+use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes, Liveness, ObserveRuntimes};
 use ao_core::slots::workspace::{Purpose, RelocateWorkspace, RestoreWorkspace};
+use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
 
-use super::launch::{Launch, launch_key};
+use super::launch::{Launch, launch_directory, launch_key};
 use super::steps::Step;
 use super::{Bound, Sessions, SpawnRequest, Spawned, overlay};
 use crate::world::files;
@@ -23,7 +24,7 @@ const GRACE_MS: u64 = 3000;
 impl Sessions {
     /// Brings a session back that is over. `request` says what it works with now; its issue and prompt are the session's.
     pub async fn restore(&self, id: &SessionId, request: &SpawnRequest<'_>) -> Result<Spawned> {
-        self.is_over(&self.get(id)?)?;
+        self.refuse_living(&self.get(id)?, &request.crew.runtime).await?;
         request.refuse_unusable_agent().await?;
         let operation = self.operation(OperationKind::Restore, Step::Relaunch.name())?;
         let claim = self.store.claim(id, &operation, &*self.world.proc)?;
@@ -37,30 +38,47 @@ impl Sessions {
         }
     }
 
-    fn is_over(&self, session: &Session) -> Result<()> {
-        let (id, now) = (&session.id, overlay(session, &self.world));
-        if session.runtime.is_none() {
+    async fn refuse_living(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<()> {
+        let id = &session.id;
+        if session.runtime.is_none() && (session.failure.is_some() || session.workspace.is_none()) {
             let message =
                 format!("`{id}` was never launched, so there is nothing to bring back; `ao spawn` starts anew");
             return Err(Error::conflict(message));
         }
-        let name = status(&now, self.world.now(), &Policy::default()).name;
-        if name.is_over() {
+        if self.is_over(session, runtime).await? {
             return Ok(());
         }
+        let now = overlay(session, &self.world);
+        let name = status(&now, self.world.now(), &Policy::default()).name;
         Err(Error::conflict(format!("`{id}` has not ended: it is {name}")))
+    }
+
+    /// Whether a session can be brought back: it is over, has no agent yet, or its agent is gone by the process table and
+    /// by its runtime, which is asked now. What cannot be seen is not over.
+    pub async fn is_over(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<bool> {
+        let now = overlay(session, &self.world);
+        if status(&now, self.world.now(), &Policy::default()).name.is_over() {
+            return Ok(true);
+        }
+        let Some(facts) = &now.runtime else { return Ok(session.op.is_none() && session.workspace.is_some()) };
+        let is_gone = |liveness| matches!(liveness, Liveness::Dead { .. });
+        if session.op.is_some() || !facts.process.as_ref().is_some_and(|probe| is_gone(probe.now())) {
+            return Ok(false);
+        }
+        let seen = runtime.instance.observe(ObserveRuntimes::new(vec![facts.handle.clone()])).await?;
+        Ok(seen.into_iter().next().is_some_and(|seen| is_gone(seen.liveness)))
     }
 
     /// Everything up to the launch. Returns the prompt, where it is to be sent as a message.
     async fn bring_back(&self, session: &Session, request: &SpawnRequest<'_>) -> Result<Option<String>> {
         let id = &session.id;
-        let Some(runtime) = &session.runtime else { return Ok(None) };
-        // Two agents in one worktree would be worse than none.
-        let ended =
-            request.crew.runtime.instance.destroy(DestroyRuntime::new(runtime.handle.clone(), GRACE_MS)).await?;
-        super::kill::verify(id, &ended)?;
+        if let Some(runtime) = &session.runtime {
+            // Two agents in one worktree would be worse than none.
+            let destroy = DestroyRuntime::new(runtime.handle.clone(), GRACE_MS);
+            super::kill::verify(id, &request.crew.runtime.instance.destroy(destroy).await?)?;
+        }
         let workspace = self.bring_workspace_back(session, &request.crew.workspace).await?;
-        let next = self.next_launch(session)?;
+        let next = self.next_launch(session, request)?;
         let plan = self.write_launch_files(id, request, &workspace, &next).await?;
         let launch = self.create_runtime(id, request, &plan, &workspace, &next);
         let launched = self.step(id, Step::Relaunch, launch).await;
@@ -72,10 +90,13 @@ impl Sessions {
     }
 
     /// The launch after the last one. An agent that knows its conversation goes on with it; any other is told again.
-    fn next_launch(&self, session: &Session) -> Result<Launch> {
-        let id = &session.id;
-        let number = session.runtime.as_ref().map_or(1, |runtime| runtime.launch + 1);
-        let directory = self.session_directory(id)?.join(format!("launch-{number}"));
+    fn next_launch(&self, session: &Session, request: &SpawnRequest<'_>) -> Result<Launch> {
+        let own = self.session_directory(&session.id)?;
+        let last = session.runtime.as_ref().map_or(0, |runtime| runtime.launch);
+        // Where the state was lost, there may be records of launches that nobody remembers.
+        let is_used = |number: &u32| launch_directory(&own, *number).join(CARD_FILE).exists();
+        let number = (last + 1..u32::MAX).find(|number| !is_used(number)).unwrap_or(u32::MAX);
+        let directory = launch_directory(&own, number);
         files::private_directory(&directory)
             .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot make `{directory}`"), &error))?;
         let conversation = session.agent.as_ref().and_then(|agent| agent.agent_session.clone());
@@ -83,6 +104,7 @@ impl Sessions {
         let prompt = prompt.map(|prompt| fs_err::read_to_string(&prompt.file)).transpose();
         let prompt =
             prompt.map_err(|error| Error::wrap(Code::OTHER, "cannot read the prompt of the session", &error))?;
+        let prompt = request.whole_prompt().or(prompt);
         let mode = conversation.map_or(LaunchMode::Fresh, |agent_session| LaunchMode::Resume { agent_session });
         Ok(Launch { number, directory, mode, prompt })
     }

@@ -43,7 +43,7 @@ impl Sessions {
     }
 
     /// Goes on with a message whose sender was killed in the middle of it.
-    pub(super) async fn resume(&self, message: &Message, crew: &Crew) -> Result<Sent> {
+    pub(super) async fn resume_delivery(&self, message: &Message, crew: &Crew) -> Result<Sent> {
         let give_up = |why| self.ends(message, DeliveryLevel::Unconfirmed, Some(why));
         let line = match message.facts.line.clone().map_or_else(|| text_of(message), Ok) {
             Ok(line) => line,

@@ -6,14 +6,14 @@ use ao_core::config::Project;
 use ao_core::lifecycle::{Assignment, Policy, status};
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
-use ao_core::model::{BranchName, DeliveryLevel, SessionId};
+use ao_core::model::{BranchName, DeliveryLevel, IDENTITY_VERSION, Identity, SessionId};
 use ao_core::slots::agent::{AvailabilityState, DetectAgent, LaunchMode};
-use ao_core::slots::workspace::{CreateWorkspace, Freshness, IdentifySession, IdentityChange};
+use ao_core::slots::workspace::{CreateWorkspace, ExistingBranch, Freshness, IdentifySession, IdentityChange};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use serde_json::json;
 
 use super::launch::Launch;
+use super::numbers::next_free;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
 use super::{Crew, Sent, Sessions, overlay};
@@ -115,7 +115,7 @@ impl Sessions {
     pub async fn spawn(&self, request: &SpawnRequest<'_>) -> Result<Spawned> {
         self.places.ensure()?;
         request.refuse_unusable_agent().await?;
-        let session = self.reserve(request)?;
+        let session = self.reserve(request).await?;
         let id = session.id.clone();
         let (step, error) = match self.build(&id, request).await {
             Ok(launched) => return self.settle(&id, request, launched.prompt).await,
@@ -130,14 +130,16 @@ impl Sessions {
         Err(self.abandon(&id, &Abandoned { runtime, workspace, step, effect }, error).await)
     }
 
-    fn reserve(&self, request: &SpawnRequest<'_>) -> Result<Session> {
+    /// Gives the session its id and writes its first facts.
+    pub(super) async fn reserve(&self, request: &SpawnRequest<'_>) -> Result<Session> {
         self.failpoints.pass("spawn.reserve_id.before")?;
         let operation = self.operation(OperationKind::Spawn, Step::ReserveId.name())?;
         let now = self.world.now();
         let project = request.project;
         let prefix = &project.session_prefix;
+        let free = next_free(&self.places, project, &request.crew.workspace).await;
         let mut refuse = |there: &[Session]| request.refuse_repeat(there, &self.world);
-        let reserved = self.store.reserve_unless(prefix, &request.same_project(), &mut refuse, &mut |id| {
+        let reserved = self.store.reserve_unless(prefix, free, &request.same_project(), &mut refuse, &mut |id| {
             let mut session = Session::new(id.clone(), project.name.clone(), project.path.clone(), now);
             session.config_file.clone_from(&request.config_file);
             session.op = Some(operation.clone());
@@ -161,10 +163,10 @@ impl Sessions {
         self.failpoints.pass("spawn.reserve_id.after").map_err(at(Step::ReserveId))?;
         let branch = request.branch_of(id);
         let target = self.places.worktree(&request.project.name, id);
-        self.step(id, Step::WriteIdentityRef, self.identify(id, request, &branch))
+        self.step(id, Step::WriteIdentityRef, self.identify(id, request, &branch, Copy::ToBeMade(&target)))
             .await
             .map_err(at(Step::WriteIdentityRef))?;
-        self.step(id, Step::WorktreeAdd, self.add_worktree(id, request, branch, &target))
+        self.step(id, Step::WorktreeAdd, self.add_worktree(id, request, branch, ExistingBranch::Refuse))
             .await
             .map_err(at(Step::WorktreeAdd))?;
         self.step(id, Step::PostCreate, self.post_create(id, request, &target)).await.map_err(at(Step::PostCreate))?;
@@ -180,21 +182,39 @@ impl Sessions {
         Ok(Launched { prompt: next.prompt.filter(|_| plan.sends_prompt()) })
     }
 
-    /// Writes the session's identity into the repository, where it survives the loss of the state.
-    async fn identify(&self, id: &SessionId, request: &SpawnRequest<'_>, branch: &BranchName) -> Result<()> {
-        let blob = json!({
-            "version": 1,
-            "session": id,
-            "project": request.project.name,
-            "owner": self.places.owner().id,
-            "branch": branch,
-            "createdAt": self.world.now(),
-        })
-        .to_string();
+    /// Writes the session's identity into the repository, where it survives the loss of the state; and into its copy
+    /// where that is there already.
+    pub(super) async fn identify(
+        &self,
+        id: &SessionId,
+        request: &SpawnRequest<'_>,
+        branch: &BranchName,
+        copy: Copy<'_>,
+    ) -> Result<()> {
+        let session = self.get(id)?;
+        let (Copy::ToBeMade(path) | Copy::There(path)) = copy;
+        let mut identity = Identity::new(
+            IDENTITY_VERSION,
+            id.clone(),
+            request.project.name.clone(),
+            self.places.owner().id,
+            branch.clone(),
+            session.created_at,
+        );
+        identity.project_path = Some(session.project_path);
+        identity.config_file = session.config_file;
+        identity.issue = session.issue;
+        identity.path = Some(path.to_owned());
+        identity.base_ref = Some(request.project.default_branch.to_string());
+        (identity.agent, identity.agent_name) = session.agent.map(|agent| (agent.plugin, agent.name)).unzip();
+        (identity.runtime, identity.workspace) =
+            session.plugins.map(|plugins| (plugins.runtime, plugins.workspace)).unzip();
+        let blob = identity.blob();
         // Written down first, so that an undo removes this one and no other.
         self.change(id, |session| session.identity = Some(blob.clone()))?;
         let change = IdentityChange::Write { blob };
-        let identify = IdentifySession::new(request.project.path.clone(), id.clone(), change);
+        let mut identify = IdentifySession::new(request.project.path.clone(), id.clone(), change);
+        identify.copy = matches!(copy, Copy::There(_)).then(|| path.to_owned());
         match request.crew.workspace.instance.identify(identify).await {
             // A workspace plugin need not keep identities.
             Err(error) if error.code == Code::UNSUPPORTED => Ok(()),
@@ -202,17 +222,21 @@ impl Sessions {
         }
     }
 
-    async fn add_worktree(
+    /// Makes the session's copy of the project.
+    pub(super) async fn add_worktree(
         &self,
         id: &SessionId,
         request: &SpawnRequest<'_>,
         branch: BranchName,
-        target: &Utf8PathBuf,
+        existing: ExistingBranch,
     ) -> Result<()> {
+        let target = &self.places.worktree(&request.project.name, id);
         let plugin = request.crew.workspace.plugin.clone();
-        let create = request.workspace_of(id, branch, target);
+        let mut create = request.workspace_of(id, branch, target);
+        create.existing_branch = existing;
         // Written down before it is made, so that an undo after a crash knows where to look.
         self.change(id, |session| {
+            create.identity.clone_from(&session.identity);
             let mut facts = WorkspaceFacts::new(plugin, target.clone(), create.branch.clone());
             facts.base_ref.clone_from(&create.base);
             facts.symlinks.clone_from(&create.symlinks);
@@ -258,6 +282,15 @@ impl Sessions {
         })?;
         Ok(Spawned { session, prompt })
     }
+}
+
+/// The copy of a session that is identified.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Copy<'a> {
+    /// It will stand there.
+    ToBeMade(&'a Utf8Path),
+    /// It stands there.
+    There(&'a Utf8Path),
 }
 
 /// What is left to do after the launch.

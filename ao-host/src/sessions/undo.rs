@@ -1,9 +1,9 @@
 //! Taking back a spawn whose agent was never launched: what it made, and nothing else.
 
-use ao_core::model::SessionId;
 use ao_core::model::event::{EventData, SessionErrored};
 use ao_core::model::facts::{Failure, OperationKind, Session};
 use ao_core::model::process::HOLD_SPEC_FILE;
+use ao_core::model::{Identity, SessionId};
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes};
 use ao_core::slots::workspace::{DiscardWorkspace, Discarded, IdentifySession, IdentityChange};
 use ao_core::slots::{Runtime, Workspace};
@@ -113,8 +113,10 @@ impl Sessions {
 
     async fn forget_identity(&self, session: &Session, workspace: &Bound<dyn Workspace>) -> Result<()> {
         let Some(blob) = session.identity.clone() else { return Ok(()) };
+        let copy = Identity::read(&blob).and_then(|identity| identity.path);
         let change = IdentityChange::Remove { blob };
-        let forget = IdentifySession::new(session.project_path.clone(), session.id.clone(), change);
+        let mut forget = IdentifySession::new(session.project_path.clone(), session.id.clone(), change);
+        forget.copy = copy;
         match workspace.instance.identify(forget).await {
             Err(error) if error.code != Code::UNSUPPORTED => Err(error),
             _ => Ok(()),

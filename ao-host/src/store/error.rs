@@ -98,8 +98,8 @@ pub enum StoreError {
     },
     /// The file is damaged, or is no database.
     #[error(
-        "the state database `{path}` is damaged ({detail}); worktrees and branches are not affected: move the file \
-         away together with its `-wal` and `-shm`, or put a backup in its place"
+        "the state database `{path}` is damaged ({detail}); worktrees, branches and running agents are not affected: \
+         `ao doctor --rebuild` sets the file aside and brings the sessions back"
     )]
     Corrupt {
         /// The database.
@@ -132,6 +132,15 @@ pub enum StoreError {
     Archive {
         /// The file, or the directory of all.
         path: Utf8PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A copy of the database that cannot be made, or read.
+    #[error("cannot use `{directory}`, where copies of the state database are kept")]
+    Backup {
+        /// The directory of all.
+        directory: Utf8PathBuf,
         /// Why.
         #[source]
         source: io::Error,
@@ -209,6 +218,7 @@ impl StoreError {
             | Self::Full { .. }
             | Self::ReadOnly { .. }
             | Self::Open { .. }
+            | Self::Backup { .. }
             | Self::Archive { .. } => Code::UNAVAILABLE,
             // Such as a quota that is used up, or a disk that does not answer.
             Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {

@@ -263,7 +263,8 @@ mod tests {
     fn every_reading_goes_along_an_index() {
         let directory = tempfile::tempdir().unwrap();
         let path = camino::Utf8PathBuf::from_path_buf(directory.path().join("state.db")).unwrap();
-        let connection = super::super::schema::open(&path).unwrap();
+        let connection =
+            super::super::schema::open(&path, std::time::Duration::ZERO, crate::failpoint::Failpoints::none()).unwrap();
         let session = || Some("app-1".parse().unwrap());
         let kinds = || ["session.killed", "host."].map(|text| text.parse().unwrap()).into();
         let insert =

@@ -5,7 +5,9 @@
 //! own: what it is handed is what it writes.
 
 mod archive;
+mod backup;
 mod claim;
+mod damage;
 mod error;
 mod events;
 mod host;
@@ -28,7 +30,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::world::Proc;
 
 pub use archive::{ArchiveFile, Archived, Archives, Damage, Retention};
+pub use backup::{Backup, BackupKind, Backups};
 pub use claim::Claim;
+pub use damage::{set_aside, verify};
 pub use error::StoreError;
 pub use host::{Fence, HostRow};
 pub use log::{EventLog, Found, Visitor};
@@ -108,10 +112,15 @@ pub trait Store: Reader {
     fn reserve_unless(
         &self,
         prefix: &SessionPrefix,
+        at_least: u64,
         among: &SessionFilter,
         refuse: &mut dyn FnMut(&[Session]) -> Result<()>,
         make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
     ) -> Result<Session>;
+
+    /// Stores a session that was made before and is not known here, with its events, unless there is one of its id: then
+    /// none. The id is never given out again.
+    fn adopt(&self, session: &Session, events: &[Event]) -> Result<Option<Session>>;
 
     /// Writes facts and events, unless the session was changed after it was read: [`StoreError::Changed`].
     fn update(&self, session: &Session, events: &[Event]) -> Result<Session>;

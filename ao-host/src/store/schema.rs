@@ -11,7 +11,9 @@ use rusqlite_migration::{M, Migrations};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
+use super::backup::Backups;
 use super::{Result, StoreError};
+use crate::failpoint::Failpoints;
 use crate::world::files;
 
 const STEPS: &[M<'static>] = &[
@@ -28,20 +30,16 @@ pub(super) const LATEST: u32 = STEPS.len() as u32;
 
 /// How long a statement waits for another program's write. Writes take a millisecond; this outlasts fifty of them in
 /// a row on a slow disk.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Pages in the write-ahead log before they are moved into the database. The log outlives its writers (see [`open`]),
 /// and who opens a database that nobody has open reads all of it: measured, 0.2 ms for 200 pages and 1 ms for SQLite's
 /// default of 1000.
 const LOG_PAGES: u32 = 200;
 
-/// Opens the database to write, creating it or bringing it up to date.
-pub(super) fn open(path: &Utf8Path) -> Result<Connection> {
-    open_with(path, PATIENCE)
-}
-
-/// The same, for statements that wait for another program's write for so long.
-pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Connection> {
+/// Opens the database to write, creating it or bringing it up to date. Its statements wait for another program's write
+/// for so long.
+pub(super) fn open(path: &Utf8Path, patience: Duration, failpoints: &Failpoints) -> Result<Connection> {
     let failed = |source| StoreError::Open { path: path.to_owned(), source };
     if let Some(directory) = path.parent() {
         files::private_directory(directory).map_err(failed)?;
@@ -56,7 +54,7 @@ pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Connectio
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(patience).map_err(failed)?;
     if version(&connection, path)? < LATEST {
-        migrate(&mut connection, path)?;
+        migrate(&mut connection, path, failpoints)?;
     }
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     for (name, value) in [("synchronous", "FULL"), ("foreign_keys", "ON")] {
@@ -83,7 +81,7 @@ pub(super) fn open_read_only(path: &Utf8Path) -> Result<Option<Connection>> {
 }
 
 /// The number of the database's schema, 0 for a new one.
-fn version(connection: &Connection, path: &Utf8Path) -> Result<u32> {
+pub(super) fn version(connection: &Connection, path: &Utf8Path) -> Result<u32> {
     let found = connection
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(|source| StoreError::sqlite(path, source))?;
@@ -95,7 +93,7 @@ fn version(connection: &Connection, path: &Utf8Path) -> Result<u32> {
 
 /// Brings the database up to date, one process at a time: SQLite answers "busy" without waiting when two of them
 /// switch a new database to write-ahead logging at once.
-fn migrate(connection: &mut Connection, path: &Utf8Path) -> Result<()> {
+fn migrate(connection: &mut Connection, path: &Utf8Path, failpoints: &Failpoints) -> Result<()> {
     let lock = path.with_extension("lock");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(files::PRIVATE_FILE);
@@ -104,7 +102,23 @@ fn migrate(connection: &mut Connection, path: &Utf8Path) -> Result<()> {
     // Held until the file is closed.
     let locked = retry_on_intr(|| flock(lock.file(), FlockOperation::LockExclusive));
     locked.map_err(|error| failed(error.into()))?;
+    // Another process may have done it while this one waited.
+    let found = version(connection, path)?;
+    if found == LATEST {
+        return Ok(());
+    }
+    let pass = |label| failpoints.pass(label).map_err(|error| failed(std::io::Error::other(error)));
+    if found > 0 {
+        pass("migrate.backup.before")?;
+        Backups::of(path).take_before(connection, found)?;
+        pass("migrate.backup.after")?;
+    }
+    pass("migrate.step.before")?;
+    steps(connection, path)?;
+    pass("migrate.step.after")
+}
 
+fn steps(connection: &mut Connection, path: &Utf8Path) -> Result<()> {
     let failed = |source| StoreError::sqlite(path, source);
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);

@@ -71,14 +71,34 @@ pub(super) fn reserve(
     let (mut session, events) = make(&id);
     session.id = id;
     session.row_version = 1;
-    let facts = facts(&session)?;
     context.run(|connection| {
         connection
             .prepare_cached(
                 "INSERT INTO counters (prefix, last) VALUES (?1, ?2) \
                  ON CONFLICT (prefix) DO UPDATE SET last = ?2",
             )?
-            .execute(params![prefix.as_str(), number])?;
+            .execute(params![prefix.as_str(), number])
+    })?;
+    insert(context, &session)?;
+    events::append(context, &events)?;
+    Ok(session)
+}
+
+/// Inserts a session that came by another way than a reservation; none where its id is taken.
+pub(super) fn adopt(context: &Context<'_>, session: &Session, events: &[Event]) -> Result<Option<Session>> {
+    if get(context, &session.id)?.is_some() {
+        return Ok(None);
+    }
+    let mut session = session.clone();
+    session.row_version += 1;
+    insert(context, &session)?;
+    events::append(context, events)?;
+    Ok(Some(session))
+}
+
+fn insert(context: &Context<'_>, session: &Session) -> Result<()> {
+    let facts = facts(session)?;
+    context.run(|connection| {
         connection
             .prepare_cached(
                 "INSERT INTO sessions (id, project, project_path, created_at, row_version, facts) \
@@ -93,8 +113,7 @@ pub(super) fn reserve(
                 facts,
             ])
     })?;
-    events::append(context, &events)?;
-    Ok(session)
+    Ok(())
 }
 
 /// The highest number that a prefix's sessions have had: the counter's, or that of a session that came by another way

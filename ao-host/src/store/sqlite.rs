@@ -14,6 +14,7 @@ use super::{
     Archived, Archives, EventFilter, Fence, HostRow, Message, MessageFacts, Reader, Result, Retention, SessionFilter,
     Store, StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions, watch,
 };
+use crate::failpoint::Failpoints;
 use crate::registry::StateScope;
 
 /// The store of an installation, opened to write.
@@ -83,12 +84,17 @@ impl Database {
 impl SqliteStore {
     /// Opens the database, creating it and its directory (both closed to other users) or bringing it up to date.
     pub fn open(path: &Utf8Path) -> Result<Self> {
-        Ok(Self(Database::new(path, schema::open(path)?)))
+        Self::open_failing_at(path, Failpoints::none())
+    }
+
+    /// The same, with places at which a test makes it fail.
+    pub fn open_failing_at(path: &Utf8Path, failpoints: &Failpoints) -> Result<Self> {
+        Ok(Self(Database::new(path, schema::open(path, schema::PATIENCE, failpoints)?)))
     }
 
     /// The same, for what waits for another program's write for so long and no longer.
     pub(super) fn open_with(path: &Utf8Path, patience: Duration) -> Result<Self> {
-        Ok(Self(Database::new(path, schema::open_with(path, patience)?)))
+        Ok(Self(Database::new(path, schema::open(path, patience, Failpoints::none())?)))
     }
 
     fn read<T>(&self, work: impl FnOnce(&Context<'_>) -> Result<T>) -> Result<T> {
@@ -232,14 +238,19 @@ impl Store for SqliteStore {
     fn reserve_unless(
         &self,
         prefix: &SessionPrefix,
+        at_least: u64,
         among: &SessionFilter,
         refuse: &mut dyn FnMut(&[Session]) -> Result<()>,
         make: &mut dyn FnMut(&SessionId) -> (Session, Vec<Event>),
     ) -> Result<Session> {
         self.0.write(|context| {
             refuse(&sessions::list(context, among)?)?;
-            sessions::reserve(context, prefix, 1, make)
+            sessions::reserve(context, prefix, at_least, make)
         })
+    }
+
+    fn adopt(&self, session: &Session, events: &[Event]) -> Result<Option<Session>> {
+        self.0.write(|context| sessions::adopt(context, session, events))
     }
 
     fn update(&self, session: &Session, events: &[Event]) -> Result<Session> {

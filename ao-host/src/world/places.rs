@@ -174,6 +174,18 @@ impl Places {
         self.state.join("state.db")
     }
 
+    /// The directories of all sessions, see [`session_dir`](Self::session_dir).
+    #[must_use]
+    pub fn sessions(&self) -> Utf8PathBuf {
+        self.state.join("sessions")
+    }
+
+    /// The worktrees of all sessions, see [`worktree`](Self::worktree).
+    #[must_use]
+    pub fn worktrees(&self) -> Utf8PathBuf {
+        self.state.join("worktrees")
+    }
+
     /// Where events are kept that have left the database.
     #[must_use]
     pub fn events(&self) -> Utf8PathBuf {

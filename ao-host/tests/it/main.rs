@@ -16,6 +16,8 @@ mod scratch;
 mod sessions;
 mod store;
 mod store_archive;
+mod store_backup;
+mod store_damage;
 mod store_facts;
 mod store_file;
 mod store_host;

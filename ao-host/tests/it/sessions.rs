@@ -275,11 +275,64 @@ fn what_another_session_has_is_left_alone() {
             .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
             .unwrap();
     }
-    let refused = desk.spawn("", "listener", None).err().expect("the id is somebody's");
-    assert_eq!(refused.code, Code::CONFLICT, "{refused}");
-    assert_eq!(desk.traces(), traces, "nothing of the first is touched");
-    let second = desk.spawn("", "listener", None).expect("the next number is free").session;
+    let second = desk.spawn("", "listener", None).expect("the first number is taken").session;
     assert_eq!((first.id.as_str(), second.id.as_str()), ("app-1", "app-2"));
+    let kept = desk.traces();
+    let listed = |traces: &str, name: &str| traces.lines().filter(|line| line.contains(name)).count();
+    assert_eq!(listed(&kept, "app-1"), listed(&traces, "app-1"), "nothing of the first is touched: {kept}");
+}
+
+/// The records are those of another boot, whoever has the numbers now.
+#[test]
+fn after_a_restart_of_the_machine_an_agent_is_gone_and_comes_back() {
+    let desk = Desk::new(WORKER, "");
+    let id = desk.spawn("", "listener", None).unwrap().session.id;
+    let sessions = desk.sessions("");
+    let session = sessions.get(&id).unwrap();
+    let crew = desk.crew(&session);
+    assert!(!run(sessions.is_over(&session, &crew.runtime)).unwrap(), "it lives");
+    for pid in marked(&desk.places.owner().id) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    Desk::wait("nothing of it runs", || marked(&desk.places.owner().id).is_empty());
+    let boot = World::system().proc.boot_id().unwrap();
+    let directory = desk.places.session_dir(&id);
+    let _ = fs_err::remove_file(directory.join("exit.json"));
+    for name in ["holder.json", "runtime.json"] {
+        let file = directory.join(name);
+        // The numbers are those of a process that lives in this boot.
+        let text = fs_err::read_to_string(&file).unwrap().replace(&boot, "before");
+        let own = format!("\"pid\":{},", std::process::id());
+        let text = with_pids(&text, &own);
+        files::write_atomic(&file, text.as_bytes(), 0o600).unwrap();
+    }
+    let session = overlay(&sessions.get(&id).unwrap(), &World::system());
+    let process = session.runtime.as_ref().unwrap().process.clone().unwrap();
+    assert_eq!(process.detail.as_deref(), Some("the machine was restarted"));
+    assert!(run(sessions.is_over(&session, &crew.runtime)).unwrap());
+
+    let setup = desk.setup();
+    let request = SpawnRequest {
+        project: setup.loaded.config.project(&"app".parse().unwrap()).unwrap(),
+        config_file: None,
+        crew: &crew,
+        issue: None,
+        repeat: Repeat::Again,
+        prompt: None,
+        branch: None,
+        environment: desk.environment.variables.clone(),
+    };
+    let restored = run(sessions.restore(&id, &request)).unwrap().session;
+    assert_eq!(restored.runtime.as_ref().unwrap().launch, 2);
+    run(sessions.kill(&id, &crew.runtime, "test")).unwrap();
+}
+
+/// A record in which every pid is this one.
+fn with_pids(text: &str, own: &str) -> String {
+    let mut parts = text.split("\"pid\":");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |done, part| done + own + part.split_once(',').unwrap().1)
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn what_is_no_database_is_called_damaged() {
     files::write_atomic(&scratch.db(), text.as_bytes(), files::PRIVATE_FILE).unwrap();
     for error in [SqliteStore::open(&scratch.db()).unwrap_err(), SqliteReader::open(&scratch.db()).unwrap_err()] {
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
-        assert!(error.to_string().contains("move the file away"), "{error}");
+        assert!(error.to_string().contains("`ao doctor --rebuild`"), "{error}");
     }
     assert_eq!(fs_err::read_to_string(scratch.db()).unwrap(), text);
 }

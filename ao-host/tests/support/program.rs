@@ -12,6 +12,7 @@ mod plugin_fault;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -113,6 +114,15 @@ fn act(words: &[&str]) -> io::Result<ExitCode> {
         }
         // A parent of all who try to get away; their pids stand in `file`.
         ["family", file] => family(file),
+        // Ends at once, and leaves behind a daemon as they are made: of a session and a group of its own, without a word in
+        // its environment, deaf to requests. Its pid stands in `file`.
+        ["daemon", file] => {
+            setsid()?;
+            let daemon = relative(&["stubborn"])?.env_clear().process_group(0).spawn()?;
+            orphan_ignores_hang_up(daemon.id())?;
+            write_pids(file, &[daemon.id()])?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["leader", rest @ ..] => {
             setsid()?;
             act(rest)
@@ -245,10 +255,12 @@ fn family(file: &str) -> io::Result<ExitCode> {
         // Of its own session, with an environment that says nothing.
         relative(&["leader", "quiet"])?.env_clear().spawn()?.id(),
     ];
-    // Its parent ends at once, so that it is adopted.
-    let inner = format!("{file}.orphan");
-    relative(&["leave", &inner])?.spawn()?.wait()?;
-    pids.extend(std::fs::read_to_string(&inner)?.lines().filter_map(|line| line.parse::<u32>().ok()));
+    // Their parents end at once, so that they are adopted.
+    for way in ["leave", "daemon"] {
+        let inner = format!("{file}.{way}");
+        relative(&[way, &inner])?.spawn()?.wait()?;
+        pids.extend(std::fs::read_to_string(&inner)?.lines().filter_map(|line| line.parse::<u32>().ok()));
+    }
     write_pids(file, &pids)?;
     park()
 }

@@ -1,6 +1,7 @@
 //! The card that `prepare` leaves in a session's directory: which runtime started it, under which key.
 
 use ao_core::Result;
+use ao_core::model::process::LAUNCH_DIRECTORY;
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::common::Owner;
 use camino::Utf8PathBuf;
@@ -50,12 +51,19 @@ pub fn outside_marker(owner: &Owner) -> String {
     format!("{}/-", owner.id)
 }
 
-/// The cards of a runtime in an owner's session directories, each with its directory, in the order of their names.
+/// The cards of a runtime in an owner's session directories, each with its directory, in the order of their names. A
+/// session that was brought back has a directory in its own for each further launch.
 ///
 /// A directory whose card cannot be read is skipped: it is not a session of this runtime, or is just being made.
 pub fn cards(owner: &Owner, plugin: &str) -> Result<Vec<(Utf8PathBuf, Card)>> {
     let mut found = Vec::new();
-    for directory in records::subdirectories(&owner.state.join("sessions"))? {
+    let mut directories = Vec::new();
+    for session in records::subdirectories(&owner.state.join("sessions"))? {
+        let launches = records::subdirectories(&session)?.into_iter();
+        let launches = launches.filter(|path| path.file_name().is_some_and(|name| name.starts_with(LAUNCH_DIRECTORY)));
+        directories.extend([session].into_iter().chain(launches));
+    }
+    for directory in directories {
         if let Ok(Some(card)) = read_card(&directory)
             && card.plugin.as_str() == plugin
         {

@@ -8,7 +8,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ao_core::model::process::{
-    EXIT_FILE, HOLD_SPEC_FILE, HOLDER_FILE, HOLDER_VERSION, HoldSpec, HoldStdio, HolderRecord, MARKER_VARIABLE,
+    CARD_FILE, EXIT_FILE, HOLD_SPEC_FILE, HOLDER_FILE, HOLDER_VERSION, HoldSpec, HoldStdio, HolderRecord,
+    MARKER_VARIABLE,
 };
 use ao_core::model::{InvalidName, PluginName};
 use ao_core::slots::common::Owner;
@@ -19,7 +20,7 @@ use camino::Utf8Path;
 use super::card::{Card, marker, outside_marker};
 use super::liveness::liveness;
 use super::processes::boot_id;
-use super::records::{CARD_FILE, read_exit, read_record, remove, replace};
+use super::records::{read_exit, read_record, remove, replace};
 
 /// How long to wait between two looks for the holder's record. A launch takes a few milliseconds.
 const LOOK: Duration = Duration::from_micros(500);

@@ -3,16 +3,13 @@
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
-use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
+use ao_core::model::process::{CARD_FILE, EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::card::Card;
-
-/// The name of [`Card`]'s file.
-pub(super) const CARD_FILE: &str = "runtime.json";
 
 /// What the holder wrote of itself and of its program; `None` before it did.
 pub fn read_record(directory: &Utf8Path) -> Result<Option<HolderRecord>> {

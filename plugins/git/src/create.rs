@@ -6,6 +6,7 @@ use ao_plugin_sdk::prelude::*;
 
 use crate::discard;
 use crate::git::{Git, complaint};
+use crate::identify;
 use crate::links::{self, Link};
 use crate::refs::{self, Branch, Made};
 use crate::repository::{self, Repository};
@@ -36,7 +37,11 @@ pub(crate) async fn create(git: &Git, request: CreateWorkspace) -> Result<Worksp
         Ok(start) => start,
         Err(error) => return Err(unclaim(target, error).await),
     };
-    if let Err(error) = check_out(git, &repository, target, branch, &links).await {
+    let made = match check_out(git, &repository, target, branch, &links).await {
+        Ok(()) => mark(&repository, &request).await,
+        failed => failed,
+    };
+    if let Err(error) = made {
         return Err(take_back(git, &request, &repository, &start, error).await);
     }
     let mut info = WorkspaceInfo::new(target.clone(), start.commit);
@@ -137,6 +142,13 @@ pub(crate) async fn check(git: &Git, request: CreateWorkspace) -> Result<Workspa
     let mut check = WorkspaceCheck::new();
     check.base = continued.or(base);
     Ok(check)
+}
+
+async fn mark(repository: &Repository, request: &CreateWorkspace) -> Result<()> {
+    match &request.identity {
+        Some(blob) => identify::mark(&repository.common, &request.target, blob.clone()).await,
+        None => Ok(()),
+    }
 }
 
 async fn check_out(

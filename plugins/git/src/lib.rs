@@ -15,6 +15,7 @@ mod doctor;
 mod exclude;
 mod git;
 mod identify;
+mod identities;
 mod links;
 mod list;
 mod observe;
@@ -101,6 +102,10 @@ impl Workspace for Worktree {
 
     async fn identify(&self, request: IdentifySession) -> Result<Identified> {
         identify::identify(&self.git, request).await
+    }
+
+    async fn identities(&self, request: FindIdentities) -> Result<Identities> {
+        identities::find(&self.git, request).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

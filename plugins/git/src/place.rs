@@ -40,8 +40,19 @@ pub(crate) enum Stage {
 }
 
 /// What a worktree's private directory holds when nothing was done in the worktree yet.
-const FRESH: &[&str] =
-    &["HEAD", "ORIG_HEAD", "commondir", "config.worktree", "gitdir", "index", "info", "logs", "refs", "reftable"];
+const FRESH: &[&str] = &[
+    "HEAD",
+    "ORIG_HEAD",
+    crate::identify::FILE,
+    "commondir",
+    "config.worktree",
+    "gitdir",
+    "index",
+    "info",
+    "logs",
+    "refs",
+    "reftable",
+];
 
 /// What it holds besides when git was stopped while it made the worktree, or `discard` while it took it back.
 const CUT_SHORT: &[&str] = &[

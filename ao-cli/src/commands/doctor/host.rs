@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ao_host::setup::{Loaded, Setup};
+use ao_host::store::verify;
 use ao_host::world::World;
 use ao_host::world::mounts::network_file_system;
 use camino::Utf8Path;
@@ -11,6 +12,7 @@ use camino::Utf8Path;
 use super::{Check, Level};
 use crate::edge::Edge;
 use crate::failure::Failure;
+use crate::manager;
 use crate::process::Program;
 
 /// Who looks.
@@ -19,6 +21,7 @@ pub(super) const BY: &str = "ao";
 /// Everything but the configuration and the plugins.
 pub(super) fn checks(edge: &Edge) -> Vec<Check> {
     let mut checks = vec![processes(), state(edge.places.state())];
+    checks.extend(database(edge));
     checks.extend(missing_git(edge));
     if cfg!(all(target_env = "musl", target_feature = "crt-static")) {
         let message = "this `ao` is linked statically, so it has the built-in plugins and cannot load libraries";
@@ -72,6 +75,25 @@ fn state(state: &Utf8Path) -> Check {
         Some(kind) => check(Level::Warn, "state", format!("{state} is on a network file system ({kind})"))
             .remedy("set `AO_HOME` to a local directory: locks and the database are not safe over the network"),
         None => check(Level::Pass, "state", format!("{state} is writable")),
+    }
+}
+
+/// The database, where there is one or was.
+fn database(edge: &Edge) -> Option<Check> {
+    const SUBJECT: &str = "database";
+    let path = edge.places.state_db();
+    let lost = match verify(&path).map_err(ao_core::Error::from).map_err(Failure::from) {
+        Ok(()) => manager::lost(edge),
+        Err(error) => return Some(Check::of_failure(BY, SUBJECT, &error)),
+    };
+    match lost {
+        Ok(lost) if !lost.is_empty() => {
+            let message = format!("{} sessions are not in the database, and something of them is left", lost.len());
+            Some(check(Level::Fail, SUBJECT, message).remedy(format!("`{}` brings them back", manager::REBUILD)))
+        }
+        Ok(_) if path.exists() => Some(check(Level::Pass, SUBJECT, format!("{path} is sound"))),
+        Ok(_) => None,
+        Err(failure) => Some(Check::of_failure(BY, SUBJECT, &failure)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod host;
 mod plugins;
+mod rebuild;
 
 use std::process::ExitCode;
 
@@ -17,8 +18,21 @@ use crate::view::{Format, View};
 /// Check whether everything that `ao` and its plugins need is there
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Bring back the sessions that the state database has lost, from all that is left of them
+    #[arg(long)]
+    rebuild: bool,
     #[command(flatten)]
     format: Format,
+}
+
+/// What was found, or what was brought back.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum DoctorView {
+    /// What was found.
+    Checkup(Checkup),
+    /// What was brought back.
+    Rebuilt(rebuild::RebuildView),
 }
 
 /// What was found.
@@ -60,10 +74,14 @@ enum Level {
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
+        if self.rebuild {
+            self.format.show(&DoctorView::Rebuilt(rebuild::rebuild(edge)?))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut checks = host::checks(edge);
         checks.extend(merged(plugins::checks(edge)?));
         let healthy = checks.iter().all(|check| check.level != Level::Fail);
-        self.format.show(&Checkup { healthy, checks })?;
+        self.format.show(&DoctorView::Checkup(Checkup { healthy, checks }))?;
         Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -109,7 +127,16 @@ impl Check {
     }
 }
 
-impl View for Checkup {
+impl View for DoctorView {
+    fn write(&self, page: &mut Page) {
+        match self {
+            Self::Checkup(checkup) => checkup.write(page),
+            Self::Rebuilt(rebuilt) => rebuilt.write(page),
+        }
+    }
+}
+
+impl Checkup {
     fn write(&self, page: &mut Page) {
         for check in &self.checks {
             let (tone, word) = match check.level {

@@ -5,7 +5,7 @@ pub(crate) mod cleanup;
 mod kill;
 pub(crate) mod list;
 mod logs;
-mod restore;
+pub(in crate::commands) mod restore;
 pub(crate) mod show;
 
 subcommands! {

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use ao_core::lifecycle::{Policy, status};
+use ao_core::lifecycle::{Policy, StatusName, status};
 use ao_core::model::SessionId;
-use ao_core::model::facts::{EndKind, Session};
+use ao_core::model::facts::Session;
+use ao_core::slots::runtime::Liveness;
 use ao_host::sessions::{Crew, Repeat, Sessions, SpawnRequest, agent_environment, overlay};
 use ao_host::store::SessionFilter;
 
@@ -23,18 +24,21 @@ pub(crate) struct Arguments {
     /// Every session whose agent died, as after the machine was restarted
     #[arg(long, conflicts_with = "sessions")]
     all: bool,
+    /// What their agents are told, instead of their task
+    #[arg(long, value_name = "TEXT", conflicts_with = "all", allow_hyphen_values = true)]
+    prompt: Option<String>,
 }
 
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
-        let wanted = if self.all { dead(&sessions)? } else { self.sessions };
+        let wanted = if self.all { dead(edge, &sessions)? } else { self.sessions };
         if wanted.is_empty() {
             output::note("no agent has died");
         }
         let mut code = ExitCode::SUCCESS;
         for id in &wanted {
-            match restore(edge, &sessions, id) {
+            match restore(edge, &sessions, id, self.prompt.clone()) {
                 Ok(session) => {
                     let place = session.workspace.map(|workspace| workspace.path.to_string()).unwrap_or_default();
                     output::note(format_args!("{id} is back in {place}"));
@@ -46,18 +50,41 @@ impl Arguments {
     }
 }
 
-/// Sessions that nobody ended, and whose agents are gone.
-fn dead(sessions: &Sessions) -> Result<Vec<SessionId>, Failure> {
-    let all = sessions.store.sessions(&SessionFilter::default()).map_err(ao_core::Error::from)?;
-    let is_dead = |session: &Session| {
-        let now = overlay(session, &sessions.world);
-        let ended = session.end.as_ref().is_some_and(|end| end.kind != EndKind::Unknown);
-        !ended && session.runtime.is_some() && status(&now, sessions.world.now(), &Policy::default()).name.is_over()
-    };
-    Ok(all.into_iter().filter(is_dead).map(|session| session.id).collect())
+/// Sessions that nobody ended, and whose agents are gone. Whether one is, its runtime is asked, where that is still open.
+fn dead(edge: &Edge, sessions: &Sessions) -> Result<Vec<SessionId>, Failure> {
+    let mut dead = Vec::new();
+    for session in sessions.store.sessions(&SessionFilter::default()).map_err(ao_core::Error::from)? {
+        if session.end.is_some() || session.runtime.is_none() || is_alive(&session, sessions) {
+            continue;
+        }
+        let runtime = Crew::runtime_of(&manager::setup_for(edge, &session)?, &session)?;
+        if block_on(sessions.is_over(&session, &runtime))?? && !is_done(&session, sessions) {
+            dead.push(session.id);
+        }
+    }
+    Ok(dead)
 }
 
-fn restore(edge: &Edge, sessions: &Sessions, id: &SessionId) -> Result<Session, Failure> {
+/// Whether the process table shows its agent.
+fn is_alive(session: &Session, sessions: &Sessions) -> bool {
+    let now = overlay(session, &sessions.world);
+    let process = now.runtime.and_then(|runtime| runtime.process);
+    process.is_some_and(|probe| probe.now() == Liveness::Alive)
+}
+
+/// Whether it did what it was told, or never began.
+fn is_done(session: &Session, sessions: &Sessions) -> bool {
+    let name = status(&overlay(session, &sessions.world), sessions.world.now(), &Policy::default()).name;
+    matches!(name, StatusName::Done | StatusName::Merged | StatusName::Errored)
+}
+
+/// Brings a session back, and tells its agent this instead of its task.
+pub(in crate::commands) fn restore(
+    edge: &Edge,
+    sessions: &Sessions,
+    id: &SessionId,
+    prompt: Option<String>,
+) -> Result<Session, Failure> {
     let session = manager::session(sessions, id)?;
     let setup = manager::setup_for(edge, &session)?;
     let project = setup.loaded.config.project(&session.project)?;
@@ -68,7 +95,7 @@ fn restore(edge: &Edge, sessions: &Sessions, id: &SessionId) -> Result<Session, 
         crew: &crew,
         issue: None,
         repeat: Repeat::Again,
-        prompt: None,
+        prompt,
         branch: None,
         environment: agent_environment(&edge.environment.variables),
     };

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::model::Timestamp;
-use crate::model::facts::{EndKind, Hold, HoldReason, OperationKind, Session};
+use crate::model::facts::{EndKind, Hold, HoldReason, OperationKind, Probe, Session};
 use crate::record::record;
 use crate::slots::agent::ActivityState;
 pub(super) use agent::is_idle;
@@ -147,6 +147,7 @@ pub fn status(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
         .or_else(|| pull::merged(facts))
         .or_else(|| liveness::liveness(facts, now, &policy))
         .or_else(|| facts.hold.as_ref().map(paused))
+        .or_else(|| without_agent(facts))
         .or_else(|| agent::waits(facts, now, &policy))
         .or_else(|| agent::blocked(facts))
         .or_else(|| pull::gates(facts))
@@ -162,7 +163,7 @@ pub fn status(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
 
 /// Whether what decided is looked at again and again; the rest is written down once, by who did it.
 fn is_observed(status: &Status) -> bool {
-    !matches!(status.fact.as_str(), "end" | "op" | "failure" | "hold" | "report")
+    !matches!(status.fact.as_str(), "end" | "op" | "failure" | "hold" | "report" | "workspace")
 }
 
 fn at(name: StatusName, reason: impl Into<String>, since: Timestamp, fact: &str) -> Status {
@@ -204,13 +205,34 @@ fn changing(facts: &Session) -> Option<Status> {
     if let Some(spawn) = op.filter(|op| matches!(op.kind, OperationKind::Spawn | OperationKind::Restore)) {
         return Some(at(StatusName::Spawning, spawn.step.as_str(), spawn.since, "op"));
     }
-    facts.runtime.is_none().then(|| at(StatusName::Spawning, "not launched yet", facts.created_at, "op"))
+    let nothing = facts.runtime.is_none() && facts.workspace.is_none() && facts.hold.is_none();
+    nothing.then(|| at(StatusName::Spawning, "not launched yet", facts.created_at, "op"))
 }
 
 /// Row 4: identity known, nothing verified since a rebuild.
 fn orphaned(facts: &Session) -> Option<Status> {
     let hold = facts.hold.as_ref().filter(|hold| hold.reason == HoldReason::Rebuild)?;
-    Some(at(StatusName::Orphaned, "found again after the state was lost; not verified yet", hold.at, "hold"))
+    if is_verified(facts, hold.at) {
+        return None;
+    }
+    let why = match facts.runtime {
+        Some(_) => "found again after the state was lost; not verified yet",
+        None => "found again after the state was lost, without an agent; `ao session restore` starts one",
+    };
+    Some(at(StatusName::Orphaned, why, hold.at, "hold"))
+}
+
+/// Whether somebody has seen its agent, alive or not, since then; or its end was written down.
+fn is_verified(facts: &Session, since: Timestamp) -> bool {
+    let Some(runtime) = &facts.runtime else { return false };
+    let seen = |probe: &Option<Probe>| probe.as_ref().is_some_and(|probe| probe.unseen.is_none() && probe.at >= since);
+    runtime.exit.is_some() || seen(&runtime.process) || seen(&runtime.plugin)
+}
+
+/// Taken in with its worktree, and no agent was started in it.
+fn without_agent(facts: &Session) -> Option<Status> {
+    let why = "it was taken in without an agent; `ao session restore` starts one";
+    facts.runtime.is_none().then(|| at(StatusName::Idle, why, facts.created_at, "workspace"))
 }
 
 /// Row 8: held.
@@ -218,7 +240,8 @@ fn paused(hold: &Hold) -> Status {
     let why = match hold.reason {
         HoldReason::Budget => "paused: its budget is used up",
         HoldReason::RateLimit => "paused: its provider's limit has to pass",
-        HoldReason::Paused | HoldReason::Rebuild | HoldReason::Unknown => "paused",
+        HoldReason::Rebuild => "found again after the state was lost; `ao resume` lets it go on",
+        HoldReason::Paused | HoldReason::Unknown => "paused",
     };
     let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
     at(StatusName::Paused, format!("{why}{until}"), hold.at, "hold")

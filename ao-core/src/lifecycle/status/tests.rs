@@ -110,9 +110,15 @@ fn operations_come_before_what_is_seen() {
 
 #[test]
 fn a_rebuilt_session_is_orphaned_and_a_paused_one_may_still_die() {
-    let mut session = with_runtime(|runtime| runtime.exit = Some(exited(1)));
-    session.hold = Some(Hold::new(HoldReason::Rebuild, at(1)));
+    let mut session = with_runtime(|runtime| (runtime.process, runtime.plugin) = (None, None));
+    session.hold = Some(Hold::new(HoldReason::Rebuild, at(3)));
     assert_eq!(name_at(&session, 4), StatusName::Orphaned);
+    session.runtime.as_mut().unwrap().process = Some(Probe::new(Liveness::Alive, at(2)));
+    assert_eq!(name_at(&session, 4), StatusName::Orphaned, "that was before the state was lost");
+    session.runtime.as_mut().unwrap().process = Some(Probe::new(Liveness::Alive, at(3)));
+    assert_eq!(name_at(&session, 4), StatusName::Paused, "it lives, and waits for a word");
+    session.runtime.as_mut().unwrap().exit = Some(exited(1));
+    assert_eq!(name_at(&session, 4), StatusName::Dead, "what is over can be brought back");
     session.hold = Some(Hold::new(HoldReason::Paused, at(1)));
     assert_eq!(name_at(&session, 4), StatusName::Dead);
     session.runtime.as_mut().unwrap().exit = None;
@@ -291,7 +297,15 @@ fn rows() -> Vec<Row> {
         ("2 kill", |session| session.op = Some(operation(OperationKind::Kill)), StatusName::Cleanup),
         ("3 undone", |session| session.failure = Some(Failure::new("step", "why", at(2))), StatusName::Errored),
         ("3 spawn", |session| session.op = Some(operation(OperationKind::Spawn)), StatusName::Spawning),
-        ("4 rebuild", |session| session.hold = Some(Hold::new(HoldReason::Rebuild, at(1))), StatusName::Orphaned),
+        (
+            "4 rebuild",
+            |session| {
+                session.hold = Some(Hold::new(HoldReason::Rebuild, at(3)));
+                // An end that was written down would have been read again.
+                session.runtime.as_mut().unwrap().exit = None;
+            },
+            StatusName::Orphaned,
+        ),
         ("5 merged", |session| pull_mut(session).state = PullState::Merged, StatusName::Merged),
         ("6 exit", |session| session.runtime.as_mut().unwrap().exit = Some(exited(1)), StatusName::Dead),
         ("7 doubt", |session| session.runtime.as_mut().unwrap().process = Some(unknown(2)), StatusName::Detecting),

@@ -114,9 +114,9 @@ events! {
     SessionRestored "session.restored" SessionRestored;
     /// Its workspace was put away.
     SessionCleaned "session.cleaned" SessionCleaned;
-    /// It was found running by a host that did not start it.
+    /// It was taken in: it was made without `ao`, or the state that knew it was lost.
     SessionAdopted "session.adopted" SessionAdopted;
-    /// Its identity was found, and nothing else of it.
+    /// It was found again after the state was lost, and no agent of it.
     SessionOrphaned "session.orphaned" SessionOrphaned;
     /// What a probe says of its runtime changed.
     RuntimeProbeChanged "runtime.probe_changed" RuntimeProbeChanged;

@@ -39,6 +39,7 @@ fn a_method_that_the_library_lacks_is_answered_by_its_default_without_a_call() {
         "agent.deliver",
         "agent.confirm",
         "agent.doctor",
+        "workspace.identities",
         "workspace.doctor",
         "tracker.find_effect",
         "tracker.describe",

@@ -1,4 +1,5 @@
-//! Old events leave the database once a day, by a thread and a connection of their own: the engine does not wait for them.
+//! Once a day the database is copied and old events leave it, by a thread and connections of their own: the engine does
+//! not wait for them.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use camino::Utf8PathBuf;
 use tokio::task::JoinHandle;
 
 use super::Engine;
-use crate::store::{Archived, Fence, Result, Retention, SqliteStore, Store};
+use crate::store::{Archived, Backups, Fence, Result, Retention, SqliteStore, Store};
 
 /// How often old events are moved.
 const EVERY: Duration = Duration::from_hours(24);
@@ -48,14 +49,19 @@ impl Engine {
         let trusted = setup.filter(|setup| setup.require_trust().is_ok());
         let policy = retention(trusted.map(|setup| setup.loaded.config.events()).unwrap_or_default());
         let fence = Fence::Epoch(self.epoch);
-        self.archiving.running =
-            Some(tokio::task::spawn_blocking(move || match archive(&database, &directory, fence, &policy, now) {
+        self.archiving.running = Some(tokio::task::spawn_blocking(move || {
+            // What is about to leave is in the copy, too.
+            if let Err(error) = Backups::of(&database).take_if_due(now) {
+                tracing::warn!("the state database was not copied: {error}");
+            }
+            match archive(&database, &directory, fence, &policy, now) {
                 Ok(Archived { files, rows }) if rows > 0 => {
                     tracing::info!("{rows} old events were moved into {} files of `{directory}`", files.len());
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!("old events stay in the database for now: {error}"),
-            }));
+            }
+        }));
     }
 }
 

@@ -239,13 +239,22 @@ impl Book {
     pub(super) fn agents(&mut self, answers: &Answers<AgentObservation>) -> Result<Vec<Session>> {
         let (now, policy) = (self.sessions.world.now(), self.policy);
         let ids: Vec<_> = answers.keys().cloned().collect();
-        self.write(&ids, &mut |session| {
+        let mut conversations = BTreeSet::new();
+        let written = self.write(&ids, &mut |session| {
             let policy = policy.of(session);
             if let (Some(facts), Some(seen)) = (session.agent.as_mut(), answers.get(&session.id)) {
+                let before = facts.agent_session.clone();
                 observe::agent(facts, seen, now, &policy);
+                if facts.agent_session != before {
+                    conversations.insert(session.id.clone());
+                }
             }
             Vec::new()
-        })
+        })?;
+        // Without it, a session that is found again could not go on where it was.
+        let begun = written.iter().filter(|session| conversations.contains(&session.id));
+        begun.for_each(|session| self.sessions.leave_facts(session));
+        Ok(written)
     }
 
     /// Tells how an instance of a plugin is doing, where that is news: each begins with calls that pass.

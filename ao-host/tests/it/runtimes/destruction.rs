@@ -5,13 +5,13 @@ use super::rig::{Rig, kill, pids, runs, until, until_async};
 use ao_plugin_sdk::prelude::*;
 
 in_every_runtime! {
-    /// Those who ignore the request, left their session, cleared their environment, or were orphaned.
+    /// Those who ignore the request, left their session, cleared their environment, were orphaned, or all of it at once.
     async fn a_whole_family_is_gone(rig: &Rig) {
         let file = rig.file("family");
         let handle = rig.start("ao-1", &["family", file.as_str()]).await;
         let family = pids(&file).await;
         let (agent, holder) = rig.processes("ao-1");
-        assert!(family.len() == 4 && family.iter().all(|pid| runs(*pid)), "{family:?}");
+        assert!(family.len() == 5 && family.iter().all(|pid| runs(*pid)), "{family:?}");
 
         let destroyed = rig.destroy(&handle, 200).await;
         assert_eq!(destroyed.survivors, []);
@@ -37,6 +37,28 @@ in_every_runtime! {
         let handle = rig.start_ready("ao-1", &["stubborn"]).await;
         assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
         assert_eq!(rig.until_dead(&handle).await, Some(ExitStatus::Signal { signal: 9 }));
+    }
+
+    /// After a restart of the counter the kernel gives the same numbers to others.
+    async fn whoever_has_the_pids_now_is_not_touched(rig: &Rig) {
+        let handle = rig.start_ready("ao-1", &["stubborn"]).await;
+        let (agent, holder) = rig.processes("ao-1");
+        kill(agent.pid);
+        rig.until_dead(&handle).await;
+        until("the holder is gone", || !runs(holder.pid)).await;
+        let innocent = Rig::bystander();
+        let directory = rig.directory("ao-1");
+        let record = std::fs::read_to_string(directory.join("holder.json")).expect("a record");
+        let mut record: Value = serde_json::from_str(&record).expect("JSON");
+        for who in ["holder", "child"] {
+            record[who]["pid"] = json!(innocent);
+        }
+        let text = record.to_string();
+        ao_plugin_sdk::files::write_atomically(&directory.join("holder.json"), text.as_bytes()).expect("write");
+        std::fs::remove_file(directory.join("exit.json")).expect("remove");
+        assert_eq!(rig.destroy(&handle, 50).await.survivors, []);
+        assert!(runs(innocent), "it started later than what the record names");
+        kill(innocent);
     }
 
     async fn a_name_that_begins_another_is_another(rig: &Rig) {

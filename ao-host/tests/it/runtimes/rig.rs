@@ -77,6 +77,13 @@ impl Rig {
         self.root().join(name)
     }
 
+    /// A process of nobody's session, for the test to kill.
+    pub(crate) fn bystander() -> u32 {
+        let mut command = Command::new(PROGRAM);
+        command.arg("quiet").env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("it starts").id()
+    }
+
     pub(crate) fn root(&self) -> &Utf8Path {
         self.owner.state.parent().expect("state is below the scratch directory")
     }

@@ -6,6 +6,7 @@ mod create;
 mod discard;
 mod environment;
 mod identify;
+mod identities;
 mod interrupted;
 mod links;
 mod look;
