@@ -5,6 +5,9 @@ mod branch;
 mod cleanup;
 mod death;
 mod expiry;
+mod inbox;
+#[cfg(feature = "config")]
+mod limits;
 pub mod observe;
 mod plan;
 mod policy;
@@ -15,6 +18,9 @@ pub use branch::{Follow, follow};
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
+pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
+#[cfg(feature = "config")]
+pub use limits::{Exceeded, Load, exceeded};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
