@@ -12,7 +12,7 @@ use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
 use crate::output::{self, Page};
 use crate::view::{Format, View};
-use crate::{completion, input, manager};
+use crate::{completion, expiring, input, manager};
 
 /// Send a message to a session's agent
 ///
@@ -64,6 +64,7 @@ impl Arguments {
             output::note(detail);
         }
         self.format.show(&view)?;
+        expiring::one_more(edge, &sessions);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::output::Page;
 use crate::tidying::{self, Action, Mode, Tidied};
 use crate::view::{Format, View};
-use crate::{completion, manager};
+use crate::{completion, expiring, manager};
 
 /// Move the worktrees of ended sessions into the trash
 ///
@@ -57,6 +57,9 @@ impl Arguments {
         };
         let failed = tidied.iter().any(|one| one.action == Action::Fail);
         self.format.show(&CleanupView { sessions: tidied, dry_run: self.dry_run })?;
+        if mode == Mode::Do {
+            expiring::one_more(edge, &sessions);
+        }
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }

@@ -9,7 +9,7 @@ use ao_host::sessions::Sessions;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::tidying::{self, Action};
-use crate::{completion, manager, output};
+use crate::{completion, expiring, manager, output};
 
 /// End a session's agent and all that it started; its worktree stays unless `--cleanup` moves it
 #[derive(clap::Args)]
@@ -38,6 +38,7 @@ impl Arguments {
                 Err(failure) => code = failure.report(),
             }
         }
+        expiring::one_more(edge, &sessions);
         Ok(code)
     }
 }

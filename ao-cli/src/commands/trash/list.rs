@@ -79,7 +79,7 @@ impl Row {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
-        let policy = expiring::policy(edge);
+        let policy = expiring::shown_policy(edge);
         let items: Vec<_> =
             sessions.trash()?.into_iter().map(|(session, item)| Row::new(&session, item, policy.keep)).collect();
         let bytes = items.iter().map(|item| item.bytes).sum();

@@ -42,7 +42,7 @@ impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
         let (session, item) = sessions.trash_item(&self.name)?;
-        let expires_at = item.at.after(expiring::policy(edge).keep);
+        let expires_at = item.at.after(expiring::shown_policy(edge).keep);
         self.format.show(&ItemView { session: session.id, item, expires_at, at: sessions.world.now() })?;
         Ok(ExitCode::SUCCESS)
     }

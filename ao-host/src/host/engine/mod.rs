@@ -9,6 +9,7 @@ mod asking;
 mod book;
 mod crews;
 mod endure;
+mod expiring;
 mod hooks;
 mod listen;
 mod look;
@@ -42,6 +43,7 @@ use archiving::Archiving;
 use book::{Book, Breadth};
 use crews::Crews;
 use endure::Trouble;
+use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
 use pulls::PullLooks;
@@ -144,6 +146,7 @@ enum Done {
         id: SessionId,
         error: Option<Error>,
     },
+    Expired,
 }
 
 struct Engine {
@@ -175,6 +178,7 @@ struct Engine {
     reading: BTreeSet<SessionId>,
     tries: hooks::Tries,
     archiving: Archiving,
+    expiring: Expiring,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -329,6 +333,7 @@ impl Engine {
             reading: BTreeSet::new(),
             tries: hooks::Tries::default(),
             archiving: Archiving::default(),
+            expiring: Expiring::default(),
             round: None,
             trouble: None,
             config_at: None,
@@ -424,6 +429,7 @@ impl Engine {
         self.read_store()?;
         self.apply_settings()?;
         self.archive_if_due();
+        self.expire_if_due();
         let now = self.elapsed();
         self.begin_round(now);
         let trees = now >= self.trees_at;
