@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod batch_spawn;
 mod certify;
 mod completion;
 mod config;
@@ -38,10 +39,14 @@ mod gc;
 mod hold;
 mod host;
 mod host_library;
+mod inbox;
 mod init;
+mod man;
 mod manifest;
+mod pause;
 mod plugin;
 mod reconcile;
+mod resume;
 mod schemas;
 mod send;
 mod session;
@@ -64,7 +69,7 @@ macro_rules! commands {
             $($($(#[$attribute])* $Variant($module::Arguments),)*)*
         }
 
-        /// The headings in the help, with the names of the commands under each.
+        /// The headings in the help, with the names of the commands under each; an underscore stands for a dash.
         pub(crate) const GROUPS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
 
         impl Command {
@@ -86,8 +91,12 @@ macro_rules! commands {
 commands! {
     "Sessions" {
         Spawn(spawn),
+        BatchSpawn(batch_spawn),
         Status(status),
+        Inbox(inbox),
         Send(send),
+        Pause(pause),
+        Resume(resume),
         Session(session),
         Events(events),
         Why(why),
@@ -105,6 +114,7 @@ commands! {
         Trust(trust),
         Doctor(doctor),
         Completion(completion),
+        Man(man),
     }
     "Configuration and plugins" {
         Config(config),

@@ -8,9 +8,10 @@ use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
-use super::{config, doctor, gc, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
+use super::{batch_spawn, config, doctor, gc, inbox, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
 use crate::edge::Edge;
 use crate::failure::Outcome;
+use crate::holding::HeldView;
 use crate::output;
 
 /// Print the JSON Schemas of what `--json` prints
@@ -43,11 +44,14 @@ impl Arguments {
 /// One line for each command with `--json`.
 fn all() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
+        ("batch-spawn", schema_for!(batch_spawn::BatchView)),
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::Checkup)),
         ("events", schema_for!(Event)),
         ("gc", schema_for!(gc::GcView)),
+        ("inbox", schema_for!(inbox::InboxView)),
+        ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
@@ -57,6 +61,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
+        ("resume", schema_for!(HeldView)),
         ("send", schema_for!(send::SentView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

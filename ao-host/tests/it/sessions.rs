@@ -128,6 +128,7 @@ impl Desk {
             prompt: prompt.map(str::to_owned),
             branch: None,
             environment: self.environment.variables.clone(),
+            parent: None,
         };
         run(self.sessions(failpoints).spawn(&request))
     }

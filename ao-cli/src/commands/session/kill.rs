@@ -30,7 +30,7 @@ impl Arguments {
             match manager::kill(edge, &sessions, id, "killed by `ao session kill`") {
                 Ok(killed) if self.cleanup => code = clean_up(edge, &sessions, &killed.session).unwrap_or(code),
                 Ok(killed) => {
-                    let workspace = killed.session.workspace.as_ref();
+                    let workspace = killed.session.workspace.as_ref().filter(|workspace| workspace.path.exists());
                     let kept =
                         workspace.map(|workspace| format!("; its work is in {}", workspace.path)).unwrap_or_default();
                     output::note(format_args!("{id} has ended{kept}"));

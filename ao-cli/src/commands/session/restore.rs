@@ -71,6 +71,7 @@ fn restore(edge: &Edge, sessions: &Sessions, id: &SessionId) -> Result<Session, 
         prompt: None,
         branch: None,
         environment: agent_environment(&edge.environment.variables),
+        parent: None,
     };
     let restored = block_on(sessions.restore(id, &request))??;
     if let Some(Err(error)) = restored.prompt {

@@ -60,7 +60,8 @@ impl SpawnView {
     }
 }
 
-fn prompt_problem(spawned: &Spawned) -> Option<String> {
+/// Why the prompt of a session that was spawned did not reach it for certain.
+pub(in crate::commands) fn prompt_problem(spawned: &Spawned) -> Option<String> {
     match spawned.prompt.as_ref()? {
         Ok(sent) => sent.detail.clone(),
         Err(error) => Some(format!("the prompt was not sent: {error}")),
