@@ -74,6 +74,17 @@ pub(crate) fn running() -> ArgValueCandidates {
     candidates(|edge| ids(edge, Which::Running))
 }
 
+/// The same, and names of projects.
+pub(crate) fn running_or_projects() -> ArgValueCandidates {
+    candidates(|edge| {
+        let mut found = ids(edge, Which::Running).unwrap_or_default();
+        if let Some(loaded) = loaded(edge) {
+            found.extend(loaded.config.projects().map(|project| named(&project.name, "project")));
+        }
+        Some(found)
+    })
+}
+
 /// Plugins as `slot/name`, and files.
 pub(crate) fn plugins_or_files() -> ArgValueCompleter {
     or_files(|edge| {

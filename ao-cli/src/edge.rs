@@ -37,6 +37,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
     Variable { name: "AO_HOME", about: "an absolute path that holds everything: state, data, configuration, sockets" },
     Variable { name: "AO_LOG", about: "what is logged to stderr, such as `debug` or `ao_host=trace`" },
     Variable { name: "AO_PLUGIN_PATH", about: "directories with plugin libraries, separated by `:`" },
+    Variable {
+        name: "AO_SESSION_ID",
+        about: "set for agents: a session that one starts counts as its session's child",
+    },
     Variable { name: "AO_TRUST_CONFIG", about: "SHA-256 sums of trusted configuration files, separated by commas" },
     Variable { name: "AO_TRUST_PLUGINS", about: "SHA-256 sums of trusted plugin libraries, separated by commas" },
     Variable {

@@ -30,7 +30,7 @@ pub(crate) struct HostView {
 
 impl HostView {
     /// The host at this moment.
-    pub(crate) fn now(edge: &Edge, reader: &impl Reader) -> Result<Self, Failure> {
+    pub(crate) fn now(edge: &Edge, reader: &(impl Reader + ?Sized)) -> Result<Self, Failure> {
         let (running, record) = match look(&edge.places) {
             HostState::Running(record) => (Some(true), record),
             HostState::NotRunning(_) => (Some(false), None),

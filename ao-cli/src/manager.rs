@@ -152,6 +152,11 @@ pub(crate) fn session(sessions: &Sessions, id: &SessionId) -> Result<Session, Fa
     Ok(sessions.get(id)?)
 }
 
+/// The session whose agent runs this command, if one does. Its word is taken for it: this guards against accidents.
+pub(crate) fn calling_session(edge: &Edge) -> Option<SessionId> {
+    edge.environment.variable("AO_SESSION_ID")?.parse().ok()
+}
+
 /// Ends a session's agent and all that it started; its worktree stays.
 pub(crate) fn kill(edge: &Edge, sessions: &Sessions, id: &SessionId, reason: &str) -> Result<Killed, Failure> {
     let session = session(sessions, id)?;

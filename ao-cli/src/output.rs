@@ -115,6 +115,11 @@ impl Page {
         text(&self.text)
     }
 
+    /// What is on it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Adds a line, or several.
     pub(crate) fn line(&mut self, line: impl Display) {
         let line = line.to_string();

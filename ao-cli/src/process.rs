@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one module that starts programs sets group, limit and environment")]
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, BufRead};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -74,6 +74,31 @@ impl Program {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         block_on(self.wait(command))?
+    }
+
+    /// Runs it in a directory, with nothing to read and this program's stderr, and hands on what it writes as it comes. It
+    /// may take as long as it does: whoever ends this program ends it too.
+    pub(crate) fn stream<E: From<Error>>(
+        &self,
+        directory: &Utf8Path,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<ExitStatus, E> {
+        let failed = |error: io::Error| Error::wrap(Code::OTHER, format!("cannot run `{}`", self.path), &error);
+        let mut command = std::process::Command::new(&self.path);
+        command.args(&self.arguments).env_clear().envs(&self.environment).current_dir(directory);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+        let mut taken = Ok(());
+        if let Some(stdout) = child.stdout.take() {
+            let mut lines = io::BufReader::with_capacity(64 * 1024, stdout);
+            let mut line = Vec::new();
+            while taken.is_ok() && lines.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+                taken = take(&line);
+                line.clear();
+            }
+            // Dropped here: a program whose reader has gone ends.
+        }
+        let status = child.wait().map_err(failed)?;
+        taken.map(|()| status)
     }
 
     async fn wait(&self, mut command: Command) -> Result<Ended, Error> {

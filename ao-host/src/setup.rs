@@ -135,6 +135,26 @@ impl Loaded {
         Ok(Self { config, files, untrusted, trust })
     }
 
+    /// What the user says for everything that `ao` keeps, whichever project a command is about: a repository's file
+    /// counts once it is trusted, and before that only the user's own does.
+    pub fn in_force(files: ConfigFiles, environment: &Environment, places: &Places) -> Result<Config, SetupError> {
+        let global = files.global.clone();
+        let loaded = Self::read(files, environment, places)?;
+        if loaded.untrusted.is_empty() {
+            return Ok(loaded.config);
+        }
+        let own = Self::read(ConfigFiles { global, local: None }, environment, places)?;
+        own.require_trust()?;
+        Ok(own.config)
+    }
+
+    /// Refuses to go on with a configuration that is not trusted.
+    pub fn require_trust(&self) -> Result<(), Error> {
+        let Some(path) = self.untrusted.first() else { return Ok(()) };
+        let message = format!("`{path}` is not trusted, and it can run programs; read it, then `ao trust {path}`");
+        Err(Error::new(Code::UNTRUSTED, message))
+    }
+
     /// The plugins that are known without looking into any library: those that are linked in, and those of libraries
     /// whose manifest was read when they were trusted. No file is hashed, nothing is made, and no code runs.
     #[must_use]
@@ -241,9 +261,7 @@ pub struct Setup {
 impl Setup {
     /// Refuses to go on with a configuration that is not trusted.
     pub fn require_trust(&self) -> Result<(), Error> {
-        let Some(path) = self.loaded.untrusted.first() else { return Ok(()) };
-        let message = format!("`{path}` is not trusted, and it can run programs; read it, then `ao trust {path}`");
-        Err(Error::new(Code::UNTRUSTED, message))
+        self.loaded.require_trust()
     }
 
     /// Whether a program of this name is on the user's `PATH`.

@@ -198,9 +198,11 @@ in_every_engine! {
         assert_ne!(studio.traces(), before);
         fs_err::remove_file(studio.world.path("app/agent-orchestrator.yaml")).unwrap();
         let kill = studio.world.ao(&["session", "kill", "app-2"]);
-        assert_eq!(kill.code(), 1, "there is nothing to end any more: {kill}");
+        assert_eq!(kill.code(), 0, "there is nothing to end any more, and it is put aside: {kill}");
         assert!(kill.stderr().contains("`app-2`: its spawn was interrupted and has been undone"), "{kill}");
         assert_eq!(studio.traces(), before);
-        assert_eq!(studio.status("app-2"), "errored");
+        assert!(!kill.stderr().contains("its work is in"), "{kill}");
+        assert_eq!(studio.status("app-2"), "killed");
+        assert!(studio.show("app-2")["session"]["failure"].is_object(), "why it failed is still known");
     }
 }

@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod author;
+mod batch;
 mod certify;
+mod clones;
 mod completion;
 mod concurrency;
 mod config;
 mod config_keys;
 mod crash;
+mod daily;
 mod demo;
 mod disks;
 mod doctor;
@@ -22,6 +25,7 @@ mod hostile;
 mod hosts;
 mod init;
 mod libraries;
+mod limits;
 mod looks;
 mod messages;
 mod plugin;

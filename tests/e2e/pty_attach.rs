@@ -13,7 +13,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::studio::{Engine, Studio, heard};
 
 /// A human's terminal, in which `ao` runs.
-struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     studio: &'a Studio,
     pty: Arc<Pty>,
     /// Keeps the terminal open when `ao` has ended.
@@ -25,7 +25,8 @@ struct Terminal<'a> {
 }
 
 impl<'a> Terminal<'a> {
-    fn running(studio: &'a Studio, arguments: &[&str]) -> Self {
+    /// Runs `ao` in one of 80 columns and 24 rows.
+    pub(crate) fn running(studio: &'a Studio, arguments: &[&str]) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, 80)).unwrap();
         let kept = rustix::io::dup(&pts).unwrap();
@@ -51,7 +52,8 @@ impl<'a> Terminal<'a> {
         Self::running(studio, &["session", "attach", id])
     }
 
-    fn press(&self, keys: &str) {
+    /// Types.
+    pub(crate) fn press(&self, keys: &str) {
         (&*self.pty).write_all(keys.as_bytes()).unwrap();
     }
 
@@ -60,16 +62,23 @@ impl<'a> Terminal<'a> {
         self.shown.lock().unwrap().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
     }
 
-    fn shows(&self) -> String {
+    /// What is on it.
+    pub(crate) fn shows(&self) -> String {
         self.shown.lock().unwrap().screen().contents()
     }
 
-    fn wait_for(&self, text: &str) {
+    /// Waits until it shows this.
+    pub(crate) fn wait_for(&self, text: &str) {
         self.studio.wait(&format!("the terminal shows `{text}`"), || self.shows().contains(text));
     }
 
+    /// All that it ever showed.
+    pub(crate) fn transcript(&self) -> Vec<u8> {
+        self.transcript.lock().unwrap().clone()
+    }
+
     /// Waits for the end of `ao`, and returns its exit code.
-    fn end(&mut self) -> Option<i32> {
+    pub(crate) fn end(&mut self) -> Option<i32> {
         let mut status = None;
         self.studio.wait("the command ends", || {
             status = self.child.try_wait().unwrap();

@@ -185,3 +185,44 @@ fn what_is_let_go_is_gone_and_said_before() {
     assert_eq!(late.code(), 1, "{late}");
     assert!(late.stderr().contains("there is no `app-1` in the trash"), "{late}");
 }
+
+#[test]
+fn the_trash_keeps_what_the_configuration_says() {
+    let studio = Studio::new(Engine::Process);
+    let text = |limits: &str| format!("{}trash: {{ {limits} }}\n", studio.config(""));
+    studio.write_config(&text("quota: 1GiB"));
+    let put_away = || {
+        let id = studio.spawn(&["--agent", "sleeper"]);
+        work_in(&studio, &id);
+        studio.world.ao(&["session", "kill", "--cleanup", &id]).succeeds();
+        id
+    };
+    let (first, second) = (put_away(), put_away());
+    let states = || items(&studio).iter().map(|item| item["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(studio.world.json(&["trash", "list"])["quota"], 1 << 30);
+
+    // What nobody has agreed to, or what cannot be read, lets nothing go.
+    studio.world.file("app/agent-orchestrator.yaml", text("quota: 1B"));
+    assert_eq!(studio.world.ao(&["trash", "empty"]).succeeds().stdout(), "nothing is due\n");
+    studio.world.file("app/agent-orchestrator.yaml", text("quota: 1 byte"));
+    let unclear = studio.world.ao(&["gc"]).succeeds();
+    assert!(unclear.stderr().contains("nothing goes by itself"), "{unclear}");
+    assert_eq!(states(), ["stored", "stored"]);
+
+    // One thing with each command that changes something, the oldest first; a host lets go the rest.
+    studio.write_config(&text("keepDays: 90, quota: 1B"));
+    let spawned = studio.world.ao(&["spawn", "--agent", "sleeper"]).succeeds();
+    assert!(
+        spawned.stderr().contains(&format!("{first}: the worktree (its commits and saved files stay) went")),
+        "{spawned}"
+    );
+    assert_eq!(states(), ["emptied", "stored"]);
+    studio.world.ao(&["start", "--once"]).succeeds();
+    assert_eq!(states(), ["emptied", "emptied"]);
+    let left = studio.world.json(&["trash", "show", &second]);
+    let (moved, goes) = (&left["item"]["at"], &left["expires_at"]);
+    let days = |time: &Value| time.as_str().unwrap().parse::<ao_core::model::Timestamp>().unwrap().as_millis();
+    assert_eq!(days(goes) - days(moved), 90 * 24 * 3_600_000);
+    studio.world.ao(&["trash", "restore", &first]).succeeds();
+    assert_eq!(std::fs::read(studio.worktree(&first).join("new/file")).unwrap(), [0, 159, 146, 150]);
+}

@@ -6,7 +6,7 @@ use crate::studio::{Engine, Studio};
 use crate::support::{World, exists};
 
 /// A studio whose project has the probe for its tracker, with these settings.
-fn with_tracker(settings: &str) -> Studio {
+pub(crate) fn with_tracker(settings: &str) -> Studio {
     let studio = Studio::new(Engine::Process);
     let library = studio.world.faulty_library("lib/libao_faulty.so");
     studio.world.ao(&["plugin", "add", library.as_str()]).succeeds();

@@ -2,6 +2,7 @@
 //!
 //! `dist/bin/ao` finds the libraries in `dist/lib/ao/plugins` by itself, wherever the folder is moved to.
 
+use std::collections::BTreeMap;
 use std::env::consts::{ARCH, DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX, OS};
 use std::path::{Path, PathBuf};
 
@@ -44,14 +45,32 @@ fn make() -> Result<(), Failure> {
         files::copy(&item.from, &dist.join(&item.to))?;
     }
 
+    let generated = generated(&workspace)?;
+    for (path, text) in &generated {
+        files::replace(&dist.join(path), text)?;
+    }
+
     let archive = format!("ao-{}-{ARCH}-{OS}.tar.gz", ao.version);
-    let names: Vec<&str> = items.iter().map(|item| item.to.as_str()).collect();
+    let names = items.iter().map(|item| item.to.as_str()).chain(generated.keys().map(String::as_str));
+    let names: Vec<&str> = names.collect();
     Program::new("tar").args(["-C", "dist", "-czf"]).args([format!("dist/{archive}")]).args(&names).run()?;
 
     let sums = sums(names.into_iter().chain([archive.as_str()]))?;
     files::replace(&dist.join("SHA256SUMS"), &sums)?;
     anstream::print!("{sums}");
     Ok(())
+}
+
+/// Manual pages and completions, as the program that was just built prints them: their texts by their paths.
+fn generated(workspace: &Workspace) -> Result<BTreeMap<String, String>, Failure> {
+    let program = workspace.target.join("release").join(format!("ao{EXE_SUFFIX}"));
+    let printed = Program::new(program).args(["__docs", "release"]).capture()?;
+    let files: BTreeMap<String, String> = serde_json::from_str(&printed)
+        .map_err(|error| Failure::new(format!("`ao __docs release` printed no files: {error}")))?;
+    match files.keys().find(|path| !path.starts_with("share/") || path.split('/').any(|part| part == "..")) {
+        Some(path) => Err(Failure::new(format!("`{path}` is no place for a manual page or a completion"))),
+        None => Ok(files),
+    }
 }
 
 fn shipped(workspace: &Workspace) -> impl Iterator<Item = &Package> {

@@ -64,6 +64,7 @@ impl Arguments {
             prompt: None,
             branch: None,
             environment: agent_environment(&edge.environment.variables),
+            parent: None,
         };
         let subject = subject(edge, &self.subject)?;
         let sessions = manager::open(edge)?;

@@ -1,16 +1,18 @@
 //! `ao __docs`: pages of the reference: the command line, from what the parser accepts, and the checks of the
-//! conformance kit.
+//! conformance kit; and the files that come with a release.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use ao_core::Error;
 use ao_core::slots::Slot;
 use ao_plugin_sdk::conformance::{self, SampleKind};
 use clap::{Arg, ArgAction, Command};
 
 use crate::edge::{Edge, VARIABLES};
 use crate::failure::{EXITS, Outcome};
-use crate::{cli, output};
+use crate::{cli, completion, manual, output};
 
 /// Print a page of the reference as Markdown
 #[derive(clap::Args)]
@@ -27,16 +29,35 @@ enum Page {
     Cli,
     /// The checks of plugins.
     Conformance,
+    /// The files that come with a release: one JSON object, their contents by their paths.
+    Release,
 }
 
 impl Arguments {
     pub(crate) fn run(self, _: &Edge) -> Outcome {
-        output::text(&match self.page {
-            Page::Cli => reference(),
-            Page::Conformance => conformance(),
-        })?;
+        match self.page {
+            Page::Cli => output::text(&reference())?,
+            Page::Conformance => output::text(&conformance())?,
+            Page::Release => output::json(&release()?)?,
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Manual pages, and the completions of shells that look for them in a directory, for an `ao` on the `PATH`.
+fn release() -> Result<BTreeMap<String, String>, Error> {
+    let text = |page: &Vec<u8>| String::from_utf8_lossy(page).into_owned();
+    let pages = manual::pages()?;
+    let mut files: BTreeMap<_, _> =
+        pages.iter().map(|(name, page)| (format!("share/man/man1/{name}.1"), text(page))).collect();
+    for (shell, path) in [
+        ("bash", "share/bash-completion/completions/ao"),
+        ("zsh", "share/zsh/site-functions/_ao"),
+        ("fish", "share/fish/vendor_completions.d/ao.fish"),
+    ] {
+        files.extend(completion::script(shell, "ao").map(|script| (path.to_owned(), script)));
+    }
+    Ok(files)
 }
 
 /// The checks and samples of each slot.

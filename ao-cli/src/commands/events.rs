@@ -1,31 +1,24 @@
 //! `ao events`: the log, and what is added to it.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::Error;
 use ao_core::config::HumanDuration;
 use ao_core::model::event::{Event, TypePattern};
 use ao_core::model::{SessionId, Timestamp};
-use ao_core::{Code, Error};
-use ao_host::store::{Archives, EventFilter, EventLog, EventPage, Found, Reader, SqliteReader, StoreWatch};
+use ao_host::store::{Archives, EventFilter, EventLog, EventPage, Found, Reader, SqliteReader};
 use ao_host::world::World;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
+use crate::following::{SLOW_LOOK, follow};
 use crate::view::Format;
 use crate::{completion, event_line, manager, output};
 
 /// How many of the newest events are shown to who says neither how many nor since when.
 const NEWEST: u32 = 50;
-
-/// How often `--follow` looks without a hint from the file system, and whether somebody still reads.
-const SLOW_LOOK: Duration = Duration::from_secs(1);
 
 /// So much text is printed at once.
 const AT_ONCE: usize = 32 * 1024;
@@ -90,7 +83,7 @@ impl Arguments {
             shower.show(&reader, &filter)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let mut look = || -> Result<(), Failure> {
+        let look = async || -> Result<ControlFlow<()>, Failure> {
             if !reader.is_there() {
                 reader = manager::reader(edge)?;
             }
@@ -99,9 +92,9 @@ impl Arguments {
             let shown = shower.show(&reader, &filter)?;
             filter.after = filter.after.max(end).max(shown);
             (filter.since, filter.limit, filter.page) = (None, u32::MAX, EventPage::Oldest);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         };
-        block_on(follow(edge, &mut look))??;
+        block_on(follow(edge, SLOW_LOOK, look))??;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -163,41 +156,6 @@ impl Shower {
         }
         output::printable(&event_line::full(event)).into_owned()
     }
-}
-
-/// Looks whenever somebody has written, until it is interrupted or nobody reads any more.
-async fn follow(edge: &Edge, look: &mut dyn FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
-    let unheard = |error: io::Error| Error::wrap(Code::OTHER, "cannot wait for signals", &error);
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(unheard)?;
-    let mut ended = signal(SignalKind::terminate()).map_err(unheard)?;
-    let written = Arc::new(Notify::new());
-    let mut watch = None;
-    loop {
-        // The directory may come later than who follows what happens in it.
-        watch = watch.or_else(|| {
-            let written = Arc::clone(&written);
-            StoreWatch::new(&edge.places.state_db(), move || written.notify_one())
-        });
-        look()?;
-        tokio::select! {
-            () = written.notified() => {}
-            () = tokio::time::sleep(SLOW_LOOK) => {
-                if !somebody_reads() {
-                    return Ok(());
-                }
-            }
-            _ = interrupted.recv() => return Ok(()),
-            _ = ended.recv() => return Ok(()),
-        }
-    }
-}
-
-/// Whether what is printed can still arrive.
-fn somebody_reads() -> bool {
-    let stdout = io::stdout();
-    let mut wanted = [PollFd::new(&stdout, PollFlags::empty())];
-    let ready = poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    ready.is_err() || !wanted[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 #[cfg(test)]

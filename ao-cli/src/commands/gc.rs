@@ -39,7 +39,7 @@ impl Arguments {
         let mode = if self.dry_run { Mode::DryRun } else { Mode::Do };
         let sessions = manager::open(edge)?;
         let tidied = tidying::finished(edge, &sessions, mode)?;
-        let trash = expiring::let_go(edge, &sessions, &expiring::due(&sessions)?, mode)?;
+        let trash = expiring::let_go(edge, &sessions, &expiring::due(edge, &sessions)?, mode)?;
         let failed = trash.iter().any(|item| item.error.is_some());
         let code = tidying::exit_code(&tidied);
         self.format.show(&GcView { sessions: tidied, trash, dry_run: self.dry_run })?;

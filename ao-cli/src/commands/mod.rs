@@ -27,6 +27,7 @@ macro_rules! subcommands {
 }
 
 mod adopt;
+mod batch_spawn;
 mod certify;
 mod completion;
 mod config;
@@ -39,10 +40,14 @@ mod gc;
 mod hold;
 mod host;
 mod host_library;
+mod inbox;
 mod init;
+mod man;
 mod manifest;
+mod pause;
 mod plugin;
 mod reconcile;
+mod resume;
 mod schemas;
 mod send;
 mod session;
@@ -65,7 +70,7 @@ macro_rules! commands {
             $($($(#[$attribute])* $Variant($module::Arguments),)*)*
         }
 
-        /// The headings in the help, with the names of the commands under each.
+        /// The headings in the help, with the names of the commands under each; an underscore stands for a dash.
         pub(crate) const GROUPS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
 
         impl Command {
@@ -87,8 +92,12 @@ macro_rules! commands {
 commands! {
     "Sessions" {
         Spawn(spawn),
+        BatchSpawn(batch_spawn),
         Status(status),
+        Inbox(inbox),
         Send(send),
+        Pause(pause),
+        Resume(resume),
         Session(session),
         Adopt(adopt),
         Events(events),
@@ -107,6 +116,7 @@ commands! {
         Trust(trust),
         Doctor(doctor),
         Completion(completion),
+        Man(man),
     }
     "Configuration and plugins" {
         Config(config),

@@ -8,9 +8,12 @@ use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
-use super::{adopt, config, doctor, gc, plugin, reconcile, send, spawn, status, stop, trash, trust, why};
+use super::{
+    adopt, batch_spawn, config, doctor, gc, inbox, plugin, reconcile, send, spawn, status, stop, trash, trust, why,
+};
 use crate::edge::Edge;
 use crate::failure::Outcome;
+use crate::holding::HeldView;
 use crate::output;
 
 /// Print the JSON Schemas of what `--json` prints
@@ -44,11 +47,14 @@ impl Arguments {
 fn all() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
         ("adopt", schema_for!(adopt::AdoptView)),
+        ("batch-spawn", schema_for!(batch_spawn::BatchView)),
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
         ("doctor", schema_for!(doctor::DoctorView)),
         ("events", schema_for!(Event)),
         ("gc", schema_for!(gc::GcView)),
+        ("inbox", schema_for!(inbox::InboxView)),
+        ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),
         ("plugin-inspect", schema_for!(plugin::Inspection)),
@@ -58,6 +64,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
+        ("resume", schema_for!(HeldView)),
         ("send", schema_for!(send::SentView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

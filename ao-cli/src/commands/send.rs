@@ -13,7 +13,7 @@ use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, Page};
 use crate::view::{Format, View};
-use crate::{completion, input, manager};
+use crate::{completion, expiring, input, manager};
 
 /// Send a message to a session's agent
 ///
@@ -71,6 +71,7 @@ impl Arguments {
             }
         }
         self.format.show(&view)?;
+        expiring::one_more(edge, &sessions);
         Ok(match (view.level, why) {
             (DeliveryLevel::Failed, Some(error)) => ExitCode::from(error.code.exit_code()),
             (level, _) if level.is_final() => ExitCode::SUCCESS,

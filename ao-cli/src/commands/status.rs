@@ -1,5 +1,7 @@
 //! `ao status`: every session, and what is known of it.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use ao_core::lifecycle::StatusName;
@@ -12,17 +14,22 @@ use ao_host::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::edge::Edge;
-use crate::failure::Outcome;
+use crate::edge::{Edge, block_on};
+use crate::failure::{Failure, Outcome};
+use crate::following::{SLOW_LOOK, follow};
 use crate::host_view::HostView;
 use crate::output::{self, Page};
 use crate::refresh::refresh;
+use crate::screen::Screen;
 use crate::session_view::{Full, Row, age, decided_by, is_over, status_word};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
 /// The most of an issue's name that a row shows, in characters.
 const NAME_COLUMNS: usize = 40;
+
+/// The most of a reason that a line of a change shows, in characters.
+const REASON_COLUMNS: usize = 200;
 
 /// Show sessions and what each is doing, from the records and the process table
 #[derive(clap::Args)]
@@ -36,6 +43,9 @@ pub(crate) struct Arguments {
     /// Have every session looked at first, by the host if one runs
     #[arg(long)]
     refresh: bool,
+    /// Go on with what changes, until interrupted: redrawn on a terminal, else a line for each change
+    #[arg(short, long, conflicts_with = "json")]
+    watch: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -58,29 +68,103 @@ pub(crate) struct StatusView {
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
-        let filter = SessionFilter { project: self.project.clone(), ..SessionFilter::default() };
         if self.refresh {
-            refresh(edge, &filter)?;
+            refresh(edge, &self.filter())?;
         }
+        if self.watch {
+            return self.keep_watching(edge);
+        }
+        let view = self.look(edge)?;
+        if !self.format.is_json() {
+            manager::warn_of_lost(edge)?;
+            view.plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
+            view.complaint().into_iter().for_each(output::note);
+        }
+        self.format.show(&view)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn filter(&self) -> SessionFilter {
+        SessionFilter { project: self.project.clone(), ..SessionFilter::default() }
+    }
+
+    fn look(&self, edge: &Edge) -> Result<StatusView, Failure> {
         let world = World::system();
         let reader = manager::reader(edge)?;
-        let stored = reader.sessions(&filter).map_err(ao_core::Error::from)?;
+        let stored = reader.sessions(&self.filter()).map_err(ao_core::Error::from)?;
         let rows: Vec<_> = stored.iter().map(|session| Full::now(session, &world).row()).collect();
         let total = rows.len();
         let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
         let hidden = total - sessions.len();
         let plugins = manager::plugin_conditions(edge)?;
-        if !self.format.is_json() {
-            manager::warn_of_lost(edge)?;
-            plugins.iter().filter_map(Condition::complaint).for_each(output::warning);
-        }
-        let (host, at) = (HostView::now(edge, &reader)?, world.now());
-        let alive = |row: &Row| !is_over(row.status.name) && !has_ended(row.status.name);
-        if !self.format.is_json() && sessions.iter().any(alive) {
-            host.complaint(at).into_iter().for_each(output::note);
-        }
-        self.format.show(&StatusView { sessions, hidden, plugins, host, at })?;
+        Ok(StatusView { sessions, hidden, plugins, host: HostView::now(edge, &reader)?, at: world.now() })
+    }
+
+    /// Shows each change, until it is interrupted.
+    fn keep_watching(self, edge: &Edge) -> Outcome {
+        let mut watch = Watch::begin()?;
+        let watched = block_on(follow(edge, SLOW_LOOK, async || {
+            watch.show(&self.look(edge)?)?;
+            Ok(ControlFlow::Continue(()))
+        }))?;
+        drop(watch);
+        watched?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl StatusView {
+    /// What there is to say where nobody keeps looking at sessions that live.
+    fn complaint(&self) -> Option<String> {
+        let alive = |row: &Row| !is_over(row.status.name) && !has_ended(row.status.name);
+        self.host.complaint(self.at).filter(|_| self.sessions.iter().any(alive))
+    }
+}
+
+/// How changes are shown: on a terminal as the table, again and again; else as a line for each.
+enum Watch {
+    Screen(Screen),
+    Lines {
+        /// What was last told of each session.
+        told: BTreeMap<String, (StatusName, Timestamp)>,
+    },
+}
+
+impl Watch {
+    fn begin() -> Result<Self, Failure> {
+        Ok(Screen::open()?.map_or_else(|| Self::Lines { told: BTreeMap::new() }, Self::Screen))
+    }
+
+    fn show(&mut self, view: &StatusView) -> Result<(), Failure> {
+        match self {
+            Self::Screen(screen) => {
+                let mut page = Page::for_stdout();
+                view.write(&mut page);
+                page.gap();
+                view.plugins.iter().filter_map(Condition::complaint).for_each(|complaint| page.line(complaint));
+                view.complaint().into_iter().for_each(|complaint| page.line(complaint));
+                page.line(format_args!("{}; Ctrl-C ends this", view.at));
+                screen.draw(&page)
+            }
+            Self::Lines { told } => {
+                let mut page = Page::default();
+                let mut gone = std::mem::take(told);
+                for row in &view.sessions {
+                    let now = (row.status.name, row.status.since);
+                    let before = gone.remove(&row.id);
+                    if before != Some(now) {
+                        let was = before.map(|(name, _)| format!(", was {name}")).unwrap_or_default();
+                        let (id, reason) = (&row.id, one_line(&row.status.reason, REASON_COLUMNS));
+                        page.line(format_args!("{}  {id}  {}{was}: {reason}", view.at, row.status.name));
+                    }
+                    told.insert(row.id.clone(), now);
+                }
+                for (id, (name, _)) in gone {
+                    page.line(format_args!("{}  {id}  ended, was {name}", view.at));
+                }
+                page.print()
+            }
+        }
     }
 }
 

@@ -53,6 +53,7 @@ async fn spawn_all(stage: &Stage, crew: &Crew) -> Result<Vec<Watched>, Failure> 
             prompt: Some(task.prompt.to_owned()),
             branch: None,
             environment: agent_environment(&stage.environment.variables),
+            parent: None,
         };
         let session = stage.sessions.spawn(&request).await?.session;
         let branch = session.workspace.as_ref().map(|workspace| workspace.branch.to_string()).unwrap_or_default();

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::events::EventLimits;
+use super::limits::Limits;
 use super::reactions::Reactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
+use super::trash::TrashLimits;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
 
 /// The configuration of `ao`: `agent-orchestrator.yaml` at the root of a repository, or the user's own for all of them.
@@ -47,6 +49,12 @@ pub(crate) struct File {
     /// How much of the event log stays in the database. A host goes by the configuration that it was started with.
     #[serde(default)]
     pub(crate) events: EventLimits,
+    /// How long the trash keeps worktrees that were moved away, and how much. It is one for all projects.
+    #[serde(default)]
+    pub(crate) trash: TrashLimits,
+    /// How much may be started.
+    #[serde(default)]
+    pub(crate) limits: Limits,
 }
 
 /// One plugin library.
@@ -254,6 +262,24 @@ impl JsonSchema for Duration {
             "format": "ao-duration",
             "pattern": "^[0-9]+(ms|s|m|h|d)$",
             "description": "A whole number and a unit, such as `90s`, `15m`, `2h` or `1d`.",
+        })
+    }
+}
+
+/// The schema of a [`ByteSize`](super::scalars::ByteSize).
+pub(super) struct Size;
+
+impl JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "ao-size",
+            "pattern": "^[0-9]+([KMGT]i?)?B$",
+            "description": "A whole number and a unit, such as `500MB` or `10GiB`.",
         })
     }
 }

@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::limits::Limits;
 use super::model;
 use super::node::{Entry, Node};
 use super::paths::Home;
@@ -46,6 +47,8 @@ pub struct Project {
     pub fetch: bool,
     /// After how long without progress an agent is stuck; `None` where nothing is said of it.
     pub stuck_after: Option<HumanDuration>,
+    /// How much may be started, here and everywhere.
+    pub limits: Limits,
 }
 
 impl Project {
@@ -80,6 +83,7 @@ pub(crate) struct Context<'a> {
     pub(crate) agents: Agents<'a>,
     pub(crate) home: Option<&'a Utf8Path>,
     pub(crate) reactions: &'a Reactions,
+    pub(crate) limits: Limits,
 }
 
 /// Fills in everything that a project leaves unsaid, or says everything that keeps it from being used.
@@ -124,6 +128,7 @@ pub(crate) fn resolve(
         post_create: written.post_create.iter().map(step).collect(),
         fetch: written.fetch.unwrap_or(false),
         stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.stuck_after()),
+        limits: context.limits,
     })
 }
 

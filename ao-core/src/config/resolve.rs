@@ -18,6 +18,7 @@ use super::scalars::{HumanDuration, MethodName, Sha256Hex};
 use super::slot::{Agents, SlotConfig, named_outside};
 use super::source::Place;
 use super::suggest::closest;
+use super::trash::TrashLimits;
 use crate::model::{PluginName, ProjectName};
 use crate::{Error, Result};
 
@@ -50,6 +51,7 @@ pub struct Config {
     agents: BTreeMap<PluginName, SlotConfig>,
     projects: BTreeMap<ProjectName, Project>,
     events: EventLimits,
+    trash: TrashLimits,
 }
 
 impl Config {
@@ -68,8 +70,8 @@ impl Config {
             documents.into_iter().map(|document| document.root).reduce(|base, over| overlay_file(&base, &over));
         let home = home.map(Utf8Path::to_owned);
         let Some(root) = merged else {
-            let (plugins, agents, projects, events) = Default::default();
-            return Ok(Self { root: None, home, plugins, agents, projects, events });
+            let (plugins, agents, projects, events, trash) = Default::default();
+            return Ok(Self { root: None, home, plugins, agents, projects, events, trash });
         };
         let file = typed(&root)?;
         let mut problems = Vec::new();
@@ -87,6 +89,7 @@ impl Config {
             agents: named,
             home: home.as_deref(),
             reactions: &file.reactions,
+            limits: file.limits,
         };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");
@@ -97,7 +100,7 @@ impl Config {
         problems.extend(prefix::conflicts(&claims));
         let projects = projects.into_iter().map(|project| (project.name.clone(), project)).collect();
         problems.into_iter().collect::<Diagnostics>().or(())?;
-        Ok(Self { root: Some(root), home, plugins, agents, projects, events: file.events })
+        Ok(Self { root: Some(root), home, plugins, agents, projects, events: file.events, trash: file.trash })
     }
 
     /// The plugin libraries, in the order in which they are listed, those of the user's own file first.
@@ -110,6 +113,12 @@ impl Config {
     #[must_use]
     pub fn events(&self) -> EventLimits {
         self.events
+    }
+
+    /// How long the trash keeps things, and how much, as far as that is said.
+    #[must_use]
+    pub fn trash(&self) -> TrashLimits {
+        self.trash
     }
 
     /// The projects, by name.

@@ -88,6 +88,73 @@ impl From<HumanDuration> for String {
     }
 }
 
+/// A number of bytes as people write it: `500MB`, `10GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ByteSize(u64);
+
+text_type!(ByteSize);
+
+impl ByteSize {
+    /// The units, largest first, in bytes.
+    const UNITS: [(&'static str, u64); 9] = [
+        ("TiB", 1 << 40),
+        ("TB", 1_000_000_000_000),
+        ("GiB", 1 << 30),
+        ("GB", 1_000_000_000),
+        ("MiB", 1 << 20),
+        ("MB", 1_000_000),
+        ("KiB", 1 << 10),
+        ("KB", 1_000),
+        ("B", 1),
+    ];
+
+    /// The bytes.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse =
+            |why: &str| Err(format!("is {why}; a size is a whole number and one unit, such as `500MB` or `10GiB`"));
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        if number.is_empty() {
+            return refuse("not a size");
+        }
+        if unit.is_empty() {
+            return refuse("a number without a unit");
+        }
+        let Some((_, factor)) = Self::UNITS.iter().find(|(name, _)| *name == unit) else {
+            return refuse("not a size");
+        };
+        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(*factor)) {
+            Some(0) => refuse("nothing at all"),
+            Some(bytes) => Ok(Self(bytes)),
+            None => refuse("too much"),
+        }
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, factor): &&(&str, u64)| self.0.is_multiple_of(*factor);
+        let (unit, factor) = Self::UNITS.iter().find(fits).unwrap_or(&("B", 1));
+        write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+impl From<ByteSize> for String {
+    fn from(size: ByteSize) -> String {
+        size.to_string()
+    }
+}
+
 /// A path below a directory: relative, without `..`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
@@ -264,7 +331,7 @@ fn check_name<T: FromStr<Err = InvalidName>>(text: &str) -> Result<(), String> {
 type Check = fn(&str) -> Result<(), String>;
 
 /// The `format`s of our own JSON Schema. The same parsers that make the types say what is wrong with a text.
-pub(crate) const FORMATS: [(&str, Check); 10] = [
+pub(crate) const FORMATS: [(&str, Check); 11] = [
     ("ao-branch", check_name::<BranchName>),
     ("ao-duration", check::<HumanDuration>),
     ("ao-method", check::<MethodName>),
@@ -275,6 +342,7 @@ pub(crate) const FORMATS: [(&str, Check); 10] = [
     ("ao-relative-path", check::<RelativePath>),
     ("ao-repository", check::<RepositoryName>),
     ("ao-sha256", check::<Sha256Hex>),
+    ("ao-size", check::<ByteSize>),
 ];
 
 #[cfg(test)]
@@ -321,6 +389,27 @@ mod tests {
             assert_eq!(text.parse::<HumanDuration>().expect(text).to_string(), text);
         }
         assert_eq!("3600s".parse::<HumanDuration>().expect("an hour").to_string(), "1h");
+    }
+
+    #[test]
+    fn sizes_are_a_number_and_a_unit() {
+        let table = [
+            ("1B", 1),
+            ("500MB", 500_000_000),
+            ("1536MiB", 1536 << 20),
+            ("10GiB", 10 << 30),
+            ("2TB", 2_000_000_000_000),
+        ];
+        for (text, bytes) in table {
+            let size: ByteSize = text.parse().expect(text);
+            assert_eq!((size.get(), size.to_string()), (bytes, text.to_owned()));
+        }
+        for text in
+            ["", "5", "GiB", "5 GiB", "1.5GiB", "-1B", "5gib", "5G", "0B", "99999999999TiB", "18446744073709551616B"]
+        {
+            let error = text.parse::<ByteSize>().expect_err(text);
+            assert!(error.contains("`10GiB`"), "{error}");
+        }
     }
 
     #[test]

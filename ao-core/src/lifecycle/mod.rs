@@ -6,6 +6,9 @@ mod cleanup;
 mod death;
 mod delivery;
 mod expiry;
+mod inbox;
+#[cfg(feature = "config")]
+mod limits;
 pub mod observe;
 mod plan;
 mod policy;
@@ -18,6 +21,9 @@ pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
+pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
+#[cfg(feature = "config")]
+pub use limits::{Exceeded, Load, exceeded};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

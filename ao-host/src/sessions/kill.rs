@@ -25,10 +25,12 @@ impl Sessions {
     /// Ends a session's whole process tree and verifies that it is gone. Its worktree stays where it is.
     pub async fn kill(&self, id: &SessionId, runtime: &Bound<dyn Runtime>, reason: &str) -> Result<Killed> {
         let session = self.get(id)?;
-        if session.runtime.is_none() && session.op.is_none() {
-            return Err(not_launched(id));
-        }
         not_ended(&session)?;
+        if session.runtime.is_none() && session.op.is_none() {
+            // A spawn that failed has no processes: that it is over is all there is to write down.
+            let failed = session.failure.is_some();
+            return if failed { self.record_end(id, EndKind::Killed, reason) } else { Err(not_launched(id)) };
+        }
         // What had done its task before stays done.
         let now = overlay(&session, &self.world);
         let name = status(&now, self.world.now(), &Policy::default()).name;

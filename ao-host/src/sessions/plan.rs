@@ -18,16 +18,22 @@ pub struct Outlook<'a> {
     pub world: &'a World,
     /// Where everything would stand.
     pub places: &'a Places,
+    /// How many sessions of the same prefix are planned before this one.
+    pub ahead: u64,
 }
 
 impl Outlook<'_> {
     /// The plan of a spawn, or the error that it would fail with.
     pub async fn plan(&self, request: &SpawnRequest<'_>) -> Result<SpawnPlan> {
-        request.refuse_repeat(&self.store.sessions(&request.same_project())?, self.world)?;
+        let there = self.store.sessions(&request.deciding())?;
+        request.refuse_repeat(&there, self.world)?;
+        request.refuse_more(&there, self.ahead, self.world)?;
+        request.refuse_full(self.places).await?;
         let (project, crew) = (request.project, request.crew);
         let prefix = &project.session_prefix;
         let free = next_free(self.places, project, &crew.workspace).await;
-        let id = SessionId::numbered(prefix, self.store.last_number(prefix)?.saturating_add(1).max(free));
+        let next = self.store.last_number(prefix)?.saturating_add(1).max(free);
+        let id = SessionId::numbered(prefix, next.saturating_add(self.ahead));
         let worktree = self.places.worktree(&project.name, &id);
         let create = request.workspace_of(&id, request.branch_of(&id), &worktree);
         let base_commit = match crew.workspace.instance.check(create.clone()).await {

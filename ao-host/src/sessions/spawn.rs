@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
-use ao_core::lifecycle::{Assignment, Policy, status};
+use ao_core::lifecycle::{Assignment, Load, Policy, exceeded, status};
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, IDENTITY_VERSION, Identity, SessionId};
@@ -17,8 +17,9 @@ use super::numbers::next_free;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
 use super::{Crew, Sent, Sessions, overlay};
-use crate::store::{SessionFilter, StoreError};
-use crate::world::{World, files};
+use crate::store::{Reader, SessionFilter, StoreError};
+use crate::trash::weigh;
+use crate::world::{Places, World, files};
 
 /// What a session is spawned from.
 pub struct SpawnRequest<'a> {
@@ -38,6 +39,8 @@ pub struct SpawnRequest<'a> {
     pub branch: Option<BranchName>,
     /// The part of the user's environment that agents may see.
     pub environment: BTreeMap<String, String>,
+    /// The session whose agent asks for it, where one does.
+    pub parent: Option<SessionId>,
 }
 
 /// What to do where a session works on the issue already.
@@ -78,6 +81,45 @@ impl SpawnRequest<'_> {
         SessionFilter { project: Some(self.project.name.clone()), project_path: Some(self.project.path.clone()) }
     }
 
+    /// The sessions that decide whether there may be one more.
+    pub(super) fn deciding(&self) -> SessionFilter {
+        if self.is_limited() { SessionFilter::default() } else { self.same_project() }
+    }
+
+    fn is_limited(&self) -> bool {
+        let limits = &self.project.limits;
+        let counted = [limits.max_sessions, limits.max_per_project, limits.spawns_per_hour];
+        counted.iter().any(Option::is_some) || self.parent.is_some()
+    }
+
+    /// Refuses where a limit leaves no room among these sessions, besides so many that are planned.
+    pub(super) fn refuse_more(&self, there: &[Session], planned: u64, world: &World) -> Result<(), StoreError> {
+        if !self.is_limited() {
+            return Ok(());
+        }
+        let project = (&self.project.name, &*self.project.path);
+        let load = Load::of(there, |session| is_live(session, world), project, self.parent.as_ref(), world.now());
+        let exceeded = exceeded(&self.project.limits, load.and(planned), &self.project.name);
+        exceeded.map_or(Ok(()), |exceeded| Err(StoreError::Limit(exceeded.message)))
+    }
+
+    /// Refuses where what there is takes more of the disk than it may. It is measured before anything is reserved: what
+    /// others write meanwhile nobody can hold anyway.
+    pub(super) async fn refuse_full(&self, places: &Places) -> Result<()> {
+        let Some(quota) = self.project.limits.disk_quota else { return Ok(()) };
+        let roots = [places.worktrees(), places.trash()];
+        let weighed = tokio::task::spawn_blocking(move || roots.iter().map(|root| weigh(root, &[]).bytes).sum::<u64>());
+        let bytes = weighed.await.map_err(|error| Error::other(format!("the disk could not be measured: {error}")))?;
+        if bytes < quota.get() {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!(
+            "`limits.diskQuota` is {quota}, and worktrees and the trash take {} MiB: `ao gc` and `ao trash empty` make \
+             room, or raise the limit",
+            bytes >> 20
+        )))
+    }
+
     /// Refuses an agent that says of itself that it cannot be started.
     pub(super) async fn refuse_unusable_agent(&self) -> Result<()> {
         let found = self.crew.agent.instance.detect(DetectAgent::new()).await?;
@@ -93,13 +135,30 @@ impl SpawnRequest<'_> {
     /// Refuses where one of these sessions works on the issue and that is not what is wanted.
     pub(super) fn refuse_repeat(&self, there: &[Session], world: &World) -> Result<(), StoreError> {
         let Some(issue) = self.issue.filter(|_| self.repeat == Repeat::Refuse) else { return Ok(()) };
+        let issue = issue.id.to_string();
+        self.at_it(there, world).map_or(Ok(()), |session| Err(StoreError::IssueTaken { issue, session }))
+    }
+
+    /// The one of these sessions that works on the issue.
+    fn at_it(&self, there: &[Session], world: &World) -> Option<SessionId> {
+        let issue = self.issue?;
         let is_at_it = |session: &&Session| {
             let is_of_issue = session.issue.as_deref() == Some(issue.id.as_str());
-            is_of_issue && status(&overlay(session, world), world.now(), &Policy::default()).name.is_live()
+            let is_here = session.project == self.project.name && session.project_path == self.project.path;
+            is_of_issue && is_here && is_live(session, world)
         };
-        let (issue, found) = (issue.id.to_string(), there.iter().find(is_at_it));
-        found.map_or(Ok(()), |session| Err(StoreError::IssueTaken { issue, session: session.id.clone() }))
+        there.iter().find(is_at_it).map(|session| session.id.clone())
     }
+
+    /// The session that works on the issue already, if one does.
+    pub fn worked_on_by(&self, store: &dyn Reader, world: &World) -> Result<Option<SessionId>> {
+        Ok(self.at_it(&store.sessions(&self.same_project())?, world))
+    }
+}
+
+/// Whether a session is at work, as far as the records and the process table tell.
+fn is_live(session: &Session, world: &World) -> bool {
+    status(&overlay(session, world), world.now(), &Policy::default()).name.is_live()
 }
 
 /// A session that was spawned.
@@ -115,6 +174,7 @@ impl Sessions {
     pub async fn spawn(&self, request: &SpawnRequest<'_>) -> Result<Spawned> {
         self.places.ensure()?;
         request.refuse_unusable_agent().await?;
+        request.refuse_full(&self.places).await?;
         let session = self.reserve(request).await?;
         let id = session.id.clone();
         let (step, error) = match self.build(&id, request).await {
@@ -138,12 +198,16 @@ impl Sessions {
         let project = request.project;
         let prefix = &project.session_prefix;
         let free = next_free(&self.places, project, &request.crew.workspace).await;
-        let mut refuse = |there: &[Session]| request.refuse_repeat(there, &self.world);
-        let reserved = self.store.reserve_unless(prefix, free, &request.same_project(), &mut refuse, &mut |id| {
+        let mut refuse = |there: &[Session]| {
+            request.refuse_repeat(there, &self.world)?;
+            request.refuse_more(there, 0, &self.world)
+        };
+        let reserved = self.store.reserve_unless(prefix, free, &request.deciding(), &mut refuse, &mut |id| {
             let mut session = Session::new(id.clone(), project.name.clone(), project.path.clone(), now);
             session.config_file.clone_from(&request.config_file);
             session.op = Some(operation.clone());
             session.stuck_after_ms = project.stuck_after_ms();
+            session.parent.clone_from(&request.parent);
             let (plugin, name) = (request.crew.agent.plugin.clone(), request.crew.agent_name.clone());
             session.agent = Some(AgentFacts::new(plugin, name));
             let (runtime, workspace) = (&request.crew.runtime.plugin, &request.crew.workspace.plugin);

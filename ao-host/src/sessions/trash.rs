@@ -1,6 +1,6 @@
 //! What is in the trash: looking at it, taking a workspace out of it, and letting go what is due.
 
-use ao_core::lifecycle::{Portion, Removal};
+use ao_core::lifecycle::{Portion, Removal, TrashPolicy, expiry};
 use ao_core::model::SessionId;
 use ao_core::model::event::{EventData, TrashMoved};
 use ao_core::model::facts::{OperationKind, Session, TrashItem, TrashState};
@@ -25,6 +25,12 @@ impl Sessions {
         }
         found.sort_by(|(_, one), (_, other)| (one.at, &one.id).cmp(&(other.at, &other.id)));
         Ok(found)
+    }
+
+    /// What is to go out of the trash by now.
+    pub fn due(&self, policy: TrashPolicy) -> Result<Vec<Removal>> {
+        let items = self.trash()?;
+        Ok(expiry(items.iter().map(|(session, item)| (&session.id, item)), policy, self.world.now()))
     }
 
     /// One item, by its id or by its session's; of several of a session's, the newest.

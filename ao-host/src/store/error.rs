@@ -118,6 +118,9 @@ pub enum StoreError {
         /// The session.
         session: SessionId,
     },
+    /// There may be no more sessions.
+    #[error("{0}")]
+    Limit(String),
     /// A row that does not hold what this version expects.
     #[error("{what} in the state database cannot be read; was it changed by hand?")]
     Unreadable {
@@ -215,6 +218,7 @@ impl StoreError {
             | Self::IssueTaken { .. } => Code::CONFLICT,
             Self::NoNumbers(_) => Code::INVALID_INPUT,
             Self::Busy { .. }
+            | Self::Limit(_)
             | Self::Full { .. }
             | Self::ReadOnly { .. }
             | Self::Open { .. }

@@ -201,7 +201,7 @@ impl Places {
     /// A session's worktree.
     #[must_use]
     pub fn worktree(&self, project: &ProjectName, session: &SessionId) -> Utf8PathBuf {
-        self.state.join("worktrees").join(project.as_str()).join(session.as_str())
+        self.worktrees().join(project.as_str()).join(session.as_str())
     }
 
     /// A session's own directory: prompt, launch files, holder records, logs. To be made with

@@ -132,6 +132,7 @@ impl Desk {
             prompt: prompt.map(str::to_owned),
             branch: None,
             environment: self.environment.variables.clone(),
+            parent: None,
         };
         run(self.sessions(failpoints).spawn(&request))
     }
@@ -322,6 +323,7 @@ fn after_a_restart_of_the_machine_an_agent_is_gone_and_comes_back() {
         prompt: None,
         branch: None,
         environment: desk.environment.variables.clone(),
+        parent: None,
     };
     let restored = run(sessions.restore(&id, &request)).unwrap().session;
     assert_eq!(restored.runtime.as_ref().unwrap().launch, 2);

@@ -52,20 +52,20 @@ pub(crate) async fn create(git: &Git, request: CreateWorkspace) -> Result<Worksp
 }
 
 /// Makes the directory, or fails where somebody has it already.
-fn claim(target: &Utf8Path) -> Result<()> {
+pub(crate) fn claim(target: &Utf8Path) -> Result<()> {
     fs_err::create_dir(target).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => in_the_way(target),
         _ => Error::wrap(Code::OTHER, format!("cannot make the worktree's directory `{target}`"), &error),
     })
 }
 
-fn in_the_way(target: &Utf8Path) -> Error {
+pub(crate) fn in_the_way(target: &Utf8Path) -> Error {
     Error::conflict(format!(
         "`{target}` exists already, and may hold somebody's work: move it away, or use another session"
     ))
 }
 
-async fn unclaim(target: &Utf8Path, error: Error) -> Error {
+pub(crate) async fn unclaim(target: &Utf8Path, error: Error) -> Error {
     let target = target.to_owned();
     // It is empty unless somebody else put something there, and then it stays.
     let removed = blocking(move || fs_err::remove_dir(&target).map_err(|error| Error::other(error.to_string())));
@@ -76,7 +76,7 @@ async fn unclaim(target: &Utf8Path, error: Error) -> Error {
 }
 
 /// The error with what else there is to say.
-fn and(mut error: Error, more: &str) -> Error {
+pub(crate) fn and(mut error: Error, more: &str) -> Error {
     error.message = format!("{}; {more}", error.message);
     error
 }
@@ -104,7 +104,7 @@ async fn start(
 }
 
 /// The commit of a branch that is there and may be continued on; none where there is no such branch.
-fn usable(found: &Branch, branch: &BranchName, existing: ExistingBranch) -> Result<Option<String>> {
+pub(crate) fn usable(found: &Branch, branch: &BranchName, existing: ExistingBranch) -> Result<Option<String>> {
     let Some(commit) = &found.commit else { return Ok(None) };
     if let Some(path) = &found.checked_out {
         return Err(Error::conflict(format!(

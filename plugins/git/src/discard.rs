@@ -27,14 +27,22 @@ pub(crate) async fn discard_in(git: &Git, repository: &Repository, request: &Dis
     refs::take_back(git, &repository.project, &request.branch, copy.created_at.as_deref()).await
 }
 
-/// The worktree in question.
-struct Copy<'a> {
-    git: &'a Git,
-    repository: &'a Repository,
-    path: &'a Utf8Path,
-    branch: &'a BranchName,
-    created_at: Option<String>,
-    links: Vec<Link>,
+/// The copy in question.
+pub(crate) struct Copy<'a> {
+    pub(crate) git: &'a Git,
+    pub(crate) repository: &'a Repository,
+    pub(crate) path: &'a Utf8Path,
+    pub(crate) branch: &'a BranchName,
+    pub(crate) created_at: Option<String>,
+    pub(crate) links: Vec<Link>,
+}
+
+/// Whether the files that git checked out are gone.
+pub(crate) enum Emptied {
+    /// They are; the copy stands on this commit.
+    Yes(String),
+    /// Nothing was changed, for this reason.
+    No(String),
 }
 
 impl Copy<'_> {
@@ -58,6 +66,20 @@ impl Copy<'_> {
 
     /// Removes what git checked out, after every check, and then the directory.
     async fn empty(&self, private: &Private) -> Result<Option<String>> {
+        let head = match self.take_files_out(private).await? {
+            Emptied::Yes(head) => head,
+            Emptied::No(why) => return Ok(Some(why)),
+        };
+        let kept = self.remove_directory().await?;
+        if kept.is_some() {
+            self.put_files_back(private, &head).await?;
+        }
+        Ok(kept)
+    }
+
+    /// Removes what git checked out, where nothing was done in the copy.
+    pub(crate) async fn take_files_out(&self, private: &Private) -> Result<Emptied> {
+        let no = |why: String| Ok(Emptied::No(why));
         if private.stage == Stage::HalfMade {
             // Its own index may be missing, or locked for good: compare with a fresh one.
             self.at(private, ["read-tree", "HEAD"]).run().await?;
@@ -76,24 +98,24 @@ impl Copy<'_> {
         let made: Vec<_> =
             self.links.iter().filter(|link| link.is_made(self.path)).map(|link| link.place().as_str()).collect();
         if let Some(why) = objection(&status, self.branch, self.created_at.as_deref(), private.stage, &made) {
-            return Ok(Some(why));
+            return no(why);
         }
-        let Some(head) = status.head else { return Ok(Some("its branch has no commit".into())) };
+        let Some(head) = status.head else { return no("its branch has no commit".into()) };
         let past = self.at(private, ["reflog", "show", "--format=%H", "HEAD", "--"]).run().await?.text();
         if let Some(other) = past.lines().find(|commit| **commit != *head && self.created_at.is_some()) {
-            return Ok(Some(format!("it stood on {other} before, which may be kept nowhere else")));
+            return no(format!("it stood on {other} before, which may be kept nowhere else"));
         }
         // git compares each file with the index again, also those marked as unchanged, and refuses when one differs.
-        let nothing = empty_tree(&head);
-        let emptied = self.at(private, ["read-tree", "-m", "-u", &head, nothing]).output().await?;
+        let emptied = self.at(private, ["read-tree", "-m", "-u", &head, empty_tree(&head)]).output().await?;
         if !emptied.status.success() {
-            return Ok(Some(complaint(&emptied)));
+            return no(complaint(&emptied));
         }
-        let kept = self.remove_directory().await?;
-        if kept.is_some() {
-            self.at(private, ["read-tree", "-m", "-u", nothing, &head]).run().await?;
-        }
-        Ok(kept)
+        Ok(Emptied::Yes(head))
+    }
+
+    /// Undoes [`Self::take_files_out`].
+    pub(crate) async fn put_files_back(&self, private: &Private, head: &str) -> Result<()> {
+        self.at(private, ["read-tree", "-m", "-u", empty_tree(head), head]).run().await.map(drop)
     }
 
     /// Removes the files that git had only begun to write: each is the beginning of what is committed.

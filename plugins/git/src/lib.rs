@@ -1,4 +1,5 @@
-//! The workspace `worktree`: every session gets a git worktree and a branch of its own.
+//! The workspace `worktree`: every session gets a git worktree and a branch of its own. And the workspace `clone`: every
+//! session gets a repository of its own ([`Cloned`]).
 //!
 //! - A worktree shares the project's objects, branches, stashes and configuration; only files, index and HEAD are its
 //!   own. Submodules are left uninitialised and their directories empty: `postCreate` may run
@@ -9,6 +10,7 @@
 //!   and directories are removed only when empty. A file that somebody wrote stays, and so does everything around it.
 //! - git runs as a program, with the variables taken away that would make it look at another repository.
 
+mod clone;
 mod create;
 mod discard;
 mod doctor;
@@ -30,6 +32,7 @@ mod retire;
 
 use ao_plugin_sdk::prelude::*;
 
+pub use clone::{CloneConfig, Cloned};
 use git::{Environment, Git};
 
 /// The configuration of `worktree`: nothing yet.
@@ -115,5 +118,7 @@ impl Workspace for Worktree {
 
 export_plugin! {
     /// A git worktree and a branch for every session.
-    workspace "worktree" => Worktree
+    workspace "worktree" => Worktree,
+    /// A git clone of its own for every session.
+    workspace "clone" => Cloned
 }

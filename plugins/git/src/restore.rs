@@ -58,14 +58,14 @@ pub(crate) async fn restore(git: &Git, request: RestoreWorkspace) -> Result<Work
 
 /// Whether git still has its own directory for the worktree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Record {
+pub(crate) enum Record {
     /// This one, with HEAD, index and whatever was under way.
     Left(Utf8PathBuf),
     None,
 }
 
 /// Refuses a place that somebody has.
-fn free(target: &Utf8Path) -> Result<()> {
+pub(crate) fn free(target: &Utf8Path) -> Result<()> {
     match fs_err::read_dir(target).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::conflict(format!("`{target}` is not empty: move what is in it away first"))),
@@ -137,7 +137,7 @@ pub(crate) async fn revive_branch(
 }
 
 /// Writes the files and the index as they were.
-async fn fill(copy: &Copy<'_>, receipt: Option<&Receipt>, record: &Record) -> Result<()> {
+pub(crate) async fn fill(copy: &Copy<'_>, receipt: Option<&Receipt>, record: &Record) -> Result<()> {
     let Some(root) = &copy.files else { return Ok(()) };
     let head = receipt.and_then(|receipt| receipt.head.as_deref());
     let snapshot = receipt.and_then(|receipt| receipt.snapshot.as_deref());

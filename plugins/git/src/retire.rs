@@ -9,20 +9,32 @@ use crate::{place, repository};
 
 /// Drops git's record of a worktree that is not there any more, or in the trash for good, and the pins of its receipt.
 pub(crate) async fn forget(git: &Git, request: ForgetWorkspace) -> Result<Forgotten> {
-    if let Some(other) = request.refs.iter().find(|name| !name.starts_with(TRASH)) {
-        return Err(Error::invalid_input(format!("`{other}` is no ref of a receipt")).at_field("refs"));
-    }
+    only_pins(&request.refs)?;
     let repository = repository::open(git, &request.project).await?;
     blocking({
         let (common, path) = (repository.common.clone(), request.path.clone());
         move || place::drop_record(&common, &path)
     })
     .await?;
-    let deletions: String = request.refs.iter().flat_map(|name| ["delete ", name, "\0\0"]).collect();
-    if !deletions.is_empty() {
-        git.at(&repository.project, ["update-ref", "--stdin", "-z"]).input(deletions).run().await?;
-    }
+    unpin(git, &repository.project, &request.refs).await?;
     Ok(Forgotten::new())
+}
+
+/// Refuses refs that are no pins.
+pub(crate) fn only_pins(refs: &[String]) -> Result<()> {
+    match refs.iter().find(|name| !name.starts_with(TRASH)) {
+        Some(other) => Err(Error::invalid_input(format!("`{other}` is no ref of a receipt")).at_field("refs")),
+        None => Ok(()),
+    }
+}
+
+/// Drops pins, all or none.
+pub(crate) async fn unpin(git: &Git, directory: &Utf8Path, refs: &[String]) -> Result<()> {
+    let deletions: String = refs.iter().flat_map(|name| ["delete ", name, "\0\0"]).collect();
+    if !deletions.is_empty() {
+        git.at(directory, ["update-ref", "--stdin", "-z"]).input(deletions).run().await?;
+    }
+    Ok(())
 }
 
 /// Removes a branch of ours whose commits are all in another one.

@@ -9,7 +9,7 @@ use crate::failure::Outcome;
 use crate::output::Page;
 use crate::tidying::{self, Mode, Tidied};
 use crate::view::{Format, View};
-use crate::{completion, manager};
+use crate::{completion, expiring, manager};
 
 /// Move the worktrees of ended sessions into the trash
 ///
@@ -55,6 +55,9 @@ impl Arguments {
         };
         let code = tidying::exit_code(&tidied);
         self.format.show(&CleanupView { sessions: tidied, dry_run: self.dry_run })?;
+        if mode == Mode::Do {
+            expiring::one_more(edge, &sessions);
+        }
         Ok(code)
     }
 }

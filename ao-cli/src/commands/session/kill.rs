@@ -9,7 +9,7 @@ use ao_host::sessions::Sessions;
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::tidying::{self, Action};
-use crate::{completion, manager, output};
+use crate::{completion, expiring, manager, output};
 
 /// End a session's agent and all that it started; its worktree stays unless `--cleanup` moves it
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ impl Arguments {
             match manager::kill(edge, &sessions, id, "killed by `ao session kill`") {
                 Ok(killed) if self.cleanup => code = clean_up(edge, &sessions, &killed.session).unwrap_or(code),
                 Ok(killed) => {
-                    let workspace = killed.session.workspace.as_ref();
+                    let workspace = killed.session.workspace.as_ref().filter(|workspace| workspace.path.exists());
                     let kept =
                         workspace.map(|workspace| format!("; its work is in {}", workspace.path)).unwrap_or_default();
                     output::note(format_args!("{id} has ended{kept}"));
@@ -38,6 +38,7 @@ impl Arguments {
                 Err(failure) => code = failure.report(),
             }
         }
+        expiring::one_more(edge, &sessions);
         Ok(code)
     }
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 pub(crate) mod cleanup;
+mod diff;
 mod kill;
 pub(crate) mod list;
 mod logs;
@@ -14,6 +15,7 @@ subcommands! {
         List(list),
         Show(show),
         Logs(logs),
+        Diff(diff),
         Attach(attach),
         Kill(kill),
         Cleanup(cleanup),

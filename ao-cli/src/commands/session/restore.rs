@@ -98,6 +98,7 @@ pub(in crate::commands) fn restore(
         prompt,
         branch: None,
         environment: agent_environment(&edge.environment.variables),
+        parent: None,
     };
     let restored = block_on(sessions.restore(id, &request))??;
     if let Some(Err(error)) = restored.prompt {

@@ -18,9 +18,9 @@ use camino::Utf8PathBuf;
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::view::Format;
-use crate::{completion, input, manager, output};
+use crate::{completion, expiring, input, manager, output};
 
-pub(super) use view::SpawnView;
+pub(super) use view::{SpawnView, prompt_problem};
 
 /// Start an agent in a worktree and a branch of its own; prints the session's id last
 #[derive(clap::Args)]
@@ -64,7 +64,7 @@ impl Arguments {
         let (crew, issue) = match &self.issue {
             Some(id) => {
                 let crew = crew.with_tracker(&setup, project)?;
-                let issue = fetch(&crew, id, project)?;
+                let issue = block_on(fetch(&crew, id, project))??;
                 (crew, Some(issue))
             }
             None => (crew, None),
@@ -78,6 +78,7 @@ impl Arguments {
             prompt,
             branch: self.branch,
             environment: agent_environment(&edge.environment.variables),
+            parent: manager::calling_session(edge),
         };
         let view = if self.dry_run { plan(edge, &request)? } else { spawn(edge, &request)? };
         if !self.format.is_json() {
@@ -99,9 +100,9 @@ impl Arguments {
 }
 
 /// Asks the project's tracker. A closed issue is worth a word, and no more: somebody asked for it by its id.
-fn fetch(crew: &Crew, id: &IssueId, project: &Project) -> Result<Assignment, Error> {
+pub(super) async fn fetch(crew: &Crew, id: &IssueId, project: &Project) -> Result<Assignment, Error> {
     let tracker = crew.tracker.as_ref().ok_or_else(|| Error::other("no tracker was made"))?;
-    let issue = block_on(assignment(tracker, id, project.repo.as_ref()))??;
+    let issue = assignment(tracker, id, project.repo.as_ref()).await?;
     if issue.state == IssueState::Closed {
         output::warning(format_args!("the issue `{}` ({}) is closed", issue.id, issue.facts.name()));
     }
@@ -111,17 +112,18 @@ fn fetch(crew: &Crew, id: &IssueId, project: &Project) -> Result<Assignment, Err
 fn spawn(edge: &Edge, request: &SpawnRequest<'_>) -> Result<SpawnView, Failure> {
     let sessions = manager::open(edge)?;
     let spawned = block_on(sessions.spawn(request))??;
+    expiring::one_more(edge, &sessions);
     Ok(SpawnView::of_session(&spawned, &sessions.world))
 }
 
 fn plan(edge: &Edge, request: &SpawnRequest<'_>) -> Result<SpawnView, Failure> {
     let (store, world) = (manager::reader(edge)?, World::system());
-    let outlook = Outlook { store: &store, world: &world, places: &edge.places };
+    let outlook = Outlook { store: &store, world: &world, places: &edge.places, ahead: 0 };
     Ok(SpawnView::of_plan(block_on(outlook.plan(request))??))
 }
 
 /// Listed libraries that cannot be used are told before something starts without them.
-fn warn(setup: &Setup) {
+pub(super) fn warn(setup: &Setup) {
     for problem in setup.registry.problems().iter().filter(|problem| problem.mention == Mention::Listed) {
         output::warning(problem);
     }

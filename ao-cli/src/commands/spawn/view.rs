@@ -61,7 +61,8 @@ impl SpawnView {
     }
 }
 
-fn prompt_problem(spawned: &Spawned) -> Option<String> {
+/// Why the prompt of a session that was spawned did not reach it for certain.
+pub(in crate::commands) fn prompt_problem(spawned: &Spawned) -> Option<String> {
     match spawned.prompt.as_ref()? {
         Ok(sent) => {
             let why = sent.why.as_ref()?;

@@ -55,7 +55,7 @@ impl Arguments {
         let due: Vec<Removal> = if self.all {
             sessions.trash()?.into_iter().map(asked).collect()
         } else if self.names.is_empty() {
-            expiring::due(&sessions)?
+            expiring::due(edge, &sessions)?
         } else {
             let found = self.names.iter().map(|name| sessions.trash_item(name).map(asked));
             found.collect::<Result<_, _>>()?

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use ao_core::lifecycle::TrashPolicy;
 use ao_core::model::facts::{Session, TrashItem, TrashState};
 use ao_core::model::{SessionId, Timestamp};
 use camino::Utf8PathBuf;
@@ -11,10 +10,10 @@ use serde::Serialize;
 
 use crate::edge::Edge;
 use crate::failure::Outcome;
-use crate::manager;
 use crate::output::Page;
 use crate::session_view::age;
 use crate::view::{Format, View};
+use crate::{expiring, manager};
 
 /// List what is in the trash, and how much it takes
 #[derive(clap::Args)]
@@ -80,7 +79,7 @@ impl Row {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
-        let policy = TrashPolicy::default();
+        let policy = expiring::shown_policy(edge);
         let items: Vec<_> =
             sessions.trash()?.into_iter().map(|(session, item)| Row::new(&session, item, policy.keep)).collect();
         let bytes = items.iter().map(|item| item.bytes).sum();

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use ao_core::lifecycle::TrashPolicy;
 use ao_core::model::facts::TrashItem;
 use ao_core::model::{SessionId, Timestamp};
 use schemars::JsonSchema;
@@ -14,7 +13,7 @@ use crate::failure::Outcome;
 use crate::output::Page;
 use crate::session_view::age;
 use crate::view::{Format, View};
-use crate::{completion, manager};
+use crate::{completion, expiring, manager};
 
 /// Show what was kept of a worktree that was moved away
 #[derive(clap::Args)]
@@ -43,7 +42,7 @@ impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
         let (session, item) = sessions.trash_item(&self.name)?;
-        let expires_at = item.at.after(TrashPolicy::default().keep);
+        let expires_at = item.at.after(expiring::shown_policy(edge).keep);
         self.format.show(&ItemView { session: session.id, item, expires_at, at: sessions.world.now() })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -239,6 +239,41 @@ fn limits_of_the_event_log_are_whole_numbers_within_bounds() {
 }
 
 #[test]
+fn the_trash_is_kept_for_days_and_up_to_a_size() {
+    for (limit, words) in [
+        ("keepDays: 0", "`keepDays` is refused: the value is less than the minimum of 1"),
+        ("quota: 10", "`quota` must be text, not a number"),
+        ("quota: '10'", "`quota` is a number without a unit"),
+        ("quota: 10G", "`quota` is not a size; a size is a whole number and one unit, such as `500MB` or `10GiB`"),
+        ("qouta: 1GiB", "did you mean `quota`?"),
+    ] {
+        let text = complaint(&format!("version: 1\ntrash: {{ {limit} }}\n"));
+        assert!(text.contains(words), "{limit}: {text}");
+    }
+    let limits = config("version: 1\ntrash: { keepDays: 7, quota: 2GiB }\n").expect("right").trash();
+    assert_eq!((limits.keep_days, limits.quota.map(crate::config::ByteSize::get)), (Some(7), Some(2 << 30)));
+}
+
+#[test]
+fn limits_are_numbers_and_a_size() {
+    for (limit, words) in [
+        ("maxSessions: 0", "`maxSessions` is refused: the value is less than the minimum of 1"),
+        ("maxPerProject: many", "`maxPerProject` must be a whole number, not text"),
+        ("diskQuota: 5", "`diskQuota` must be text, not a number"),
+        ("spawnDepth: -1", "`spawnDepth` is refused: the value is less than the minimum of 0"),
+        ("spawnPerHour: 3", "did you mean `spawnsPerHour`?"),
+    ] {
+        let text = complaint(&format!("version: 1\nlimits: {{ {limit} }}\n"));
+        assert!(text.contains(words), "{limit}: {text}");
+    }
+    let text = format!("{}limits: {{ maxSessions: 3, diskQuota: 1GiB }}\n", with_project("fetch: true"));
+    let config = config(&text).expect("right");
+    let limits = config.projects().next().expect("a project").limits;
+    assert_eq!((limits.max_sessions, limits.disk_quota.map(crate::config::ByteSize::get)), (Some(3), Some(1 << 30)));
+    assert_eq!((limits.max_per_project, limits.spawn_depth), (None, None));
+}
+
+#[test]
 fn plugins_are_paths_with_known_keys() {
     for (plugin, words) in [
         ("{}", "the key `path` is missing in item 1 of `plugins`"),

@@ -47,6 +47,8 @@ record! {
             config_file: Option<Utf8PathBuf>,
             /// What it is for.
             role: Role,
+            /// The session whose agent asked for it; none where a human did.
+            parent: Option<SessionId>,
             /// What is being done to it, by whom.
             op: Option<Operation>,
             /// Why nothing is decided about it for now.

@@ -9,32 +9,14 @@ use camino::Utf8PathBuf;
 use tokio::task::JoinHandle;
 
 use super::Engine;
+use super::daily::Daily;
 use crate::store::{Archived, Backups, Fence, Result, Retention, SqliteStore, Store};
-
-/// How often old events are moved.
-const EVERY: Duration = Duration::from_hours(24);
 
 /// When old events were moved last, and whether they are being moved.
 #[derive(Debug, Default)]
 pub(super) struct Archiving {
-    /// When it was begun last; none since the host was started.
-    begun: Option<Timestamp>,
+    daily: Daily,
     running: Option<JoinHandle<()>>,
-}
-
-impl Archiving {
-    /// Whether it is time: a day later by the clock of the machine, which goes on while a machine sleeps. One that was
-    /// set back counts from there.
-    fn is_due(&mut self, now: Timestamp) -> bool {
-        if self.running.as_ref().is_some_and(|running| !running.is_finished()) {
-            return false;
-        }
-        if self.begun.is_none_or(|begun| now < begun || now.since(begun) >= EVERY) {
-            self.begun = Some(now);
-            return true;
-        }
-        false
-    }
 }
 
 impl Engine {
@@ -42,7 +24,8 @@ impl Engine {
     pub(super) fn archive_if_due(&mut self) {
         let now = self.context.sessions.world.now();
         let (database, directory) = (self.context.places.state_db(), self.context.places.events());
-        if !database.is_file() || !self.archiving.is_due(now) {
+        let running = self.archiving.running.as_ref().is_some_and(|running| !running.is_finished());
+        if running || !database.is_file() || !self.archiving.daily.is_due(now) {
             return;
         }
         let setup = self.crews.setup(&self.context, self.context.files.local.as_ref()).ok();
@@ -90,19 +73,4 @@ fn retention(limits: EventLimits) -> Retention {
     let default = Retention::default();
     let days = |days: u32| Duration::from_hours(24 * u64::from(days));
     Retention { keep: limits.keep_days.map_or(default.keep, days), rows: limits.keep_rows.unwrap_or(default.rows) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn once_a_day_and_at_the_start() {
-        let at = |hours: i64| Timestamp::from_millis(hours * 3_600_000);
-        let mut archiving = Archiving::default();
-        let due: Vec<_> = [0, 1, 23, 24, 30, 48].into_iter().filter(|hours| archiving.is_due(at(*hours))).collect();
-        assert_eq!(due, [0, 24, 48]);
-        assert!(archiving.is_due(at(3)), "the clock was set back");
-        assert!(!archiving.is_due(at(26)) && archiving.is_due(at(27)));
-    }
 }

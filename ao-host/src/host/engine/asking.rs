@@ -241,6 +241,7 @@ impl Engine {
                 }
                 self.read_store()?;
             }
+            Done::Expired => self.expiring.ended(),
         }
         Ok(())
     }

@@ -8,7 +8,9 @@ mod archiving;
 mod asking;
 mod book;
 mod crews;
+mod daily;
 mod endure;
+mod expiring;
 mod hooks;
 mod listen;
 mod look;
@@ -43,6 +45,7 @@ use archiving::Archiving;
 use book::{Book, Breadth};
 use crews::Crews;
 use endure::Trouble;
+use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
 use pulls::PullLooks;
@@ -145,6 +148,7 @@ enum Done {
         id: SessionId,
         error: Option<Error>,
     },
+    Expired,
 }
 
 struct Engine {
@@ -176,6 +180,7 @@ struct Engine {
     reading: BTreeSet<SessionId>,
     tries: hooks::Tries,
     archiving: Archiving,
+    expiring: Expiring,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -332,6 +337,7 @@ impl Engine {
             reading: BTreeSet::new(),
             tries: hooks::Tries::default(),
             archiving: Archiving::default(),
+            expiring: Expiring::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -434,6 +440,7 @@ impl Engine {
         self.read_store()?;
         self.apply_settings()?;
         self.archive_if_due();
+        self.expire_if_due();
         let now = self.elapsed();
         self.begin_round(now);
         let trees = now >= self.trees_at;

@@ -190,7 +190,7 @@ pub(crate) async fn write_changes(copy: &Copy<'_>, root: &Utf8Path, from: &str, 
 }
 
 /// Takes one object off `<size><newline><content><newline>`.
-fn next_content<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn next_content<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let end = rest.iter().position(|byte| *byte == b'\n')?;
     let size: usize = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
     let content = rest.get(end + 1..end + 1 + size)?;

@@ -38,7 +38,7 @@ pub(crate) async fn preserve(git: &Git, request: PreserveWorkspace) -> Result<Re
 }
 
 /// The folder of this receipt's refs.
-fn folder(request: &PreserveWorkspace) -> Result<String> {
+pub(crate) fn folder(request: &PreserveWorkspace) -> Result<String> {
     let is_plain =
         !request.key.is_empty() && request.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if !is_plain {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::support::{Scratch, write};
+use crate::support::{Kind, Scratch, write};
 
 const KEY: &str = "01JD0000000000000000000000";
 
@@ -51,7 +51,10 @@ fn manifest(root: &Utf8Path) -> Manifest {
                 let target = std::fs::read_link(&path).expect("link");
                 found.insert(relative, [b"link ", target.as_os_str().as_bytes()].concat());
             } else if meta.is_dir() {
-                ahead.push(path);
+                // What a clone has of its own there, git shows.
+                if relative != b".git" {
+                    ahead.push(path);
+                }
             } else {
                 let content = std::fs::read(&path).expect("file");
                 found.insert(relative, [format!("{:o} ", meta.mode() & 0o100).as_bytes(), &content].concat());
@@ -63,6 +66,7 @@ fn manifest(root: &Utf8Path) -> Manifest {
 
 /// A worktree in a state, and how git sees it.
 struct Case {
+    kind: Kind,
     scratch: Scratch,
     made: WorkspaceInfo,
     project: Utf8PathBuf,
@@ -70,10 +74,14 @@ struct Case {
 
 impl Case {
     async fn new(state: &str) -> Self {
-        let scratch = Scratch::new().await;
+        Self::of(Kind::Worktree, state).await
+    }
+
+    async fn of(kind: Kind, state: &str) -> Self {
+        let scratch = Scratch::of(kind).await;
         let made = scratch.create("app-1").await;
         let project = scratch.project.clone();
-        let case = Self { scratch, made, project };
+        let case = Self { kind, scratch, made, project };
         case.bring_into(state).await;
         case
     }
@@ -137,7 +145,9 @@ impl Case {
                 write(self.file("sub/inner"), "in the submodule\n");
             }
             "locked" => {
-                self.git(&["worktree", "lock", "--reason", "mine", self.path().as_str()]).await;
+                if self.kind == Kind::Worktree {
+                    self.git(&["worktree", "lock", "--reason", "mine", self.path().as_str()]).await;
+                }
                 write(self.file("a.txt"), "changed\n");
             }
             "conflicted" => {
@@ -251,37 +261,55 @@ impl Case {
 
 #[tokio::test]
 async fn there_and_back_through_the_trash_nothing_changes() {
-    for state in STATES {
-        let case = Case::new(state).await;
+    nothing_changes_in_the_trash(Kind::Worktree).await;
+}
+
+#[tokio::test]
+async fn there_and_back_through_the_trash_nothing_changes_in_a_clone() {
+    nothing_changes_in_the_trash(Kind::Clone).await;
+}
+
+async fn nothing_changes_in_the_trash(kind: Kind) {
+    for state in STATES.iter().copied() {
+        let case = Case::of(kind, state).await;
         let (files, view) = (manifest(case.path()), case.view().await);
         let receipt = case.preserve().await;
-        assert_eq!(manifest(case.path()), files, "{state}: preserving changed files");
-        assert_eq!(case.view().await, view, "{state}: preserving changed what git sees");
-        assert_eq!(case.kept().await.lines().count(), receipt.refs.len(), "{state}");
+        assert_eq!(manifest(case.path()), files, "{kind:?} {state}: preserving changed files");
+        assert_eq!(case.view().await, view, "{kind:?} {state}: preserving changed what git sees");
+        assert_eq!(case.kept().await.lines().count(), receipt.refs.len(), "{kind:?} {state}");
 
         let trash = case.scratch.path("worktrees").join("trashed");
         std::fs::rename(case.path(), &trash).expect("rename");
         case.relocate(&trash, Purpose::Trash, None).await;
         case.scratch.git(&["worktree", "prune", "--expire=now"]).await;
         let head = case.scratch.git_in(&trash, &["rev-parse", "HEAD"]).await;
-        assert_eq!(Some(&head), receipt.head.as_ref(), "{state}: it works in the trash");
+        assert_eq!(Some(&head), receipt.head.as_ref(), "{kind:?} {state}: it works in the trash");
 
         std::fs::rename(&trash, case.path()).expect("rename");
         case.relocate(case.path(), Purpose::Work, Some(&receipt)).await;
-        assert_eq!(manifest(case.path()), files, "{state}: files");
+        assert_eq!(manifest(case.path()), files, "{kind:?} {state}: files");
         assert_eq!(case.view().await, view, "{state}: git's view");
     }
 }
 
 #[tokio::test]
 async fn a_lost_directory_is_made_again_from_the_receipt() {
-    for state in STATES {
+    is_made_again_from_the_receipt(Kind::Worktree).await;
+}
+
+#[tokio::test]
+async fn a_lost_clone_is_made_again_from_the_receipt() {
+    is_made_again_from_the_receipt(Kind::Clone).await;
+}
+
+async fn is_made_again_from_the_receipt(kind: Kind) {
+    for state in STATES.iter().copied() {
         for forgets in [false, true] {
-            let case = Case::new(state).await;
+            let case = Case::of(kind, state).await;
             let (mut files, view) = (manifest(case.path()), case.view().await);
             let receipt = case.preserve().await;
             std::fs::remove_dir_all(case.path()).expect("lose it");
-            if forgets && *state != "locked" {
+            if forgets && (kind == Kind::Clone || state != "locked") {
                 case.forget(Vec::new()).await.expect("forget");
             }
             let info = case.restore(Some(receipt.clone())).await;
@@ -291,35 +319,39 @@ async fn a_lost_directory_is_made_again_from_the_receipt() {
                 // Ignored files and those of a submodule are nowhere but in the directory.
                 files.retain(|path, _| path != b".git" && !path.ends_with(b".ignored") && !path.starts_with(b"sub/"));
             }
-            assert_eq!(found, files, "{state}, record forgotten: {forgets}");
-            if !forgets && !["submodule", "locked"].contains(state) {
+            assert_eq!(found, files, "{kind:?} {state}, record forgotten: {forgets}");
+            if kind == Kind::Worktree && !forgets && !["submodule", "locked"].contains(&state) {
                 assert_eq!(case.view().await, view, "{state}: git's view");
             }
             let staged = case.git(&["ls-files", "--stage"]).await;
             let before = view[1].lines().map(|line| &line[2..]).collect::<Vec<_>>().join("\n");
-            assert_eq!(staged, before, "{state}: what was staged, record forgotten: {forgets}");
+            assert_eq!(staged, before, "{kind:?} {state}: what was staged, record forgotten: {forgets}");
         }
     }
 }
 
 #[tokio::test]
 async fn commits_of_every_state_survive_the_garbage_collection() {
-    for state in ["unpushed", "detached", "conflicted", "mid-rebase", "unborn-past", "staged"] {
-        let case = Case::new(state).await;
+    let states = ["unpushed", "detached", "conflicted", "mid-rebase", "unborn-past", "staged", "stash"];
+    let cases = Kind::ALL.into_iter().flat_map(|kind| states.map(|state| (kind, state)));
+    for (kind, state) in cases {
+        let case = Case::of(kind, state).await;
         let lister = ["cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)"];
         let commits = |text: String| {
             let commits = text.lines().filter(|line| line.starts_with("commit ")).map(str::to_owned);
             commits.collect::<std::collections::BTreeSet<_>>()
         };
-        let before = commits(case.scratch.git(&lister).await);
+        let before = commits(case.git(&lister).await);
         case.preserve().await;
         std::fs::remove_dir_all(case.path()).expect("lose it");
         case.forget(Vec::new()).await.expect("forget");
-        case.scratch.git(&["branch", "--quiet", "-D", "ao/app-1"]).await;
+        if kind == Kind::Worktree {
+            case.scratch.git(&["branch", "--quiet", "-D", "ao/app-1"]).await;
+        }
         case.scratch.git(&["reflog", "expire", "--expire=now", "--all"]).await;
         case.scratch.git(&["gc", "--quiet", "--prune=now"]).await;
         let after = commits(case.scratch.git(&lister).await);
-        assert_eq!(before.difference(&after).collect::<Vec<_>>(), Vec::<&String>::new(), "{state}");
+        assert_eq!(before.difference(&after).collect::<Vec<_>>(), Vec::<&String>::new(), "{kind:?} {state}");
     }
 }
 

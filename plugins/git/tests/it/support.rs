@@ -2,15 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use ao_plugin_git::Worktree;
+use ao_plugin_git::{Cloned, Worktree};
 use ao_plugin_sdk::prelude::*;
 use tempfile::TempDir;
+
+/// Which of the plugins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Worktree,
+    Clone,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Worktree, Self::Clone];
+
+    /// With the environment of a scratch directory.
+    pub(crate) fn plugin(self, root: &Utf8Path) -> Arc<dyn Workspace> {
+        match self {
+            Self::Worktree => Arc::new(Worktree::with_environment(environment(root))),
+            Self::Clone => Arc::new(Cloned::with_environment(environment(root))),
+        }
+    }
+}
 
 /// A repository with one commit on `main`, next to an empty directory for worktrees.
 pub(crate) struct Scratch {
     root: TempDir,
-    pub(crate) plugin: Worktree,
+    pub(crate) plugin: Arc<dyn Workspace>,
     pub(crate) project: Utf8PathBuf,
 }
 
@@ -26,6 +46,13 @@ impl Scratch {
     /// A project `app` with a commit of `a.txt`, `dir/b.txt` and a `.gitignore` that ignores `*.ignored`.
     pub(crate) async fn new() -> Self {
         Self::named("app").await
+    }
+
+    /// The same, for this plugin.
+    pub(crate) async fn of(kind: Kind) -> Self {
+        let mut scratch = Self::new().await;
+        scratch.plugin = kind.plugin(&scratch.path(""));
+        scratch
     }
 
     pub(crate) async fn named(project: &str) -> Self {
@@ -52,7 +79,7 @@ impl Scratch {
         for directory in [project, "worktrees", "home"] {
             std::fs::create_dir(path.join(directory)).expect("directory");
         }
-        let plugin = Worktree::with_environment(environment(&path));
+        let plugin = Kind::Worktree.plugin(&path);
         Self { root, plugin, project: path.join(project) }
     }
 

@@ -1,0 +1,60 @@
+//! Looking again and again at what changes, until somebody has seen enough.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ao_core::{Code, Error};
+use ao_host::store::StoreWatch;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::edge::Edge;
+use crate::failure::Failure;
+
+/// How often is looked, without a hint from the file system, at what is written into the store.
+pub(crate) const SLOW_LOOK: Duration = Duration::from_secs(1);
+
+/// Looks whenever somebody has written into the store, and this often besides, until a look breaks off because there is
+/// nothing more to see, it is interrupted, or nobody reads any more.
+pub(crate) async fn follow(
+    edge: &Edge,
+    often: Duration,
+    mut look: impl AsyncFnMut() -> Result<ControlFlow<()>, Failure>,
+) -> Result<(), Failure> {
+    let unheard = |error: io::Error| Error::wrap(Code::OTHER, "cannot wait for signals", &error);
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let mut ended = signal(SignalKind::terminate()).map_err(unheard)?;
+    let written = Arc::new(Notify::new());
+    let mut watch = None;
+    loop {
+        // The directory may come later than who follows what happens in it.
+        watch = watch.or_else(|| {
+            let written = Arc::clone(&written);
+            StoreWatch::new(&edge.places.state_db(), move || written.notify_one())
+        });
+        if look().await?.is_break() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = written.notified() => {}
+            () = tokio::time::sleep(often) => {
+                if !somebody_reads() {
+                    return Ok(());
+                }
+            }
+            _ = interrupted.recv() => return Ok(()),
+            _ = ended.recv() => return Ok(()),
+        }
+    }
+}
+
+/// Whether what is printed can still arrive.
+fn somebody_reads() -> bool {
+    let stdout = io::stdout();
+    let mut wanted = [PollFd::new(&stdout, PollFlags::empty())];
+    let ready = poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    ready.is_err() || !wanted[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
