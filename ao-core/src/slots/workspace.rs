@@ -41,6 +41,11 @@ slot workspace: trait Workspace {
     /// What repositories and copies say of sessions, for when the host's state is lost, and so that no id is given out
     /// twice. What is not there, or cannot be looked at, is left out.
     [call 1m idem] identities(request: FindIdentities) -> Result<Identities> { Ok(Identities::new()) }
+    /// Makes a clean copy of one commit to run something in: what runs there can change no ref, no setting and no hook of the
+    /// repository. The commit is kept until `release`. Doing it again with the same `target` changes nothing.
+    [call 10m idem] check_out(request: CheckOutCommit) -> Result<CheckedOut> { unsupported("clean copies of a commit") }
+    /// Lets go of the commit of such a copy, which the host removes itself.
+    [call 1m idem] release(request: ReleaseCommit) -> Result<Released> { unsupported("clean copies of a commit") }
     /// Whether what the plugin needs is there.
     [call 10s idem] doctor(request: Doctor) -> Result<Vec<Finding>> { Ok(Vec::new()) }
 }
@@ -73,6 +78,48 @@ record! {
             symlinks: Vec<Utf8PathBuf>,
             /// What is to be kept with the copy, out of the agent's sight, for `identities` to find.
             identity: Option<String>,
+        }
+    }
+
+    /// Makes a clean copy of a commit.
+    #[derive(Eq)]
+    pub struct CheckOutCommit {
+        required {
+            /// The project's directory, or its repository's.
+            project: Utf8PathBuf,
+            /// The commit, by its whole id.
+            commit: String,
+            /// Where the copy goes. Its parent exists.
+            target: Utf8PathBuf,
+        }
+    }
+
+    /// A clean copy of a commit.
+    #[derive(Eq)]
+    pub struct CheckedOut {
+        optional {
+            /// What is not as in the commit, such as files that a filter would have to fetch.
+            notes: Vec<String>,
+        }
+    }
+
+    /// Lets go of a commit.
+    #[derive(Eq)]
+    pub struct ReleaseCommit {
+        required {
+            /// The same as in `check_out`.
+            project: Utf8PathBuf,
+            /// The same as in `check_out`.
+            target: Utf8PathBuf,
+        }
+    }
+
+    /// A commit was let go.
+    #[derive(Eq)]
+    pub struct Released {
+        optional {
+            /// The commit that was kept until now, if one was.
+            commit: Option<String>,
         }
     }
 

@@ -249,9 +249,14 @@ fn words(name: &str) -> String {
 #[test]
 fn every_variant_is_in_a_sample() {
     let source = |path: &str| std::fs::read_to_string(format!("{}/src/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let slots = Slot::ALL.iter().map(|slot| (format!("slots/{slot}.rs"), slot.as_str(), None));
+    let of_slot = |slot: &Slot| match slot {
+        Slot::Scm => "slots/scm/mod.rs".to_owned(),
+        slot => format!("slots/{slot}.rs"),
+    };
+    let slots = Slot::ALL.iter().map(|slot| (of_slot(slot), slot.as_str(), None));
     let shared = [
         ("slots/common.rs", "tracker", None),
+        ("slots/scm/pull.rs", "scm", None),
         ("model/delivery.rs", "runtime", None),
         ("model/process.rs", "runtime", Some("ExitStatus")),
         ("model/facts/agent.rs", "agent", Some("ExitMeaning")),
