@@ -101,7 +101,7 @@ pub enum TerminalReply {
         #[serde(default)]
         last_output_at: Option<Timestamp>,
         /// How long ago one of those who are attached last typed something, in milliseconds.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         typed_ms_ago: Option<u64>,
     },
     /// A data frame with output follows.
