@@ -5,11 +5,11 @@ use std::io::ErrorKind;
 use ao_plugin_sdk::prelude::*;
 
 use crate::discard;
-use crate::git::{Git, complaint};
 use crate::identify;
 use crate::links::{self, Link};
 use crate::refs::{self, Branch, Made};
 use crate::repository::{self, Repository};
+use ao_git_command::{Git, complaint};
 
 /// The branch that a worktree is going to stand on.
 struct Start {

@@ -2,12 +2,12 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::{Call, Git, complaint};
 use crate::links::{self, Link};
 use crate::place::{self, Place, Private, Record, Stage};
 use crate::porcelain::{self, Entry, EntryKind, Status};
 use crate::refs;
 use crate::repository::{self, Repository};
+use ao_git_command::{Call, Git, complaint};
 
 pub(crate) async fn discard(git: &Git, request: DiscardWorkspace) -> Result<Discarded> {
     let repository = repository::open(git, &request.project).await?;

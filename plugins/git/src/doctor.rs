@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
+use ao_git_command::Git;
 
 /// The first version with `worktree list -z`; everything else that is used is older.
 const NEEDED: (u32, u32) = (2, 36);

@@ -3,8 +3,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::{place, repository};
+use ao_git_command::Git;
 
 /// The folder of all sessions' identities.
 pub(crate) const SESSIONS: &str = "refs/ao/sessions/";

@@ -2,10 +2,10 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::identify::{FILE, SESSIONS};
 use crate::porcelain;
 use crate::preserve::copy::Copy;
+use ao_git_command::Git;
 
 const HEADS: &str = "refs/heads/";
 

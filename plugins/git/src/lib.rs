@@ -15,7 +15,6 @@ mod create;
 mod discard;
 mod doctor;
 mod exclude;
-mod git;
 mod identify;
 mod identities;
 mod links;
@@ -32,8 +31,8 @@ mod retire;
 
 use ao_plugin_sdk::prelude::*;
 
+use ao_git_command::{Environment, Git};
 pub use clone::{CloneConfig, Cloned};
-use git::{Environment, Git};
 
 /// The configuration of `worktree`: nothing yet.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

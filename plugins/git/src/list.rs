@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::porcelain::{self, HALF_MADE, Listed};
 use crate::refs;
+use ao_git_command::Git;
 
 /// Worktrees that are there and complete. One that was interrupted while it was made is left out: it did not happen,
 /// and `discard` takes it back.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ao_plugin_sdk::prelude::*;
 use futures_util::{StreamExt, stream};
 
-use crate::git::Git;
 use crate::porcelain::{self, EntryKind};
+use ao_git_command::Git;
 
 /// How many worktrees are looked at at once: git reads their files, so more would only wait for the disk.
 const AT_ONCE: usize = 4;

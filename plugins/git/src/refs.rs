@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::{Call, Git, complaint};
+use ao_git_command::{Call, Git, complaint};
 
 /// What is known of a branch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

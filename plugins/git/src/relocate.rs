@@ -2,9 +2,9 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::preserve::copy::Copy;
 use crate::{place, restore};
+use ao_git_command::Git;
 
 /// Tells git where a copy that the host has moved stands now, and whether it is in use there.
 pub(crate) async fn relocate(git: &Git, request: RelocateWorkspace) -> Result<Relocated> {

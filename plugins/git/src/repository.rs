@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::{Call, Git, complaint};
+use ao_git_command::{Call, Git, complaint};
 
 /// A repository with a checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,13 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::links;
 use crate::place;
 use crate::preserve::copy::Copy;
 use crate::preserve::{files, index};
 use crate::refs;
 use crate::repository::{self, Repository};
+use ao_git_command::Git;
 
 pub(crate) async fn restore(git: &Git, request: RestoreWorkspace) -> Result<WorkspaceInfo> {
     let RestoreWorkspace { project, target, branch, .. } = &request;

@@ -2,10 +2,10 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::preserve::TRASH;
 use crate::refs;
 use crate::{place, repository};
+use ao_git_command::Git;
 
 /// Drops git's record of a worktree that is not there any more, or in the trash for good, and the pins of its receipt.
 pub(crate) async fn forget(git: &Git, request: ForgetWorkspace) -> Result<Forgotten> {

@@ -7,10 +7,10 @@ use ao_plugin_sdk::prelude::*;
 use super::marker::{self, Made, Marker};
 use super::record::{self, Record};
 use crate::discard::{Copy, Emptied};
-use crate::git::Git;
 use crate::links::{self, Link};
 use crate::place::{Private, Stage};
 use crate::repository::{self, Repository};
+use ao_git_command::Git;
 
 /// What git keeps in its directory for something that was begun, or was made in the clone.
 const WORK: &[&str] = &[

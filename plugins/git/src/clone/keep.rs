@@ -6,12 +6,12 @@ use super::discard::missing;
 use super::make::Plan;
 use super::marker::{self, Made};
 use super::record::{self, Record};
-use crate::git::Git;
 use crate::links;
 use crate::preserve::copy::Copy;
 use crate::preserve::{self, TRASH};
 use crate::restore::{self as worktrees, fill, free};
 use crate::{refs, repository, retire};
+use ao_git_command::Git;
 
 /// Refs of a clone that are not its own: the project's, and pins.
 const OTHERS: [&str; 2] = ["refs/remotes/", "refs/ao/"];

@@ -8,10 +8,10 @@ use super::discard;
 use super::marker::{self, Made, Marker};
 use super::record::{self, Record};
 use crate::create::{and, claim, unclaim, usable};
-use crate::git::{Git, complaint};
 use crate::links::{self, Link};
 use crate::refs;
 use crate::repository::{self, Repository};
+use ao_git_command::{Git, complaint};
 
 /// Settings of the project that its clones have too: who commits and how, filters, and how text is written.
 const SETTINGS: &str = "^(user|gpg|commit|tag|filter|diff|merge|lfs)\\.|^core\\.(autocrlf|eol|safecrlf|excludesfile|\
@@ -104,7 +104,7 @@ impl Plan<'_> {
     }
 
     /// A command in the clone.
-    pub(super) fn here<const N: usize>(&self, arguments: [&str; N]) -> crate::git::Call<'_> {
+    pub(super) fn here<const N: usize>(&self, arguments: [&str; N]) -> ao_git_command::Call<'_> {
         self.git.at(self.target, arguments)
     }
 

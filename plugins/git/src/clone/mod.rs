@@ -16,8 +16,8 @@ mod see;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::{Environment, Git};
 use crate::{doctor, identify, retire};
+use ao_git_command::{Environment, Git};
 
 /// The configuration of `clone`: nothing yet.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -2,8 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::preserve::files::next_content;
+use ao_git_command::Git;
 
 const CLONES: &str = "refs/ao/clones/";
 

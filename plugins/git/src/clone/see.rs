@@ -7,9 +7,9 @@ use futures_util::{StreamExt, stream};
 
 use super::marker::{self, Made};
 use super::record::{self, Record};
-use crate::git::Git;
 use crate::preserve::copy::Copy;
 use crate::{observe as worktrees, repository};
+use ao_git_command::Git;
 
 /// How many clones are asked at once how much of them is merged.
 const AT_ONCE: usize = 4;

@@ -2,8 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::{Call, Git};
 use crate::{place, repository};
+use ao_git_command::{Call, Git};
 
 /// What is there of a copy.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ pub(crate) mod snapshot;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::git::Git;
 use crate::refs;
+use ao_git_command::Git;
 use copy::Copy;
 
 /// Where the pins of all sessions are: `refs/ao/trash/<session>/<key>/<what>`.

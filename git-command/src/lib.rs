@@ -56,7 +56,7 @@ const PAUSE: Duration = Duration::from_millis(15);
 
 /// Which variables git processes see.
 #[derive(Clone, Debug)]
-pub(crate) enum Environment {
+pub enum Environment {
     /// Those of this process.
     Inherited,
     /// These.
@@ -65,13 +65,13 @@ pub(crate) enum Environment {
 
 /// How git is run.
 #[derive(Clone, Debug)]
-pub(crate) struct Git {
+pub struct Git {
     environment: Environment,
 }
 
 /// One git command.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
+pub struct Call<'a> {
     git: &'a Git,
     directory: Utf8PathBuf,
     arguments: Vec<String>,
@@ -81,12 +81,13 @@ pub(crate) struct Call<'a> {
 }
 
 impl Git {
-    pub(crate) fn new(environment: Environment) -> Self {
+    /// Runs git with these variables.
+    pub fn new(environment: Environment) -> Self {
         Self { environment }
     }
 
     /// A command, such as `["worktree", "list"]`, run in a directory that exists.
-    pub(crate) fn at<const N: usize>(&self, directory: &Utf8Path, arguments: [&str; N]) -> Call<'_> {
+    pub fn at<const N: usize>(&self, directory: &Utf8Path, arguments: [&str; N]) -> Call<'_> {
         Call {
             git: self,
             directory: directory.to_owned(),
@@ -100,36 +101,36 @@ impl Git {
 
 impl Call<'_> {
     /// Adds an argument.
-    pub(crate) fn arg(mut self, argument: impl Into<String>) -> Self {
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
     /// Sets a variable.
-    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
         self
     }
 
     /// Only looks: takes no lock that another git process could stumble over.
-    pub(crate) fn looking(self) -> Self {
+    pub fn looking(self) -> Self {
         self.env("GIT_OPTIONAL_LOCKS", "0")
     }
 
     /// Gives it standard input.
-    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = Some(bytes.into());
         self
     }
 
     /// Ends it after this time.
-    pub(crate) fn within(mut self, limit: Duration) -> Self {
+    pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
     /// Runs it, whatever its exit status; again where it only met another git process.
-    pub(crate) async fn output(&self) -> Result<CommandOutput> {
+    pub async fn output(&self) -> Result<CommandOutput> {
         for _ in 1..ATTEMPTS {
             let output = self.command().output().await?;
             if output.status.success() || !is_collision(&output.stderr) {
@@ -141,13 +142,13 @@ impl Call<'_> {
     }
 
     /// Runs it; an exit status other than 0 is an error.
-    pub(crate) async fn run(&self) -> Result<CommandOutput> {
+    pub async fn run(&self) -> Result<CommandOutput> {
         let output = self.output().await?;
         if output.status.success() { Ok(output) } else { Err(self.failure(&output)) }
     }
 
     /// The error of an exit status other than 0: which command, where, and what git said.
-    pub(crate) fn failure(&self, output: &CommandOutput) -> Error {
+    pub fn failure(&self, output: &CommandOutput) -> Error {
         let words: Vec<_> = self.arguments.iter().take(2).take_while(|word| !word.starts_with('-')).collect();
         let shown = words.into_iter().fold(String::from("git"), |shown, word| shown + " " + word);
         let said = format!("`{shown}` failed in `{}`: {}", self.directory, complaint(output));
@@ -181,7 +182,7 @@ impl Call<'_> {
 }
 
 /// What git complained, for a person: without its prefixes and its progress.
-pub(crate) fn complaint(output: &CommandOutput) -> String {
+pub fn complaint(output: &CommandOutput) -> String {
     const KEPT: usize = 2000;
     let text = String::from_utf8_lossy(&output.stderr);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("Preparing worktree"));

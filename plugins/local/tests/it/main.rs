@@ -1,0 +1,1 @@
+//! The plugins against real git, in repositories of their own and an environment built from nothing.
