@@ -1,49 +1,52 @@
 //! Moving a directory to another file system: a copy, made durable and compared, before anything is removed.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ao_core::Result;
 use camino::Utf8Path;
 
+use super::disk::Disk;
+
 /// What a path is, as far as a copy can be compared with it.
 #[derive(Debug, PartialEq, Eq)]
-enum Node {
+pub(super) enum Node {
     Directory(u32),
     File { mode: u32, length: u64 },
     Link(PathBuf),
 }
 
 /// Copies, compares, puts in place, removes.
-pub(super) fn relocate(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+pub(super) fn relocate(disk: &dyn Disk, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let failed = |error: io::Error| super::cannot(from, to, &error);
     if fs_err::symlink_metadata(to).is_ok() {
         // An earlier try came as far as this: what is left is to remove the original, if it is still the same.
-        return finish(from, to);
+        return finish(disk, from, to);
     }
     let partial = super::partial(to);
-    super::remove(&partial)?;
-    let copied = copy(from.as_std_path(), partial.as_std_path()).and_then(|()| same(from, &partial));
+    super::remove(disk, &partial)?;
+    let copied = copy(disk, from.as_std_path(), partial.as_std_path()).and_then(|()| same(from, &partial));
     if let Err(error) = copied {
         // The original is whole; the copy is nobody's.
-        let _ = super::remove(&partial);
+        let _ = super::remove(disk, &partial);
         return Err(failed(error));
     }
-    fs_err::rename(&partial, to).map_err(failed)?;
-    super::files::sync_directory(to.parent().unwrap_or(to)).map_err(failed)?;
-    finish(from, to)
+    disk.rename(&partial, to).map_err(failed)?;
+    finish(disk, from, to)
 }
 
-fn finish(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
-    same(from, to).map_err(|error| super::cannot(from, to, &error))?;
-    super::remove(from)
+/// Removes the original of a copy that is in its place, by now or since an earlier try.
+fn finish(disk: &dyn Disk, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let durable = same(from, to).and_then(|()| disk.sync_names(to.parent().unwrap_or(to)));
+    durable.map_err(|error| super::cannot(from, to, &error))?;
+    super::remove(disk, from)
 }
 
 /// Everything below a directory, and the directory itself under the empty path.
-fn nodes(root: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
+pub(super) fn nodes(root: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
     let mut found = BTreeMap::new();
     let mut ahead = vec![PathBuf::new()];
     while let Some(relative) = ahead.pop() {
@@ -69,28 +72,24 @@ fn nodes(root: &Path) -> io::Result<BTreeMap<PathBuf, Node>> {
     Ok(found)
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<()> {
     let nodes = nodes(from)?;
     for (relative, node) in &nodes {
         let (source, target) = (from.join(relative), to.join(relative));
         match node {
-            Node::Directory(_) => std::fs::DirBuilder::new().mode(0o700).create(&target)?,
-            Node::Link(leads) => symlink(leads, &target)?,
+            Node::Directory(_) => disk.create_directory(&target)?,
+            Node::Link(leads) => disk.link(leads, &target)?,
             Node::File { mode, .. } => {
-                let (mut reader, mut writer) = (File::open(&source)?, File::create_new(&target)?);
-                io::copy(&mut reader, &mut writer)?;
-                writer.set_permissions(Permissions::from_mode(*mode))?;
-                writer.set_modified(reader.metadata()?.modified()?)?;
-                writer.sync_all()?;
+                let mut reader = File::open(&source)?;
+                let modified = reader.metadata()?.modified()?;
+                disk.write_new(&target, &mut reader, *mode, modified)?;
             }
         }
     }
     // Last, and from below: a closed directory takes no files.
     for (relative, node) in nodes.iter().rev() {
         if let Node::Directory(mode) = node {
-            let directory = File::open(to.join(relative))?;
-            directory.set_permissions(Permissions::from_mode(*mode))?;
-            directory.sync_all()?;
+            disk.settle(&to.join(relative), *mode)?;
         }
     }
     Ok(())
@@ -133,10 +132,15 @@ fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use ao_core::Code;
     use camino::Utf8PathBuf;
 
+    use super::super::disk::Real;
     use super::*;
+    use crate::world::files;
 
     #[test]
     fn a_copy_is_the_same_and_then_the_only_one() {
@@ -145,14 +149,14 @@ mod tests {
         let (from, to) = (root.join("from"), root.join("to"));
         fs_err::create_dir_all(from.join("deep/er")).expect("directory");
         for (name, text) in [("a", "one"), ("deep/er/b", "two"), ("empty", "")] {
-            super::super::files::write_atomic(&from.join(name), text.as_bytes(), 0o640).expect("file");
+            files::write_atomic(&from.join(name), text.as_bytes(), 0o640).expect("file");
         }
         symlink("/nowhere", from.join("link")).expect("link");
         fs_err::set_permissions(from.join("deep"), Permissions::from_mode(0o500)).expect("mode");
         let before = nodes(from.as_std_path()).expect("nodes");
         // What an earlier try had left.
         fs_err::create_dir_all(root.join("to.partial/old")).expect("directory");
-        relocate(&from, &to).expect("moved");
+        relocate(&Real, &from, &to).expect("moved");
         assert_eq!(nodes(to.as_std_path()).expect("nodes"), before);
         assert!(!from.exists() && !root.join("to.partial").exists());
     }
@@ -164,7 +168,7 @@ mod tests {
         let (from, to) = (root.join("from"), root.join("to"));
         fs_err::create_dir(&from).expect("directory");
         let socket = std::os::unix::net::UnixListener::bind(from.join("socket")).expect("socket");
-        let error = relocate(&from, &to).expect_err("a socket");
+        let error = relocate(&Real, &from, &to).expect_err("a socket");
         assert!(error.chain.iter().any(|cause| cause.contains("neither a file nor")), "{error:?}");
         assert_eq!(error.code, Code::OTHER);
         assert!(from.join("socket").exists() && !to.exists() && !root.join("to.partial").exists());
@@ -178,9 +182,9 @@ mod tests {
         let (from, to) = (root.join("from"), root.join("to"));
         for (directory, text) in [(&from, "new"), (&to, "old")] {
             fs_err::create_dir(directory).expect("directory");
-            super::super::files::write_atomic(&directory.join("a"), text.as_bytes(), 0o600).expect("file");
+            files::write_atomic(&directory.join("a"), text.as_bytes(), 0o600).expect("file");
         }
-        relocate(&from, &to).expect_err("somebody has written since");
+        relocate(&Real, &from, &to).expect_err("somebody has written since");
         assert!(from.join("a").exists() && to.join("a").exists());
     }
 }

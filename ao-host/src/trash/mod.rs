@@ -2,16 +2,17 @@
 //! removes directories, and it removes nothing that does not stand in the trash.
 
 mod across;
+mod disk;
 mod measure;
+#[cfg(test)]
+mod power_cut;
 
 use std::io::{self, ErrorKind};
 
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
 
-use crate::world::files;
+use disk::{Disk, Real};
 
 pub use measure::{Weight, weigh};
 
@@ -21,27 +22,22 @@ const PARTIAL: &str = "partial";
 /// Moves a directory to a place where nothing stands, whole or not at all. Between file systems it is copied, compared,
 /// and only then removed where it was; after a crash in the middle, doing it again ends it.
 pub fn relocate(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    relocate_on(&Real, from, to)
+}
+
+fn relocate_on(disk: &dyn Disk, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
     let parent = to.parent().unwrap_or(to);
-    files::private_directory(parent).map_err(|error| cannot(from, to, &error))?;
-    match move_to(from, to) {
+    disk.make_place(parent).map_err(|error| cannot(from, to, &error))?;
+    match disk.rename(from, to) {
         Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::CrossesDevices => across::relocate(from, to)?,
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => across::relocate(disk, from, to)?,
         Err(error) => return Err(cannot(from, to, &error)),
     }
     let places = [Some(parent), from.parent()];
     for directory in places.into_iter().flatten() {
-        files::sync_directory(directory).map_err(|error| cannot(from, to, &error))?;
+        disk.sync_names(directory).map_err(|error| cannot(from, to, &error))?;
     }
     Ok(())
-}
-
-/// `rename(2)` that replaces nothing.
-fn move_to(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
-    match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::NOREPLACE) {
-        // A file system that cannot promise it: what stands there is looked for first.
-        Err(Errno::INVAL | Errno::NOSYS) if fs_err::symlink_metadata(to).is_err() => fs_err::rename(from, to),
-        moved => Ok(moved?),
-    }
 }
 
 fn cannot(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Error {
@@ -62,7 +58,7 @@ fn cannot(from: &Utf8Path, to: &Utf8Path, error: &io::Error) -> Error {
 /// Removes a directory of the trash for good. What is not below `trash` is refused; what is gone is no error.
 pub fn destroy(trash: &Utf8Path, place: &Utf8Path) -> Result<()> {
     check_inside(trash, place)?;
-    remove(place)
+    remove(&Real, place)
 }
 
 /// Removes the parts of a directory of the trash that are named, relative to it, and keeps the rest.
@@ -71,7 +67,7 @@ pub fn destroy_parts(trash: &Utf8Path, place: &Utf8Path, parts: &[std::path::Pat
     for part in parts {
         let plain = part.components().all(|component| matches!(component, std::path::Component::Normal(_)));
         let Some(part) = Some(place.as_std_path().join(part)).filter(|_| plain) else { continue };
-        remove_any(&part).map_err(|error| Error::wrap(Code::OTHER, format!("cannot empty `{place}`"), &error))?;
+        Real.remove(&part).map_err(|error| Error::wrap(Code::OTHER, format!("cannot empty `{place}`"), &error))?;
     }
     Ok(())
 }
@@ -85,45 +81,9 @@ fn check_inside(trash: &Utf8Path, place: &Utf8Path) -> Result<()> {
     if is_inside { Ok(()) } else { Err(Error::other(format!("`{place}` is not in the trash, so it is not removed"))) }
 }
 
-fn remove(place: &Utf8Path) -> Result<()> {
-    remove_any(place.as_std_path())
+fn remove(disk: &dyn Disk, place: &Utf8Path) -> Result<()> {
+    disk.remove(place.as_std_path())
         .map_err(|error| Error::wrap(Code::OTHER, format!("cannot remove `{place}` for good"), &error))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place where something ends for good, below the trash only")]
-fn remove_any(path: &std::path::Path) -> io::Result<()> {
-    let found = match std::fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if !found.is_dir() {
-        return std::fs::remove_file(path);
-    }
-    match std::fs::remove_dir_all(path) {
-        // Directories that somebody closed to themselves, as module caches are.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            std::fs::remove_dir_all(path)
-        }
-        other => other,
-    }
-}
-
-/// Makes every directory below one writable for its owner.
-fn open_up(path: &std::path::Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut ahead = vec![path.to_owned()];
-    while let Some(directory) = ahead.pop() {
-        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700))?;
-        for entry in std::fs::read_dir(&directory)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                ahead.push(entry.path());
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Where a copy stands until it is whole.

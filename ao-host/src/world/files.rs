@@ -47,15 +47,24 @@ pub fn sync_directory(path: &Utf8Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Makes a directory, with those above it, that only its owner enters. One that exists must be a directory of this
-/// user's that nobody else can write to; it is closed to readers.
+/// Makes a directory, with those above it, that only its owner enters. A new one outlives a crash of the machine. One that
+/// exists must be a directory of this user's that nobody else can write to; it is closed to readers.
 pub fn private_directory(path: &Utf8Path) -> io::Result<()> {
     let refuse = |problem: &str| Err(io::Error::other(format!("`{path}` {problem}")));
     let found = match fs_err::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let there = path.ancestors().skip(1).find(|above| fs_err::symlink_metadata(above).is_ok());
             let created = DirBuilder::new().recursive(true).mode(PRIVATE_DIRECTORY).create(path);
             created.map_err(|error| io::Error::new(error.kind(), format!("cannot create `{path}`: {error}")))?;
+            let new = path.ancestors().skip(1).take_while(|above| Some(*above) != there);
+            for above in new.chain(there.filter(|there| !there.as_str().is_empty())) {
+                match sync_directory(above) {
+                    // Who may write in a directory need not be allowed to read it.
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                    synced => synced?,
+                }
+            }
             // Somebody else may have been faster, so what is there now is looked at like any other.
             fs_err::symlink_metadata(path)?
         }
