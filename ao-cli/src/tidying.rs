@@ -103,7 +103,7 @@ pub(crate) fn finished(edge: &Edge, sessions: &Sessions, mode: Mode) -> Result<V
 pub(crate) fn one(edge: &Edge, sessions: &Sessions, session: &Session) -> Tidied {
     match try_one(edge, sessions, session) {
         Ok(tidied) => tidied,
-        Err(failure) => Tidied { exit_code: failure.exit_code(), ..stays(session, Action::Fail, failure.whole()) },
+        Err(failure) => Tidied { exit_code: failure.exit_code(), ..stays(session, Action::Fail, failure.message()) },
     }
 }
 

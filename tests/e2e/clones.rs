@@ -52,3 +52,25 @@ fn a_clone_whose_spawn_fails_or_is_killed_leaves_nothing() {
     assert_ne!(studio.world.ao(&["spawn"]).code(), 0);
     assert_eq!(studio.traces(), before);
 }
+
+#[test]
+fn a_lost_state_is_rebuilt_from_what_clones_say() {
+    let studio = studio();
+    let id = studio.spawn(&["--prompt", "one\n"]);
+    studio.wait_for_status(&id, "done");
+    let (worktree, places) = (studio.worktree(&id), studio.places());
+    for database in
+        [places.state_db(), format!("{}-wal", places.state_db()).into(), format!("{}-shm", places.state_db()).into()]
+    {
+        let _ = std::fs::remove_file(database);
+    }
+    for directory in ["sessions", "backups"] {
+        let _ = std::fs::remove_dir_all(places.state_db().with_file_name(directory));
+    }
+    studio.world.ao(&["doctor", "--rebuild"]).succeeds();
+    let shown = studio.show(&id)["session"].clone();
+    assert_eq!(shown["workspace"]["path"], worktree.as_str(), "{shown}");
+    assert_eq!(shown["workspace"]["plugin"], "clone", "{shown}");
+    assert_ne!(shown["project_path"], shown["workspace"]["path"], "{shown}");
+    assert!(studio.world.ao(&["session", "diff", &id]).succeeds().stdout().contains("+one"));
+}

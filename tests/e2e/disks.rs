@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -124,4 +125,49 @@ fn between_two_disks_a_worktree_is_copied_and_comes_back() {
 
 fn mount(arguments: &[&str]) {
     assert!(Command::new("mount").args(arguments).status().unwrap().success(), "mount {arguments:?}");
+}
+
+/// Runs a test as a user whom permissions stop: where this one is not stopped by any, the test runs itself again as nobody.
+fn as_a_plain_user(name: &str, test: impl FnOnce()) {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return test();
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(scratch.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let (nobody, program) = (NOBODY.to_string(), std::env::current_exe().unwrap());
+    let drop_to = || {
+        let mut drop_to = Command::new("setpriv");
+        drop_to.args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups"]).current_dir(scratch.path());
+        drop_to
+    };
+    if !drop_to().arg(&program).arg("--list").output().is_ok_and(|output| output.status.success()) {
+        return skip("another user who may read this directory", name);
+    }
+    let mut again = drop_to();
+    let output =
+        again.arg(program).args(["--exact", name, "--nocapture"]).env("TMPDIR", scratch.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn a_directory_that_takes_nothing_keeps_what_it_has() {
+    as_a_plain_user("disks::a_directory_that_takes_nothing_keeps_what_it_has", || {
+        let studio = Studio::new(Engine::Process);
+        let (id, worktree) = ended(&studio, 1 << 10);
+        let before = files(&worktree);
+        let closed = worktree.parent().unwrap();
+        let open = std::fs::metadata(closed).unwrap().permissions();
+        std::fs::set_permissions(closed, PermissionsExt::from_mode(0o500)).unwrap();
+        let refused = studio.world.ao(&["session", "cleanup", &id]);
+        std::fs::set_permissions(closed, open).unwrap();
+        assert_eq!(refused.code(), 75, "{refused}");
+        assert_eq!(files(&worktree), before, "{refused}");
+        let told = refused.stdout() + &refused.stderr();
+        assert!(told.contains("must be writable: Permission denied"), "{refused}");
+        studio.world.ao(&["session", "cleanup", &id]).succeeds();
+        studio.world.ao(&["trash", "restore", &id]).succeeds();
+        assert_eq!(files(&worktree), before);
+    });
 }

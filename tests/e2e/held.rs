@@ -40,6 +40,15 @@ fn nothing_is_typed_meanwhile(engine: Engine) {
             "{run}"
         );
 
+        let shown = studio.world.ao(&["session", "show", "--json", &id]).succeeds().json();
+        let levels: Vec<_> =
+            shown["messages"].as_array().unwrap().iter().map(|waiting| waiting["level"].as_str().unwrap()).collect();
+        assert_eq!(
+            (levels, &shown["messages"][0]["message"]),
+            (vec!["queued", "queued"], &first["message"]),
+            "{shown}"
+        );
+
         // A human decides meanwhile; the sender waits for it.
         let waiting = studio.world.start(&["send", "--wait", &id, "third"]);
         go_on(&studio, &id);

@@ -55,9 +55,9 @@ impl Arguments {
         let sessions = manager::open(edge)?;
         let filter = SessionFilter { project: self.project, ..SessionFilter::default() };
         let stored = sessions.store.sessions(&filter).map_err(Error::from)?;
-        let stored = look_at_ended(edge, &sessions, stored)?;
+        let stored = look_at_worktrees(edge, &sessions, stored)?;
         let all: Vec<_> = stored.iter().map(|session| Full::now(session, &sessions.world)).collect();
-        let mut found = Vec::new();
+        let mut found: Vec<_> = lost(edge)?.into_iter().collect();
         found.extend(mass_death(&sessions, &all)?);
         for full in &all {
             let message = if full.status.name.is_over() { None } else { last_message(&sessions, &full.session)? };
@@ -74,14 +74,23 @@ impl Arguments {
     }
 }
 
+/// Sessions of which something is left and of which the state knows nothing.
+fn lost(edge: &Edge) -> Result<Option<Matter>, Failure> {
+    let lost: Vec<_> = manager::lost(edge)?.iter().map(SessionId::to_string).collect();
+    let what = format!("the state database knows nothing of {}", lost.join(", "));
+    Ok(Some(Matter::new(MatterKind::Lost, what, vec![manager::REBUILD.to_owned()])).filter(|_| !lost.is_empty()))
+}
+
 /// Nobody keeps looking at the worktrees of sessions that are over: before it is said that their work is elsewhere, or
-/// that it is not, they are looked at.
-fn look_at_ended(edge: &Edge, sessions: &Sessions, stored: Vec<Session>) -> Result<Vec<Session>, Failure> {
+/// that it is not, they are looked at. So is a living one's that seems to be gone.
+fn look_at_worktrees(edge: &Edge, sessions: &Sessions, stored: Vec<Session>) -> Result<Vec<Session>, Failure> {
     let mut groups: BTreeMap<String, Vec<Session>> = BTreeMap::new();
     for session in &stored {
         let is_over = Full::now(session, &sessions.world).status.name.is_over();
         let in_trash = session.trash.last().is_some_and(|item| item.state.is_kept());
-        if is_over && !in_trash && session.op.is_none() && !is_all_merged(session) {
+        let gone = session.workspace.as_ref().is_some_and(|workspace| !workspace.path.exists());
+        let wanted = if is_over { !in_trash && !is_all_merged(session) } else { gone };
+        if wanted && session.op.is_none() {
             let plugin = session.plugins.as_ref().map(|plugins| &plugins.workspace);
             let key = format!("{:?} {} {plugin:?}", session.config_file, session.project);
             groups.entry(key).or_default().push(session.clone());

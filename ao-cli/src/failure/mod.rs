@@ -55,14 +55,6 @@ impl Failure {
         }
     }
 
-    /// What went wrong and why, in one line.
-    pub(crate) fn whole(&self) -> String {
-        match self {
-            Self::Error(error) => [&[self.message()], error.chain.as_slice()].concat().join(": "),
-            _ => self.message(),
-        }
-    }
-
     /// Tells it on stderr, and says what to exit with.
     pub(crate) fn report(&self) -> ExitCode {
         match self {

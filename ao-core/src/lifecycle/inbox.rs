@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Status, StatusName};
-use crate::model::facts::{HoldReason, Session};
+use crate::model::facts::{Hold, HoldReason, Session};
 use crate::model::{DeliveryLevel, SessionId, Timestamp};
 use crate::record::record;
 use crate::slots::scm::PullState;
@@ -15,6 +15,8 @@ use crate::slots::workspace::Presence;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MatterKind {
+    /// The state knows nothing of sessions of which something is left.
+    Lost,
     /// So many agents look dead at once that it is not believed.
     MassDeath,
     /// An agent asks something.
@@ -23,6 +25,8 @@ pub enum MatterKind {
     Message,
     /// An agent does not get on.
     Stuck,
+    /// An agent works where its files are gone.
+    Worktree,
     /// An agent is gone.
     Dead,
     /// A spawn failed.
@@ -47,10 +51,12 @@ impl MatterKind {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Lost => "lost",
             Self::MassDeath => "mass_death",
             Self::NeedsInput => "needs_input",
             Self::Message => "message",
             Self::Stuck => "stuck",
+            Self::Worktree => "worktree",
             Self::Dead => "dead",
             Self::Errored => "errored",
             Self::Orphaned => "orphaned",
@@ -103,6 +109,7 @@ pub fn matters(session: &Session, status: &Status, message: Option<&LastMessage>
     let mut found: Vec<_> = by_status(session, status).into_iter().collect();
     if !status.name.is_over() {
         found.extend(message.and_then(|message| of_message(&session.id, message)));
+        found.extend(worktree_gone(session));
     } else if status.name != StatusName::Dead {
         found.extend(unmerged(session, status));
     }
@@ -149,12 +156,29 @@ fn by_status(session: &Session, status: &Status) -> Option<Matter> {
             )
         }
         StatusName::Paused => {
-            let lifted = session.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::Paused);
+            let lifted = |hold: &Hold| matches!(hold.reason, HoldReason::Paused | HoldReason::Rebuild);
+            let lifted = session.hold.as_ref().is_some_and(lifted);
             let command = if lifted { format!("ao resume {id}") } else { format!("ao session show {id}") };
             matter(MatterKind::Held, &status.reason, &[command])
         }
         _ => None,
     }
+}
+
+/// The worktree of an agent that lives is gone.
+fn worktree_gone(session: &Session) -> Option<Matter> {
+    let workspace = session.workspace.as_ref()?;
+    let look = workspace.look.as_ref().filter(|_| workspace.unseen.is_none())?;
+    if look.presence != Presence::Missing {
+        return None;
+    }
+    let id = &session.id;
+    // What was committed is on the branch, and a restore makes the worktree again from it.
+    let what = format!("its worktree {} is gone; what was committed is on `{}`", workspace.path, workspace.branch);
+    let commands = vec![format!("ao session kill {id} && ao session restore {id}")];
+    let mut matter = Matter::new(MatterKind::Worktree, what, commands);
+    matter.since = Some(look.at);
+    Some(matter)
 }
 
 fn of_message(id: &SessionId, message: &LastMessage) -> Option<Matter> {
@@ -226,7 +250,7 @@ fn unmerged(session: &Session, status: &Status) -> Option<Matter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::facts::{End, EndKind, Hold, WorkspaceFacts, WorkspaceLook};
+    use crate::model::facts::{End, EndKind, Unseen, WorkspaceFacts, WorkspaceLook};
     use crate::model::{BranchName, PluginName, ProjectName};
 
     fn at(seconds: i64) -> Timestamp {
@@ -264,9 +288,11 @@ mod tests {
     #[test]
     fn a_hold_names_what_lifts_it() {
         let mut held = session();
-        for (reason, command) in
-            [(HoldReason::Paused, "ao resume app-1"), (HoldReason::Budget, "ao session show app-1")]
-        {
+        for (reason, command) in [
+            (HoldReason::Paused, "ao resume app-1"),
+            (HoldReason::Rebuild, "ao resume app-1"),
+            (HoldReason::Budget, "ao session show app-1"),
+        ] {
             held.hold = Some(Hold::new(reason, at(1)));
             assert_eq!(matters(&held, &status(StatusName::Paused), None)[0].commands, [command]);
         }
@@ -284,6 +310,23 @@ mod tests {
         assert_eq!(over, [], "nobody waits for it any more");
         let shown = matters(&session(), &status(StatusName::Working), Some(&message(DeliveryLevel::Failed, false)));
         assert_eq!((shown[0].commands[1].as_str(), shown[0].since), ("ao send --file '/x y/1.md' app-1", Some(at(3))));
+    }
+
+    #[test]
+    fn an_agent_whose_worktree_is_gone_waits_unless_that_is_not_certain() {
+        let mut living = session();
+        let (plugin, branch): (PluginName, BranchName) = ("worktree".parse().unwrap(), "ao/app-1".parse().unwrap());
+        let mut workspace = WorkspaceFacts::new(plugin, "/w/app-1", branch);
+        let mut of = |presence, unseen: Option<&str>, name| {
+            workspace.look = Some(WorkspaceLook::new(presence, at(6)));
+            workspace.unseen = unseen.map(|why| Unseen::new(why, at(6), at(6)));
+            living.workspace = Some(workspace.clone());
+            kinds(&living, name, None)
+        };
+        assert_eq!(of(Presence::Missing, None, StatusName::Working), [MatterKind::Worktree]);
+        assert_eq!(of(Presence::Present, None, StatusName::Working), []);
+        assert_eq!(of(Presence::Missing, Some("no answer"), StatusName::Working), []);
+        assert_eq!(of(Presence::Missing, None, StatusName::Killed), [], "it is all elsewhere");
     }
 
     #[test]

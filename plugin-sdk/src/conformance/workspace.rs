@@ -8,9 +8,9 @@ use std::time::Duration;
 use ao_core::model::{BranchName, SessionId};
 use ao_core::slots::Workspace;
 use ao_core::slots::workspace::{
-    CreateWorkspace, DiscardWorkspace, Discarded, ForgetWorkspace, IdentifySession, IdentityChange, ListWorkspaces,
-    Merged, ObserveWorkspaces, Presence, PreserveWorkspace, Purpose, Receipt, RelocateWorkspace, RestoreWorkspace,
-    RetireBranch, WorkspaceInfo,
+    CreateWorkspace, DiscardWorkspace, Discarded, FindIdentities, ForgetWorkspace, IdentifySession, Identities,
+    IdentityChange, ListWorkspaces, Merged, ObserveWorkspaces, Presence, PreserveWorkspace, Purpose, Receipt,
+    RelocateWorkspace, RestoreWorkspace, RetireBranch, WorkspaceInfo,
 };
 use ao_core::{Code, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -56,6 +56,8 @@ checks! {
         "write down where the copy is; keep others from taking it for abandoned" => relocated;
     Every "workspace.identify.never_overwrites": "an identity that is there is a `conflict` for another one, and only itself is taken back",
         "write with an expected old value, and remove with one" => identify;
+    Every "workspace.identities.finds_what_was_written": "`identities` finds what `identify` has written, and no longer what was taken back",
+        "read the same place that `identify` writes, for every project that can be looked at" => identities;
     Every "workspace.create.given_up_can_be_taken_back": "a `create` that is given up is there once or not, and `discard` takes it back",
         "make the copy so that each step can be found and undone" => create_given_up;
 }
@@ -482,6 +484,28 @@ async fn identify(bench: Bench) -> Verdict {
             answer("`identify` that takes back", ask(IdentityChange::Remove { blob: blob("kit") }).await)?;
         }
         verdict.and(kept.map(drop))
+    })
+    .await
+}
+
+async fn identities(bench: Bench) -> Verdict {
+    staged(bench, |stage| async move {
+        let (blob, id) = ("{\"of\":\"kit\"}".to_owned(), stage.id(2));
+        let write = |change| stage.workspace.identify(IdentifySession::new(stage.project.clone(), id.clone(), change));
+        answer("`identify`", write(IdentityChange::Write { blob: blob.clone() }).await)?;
+        let look = || stage.workspace.identities(FindIdentities::new(vec![stage.project.clone()]));
+        let found = look().await;
+        answer("`identify` that takes back", write(IdentityChange::Remove { blob: blob.clone() }).await)?;
+        let (found, after) = (answer("`identities`", found)?, answer("`identities`", look().await)?);
+        if found.projects.is_empty() {
+            return skipped("it finds no identities, so a lost state is rebuilt without them");
+        }
+        let is_in = |found: &Identities| {
+            let of_project = found.projects.iter().filter(|found| found.project == stage.project);
+            of_project.flat_map(|found| &found.sessions).any(|written| written.session == id && written.blob == blob)
+        };
+        demand(is_in(&found), "the identity that was written", &found)?;
+        demand(!is_in(&after), "no identity that was taken back", &after)
     })
     .await
 }

@@ -196,6 +196,12 @@ impl Workspace for Wrong {
     async fn identify(&self, _request: IdentifySession) -> Result<Identified> {
         Ok(Identified::new())
     }
+
+    async fn identities(&self, request: FindIdentities) -> Result<Identities> {
+        let mut found = Identities::new();
+        found.projects = request.projects.into_iter().map(ProjectIdentities::new).collect();
+        Ok(found)
+    }
 }
 
 #[test]

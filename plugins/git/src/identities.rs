@@ -2,6 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
+use crate::clone::is_clone;
+
 use crate::identify::{FILE, SESSIONS};
 use crate::porcelain;
 use crate::preserve::copy::Copy;
@@ -19,12 +21,28 @@ pub(crate) async fn find(git: &Git, request: FindIdentities) -> Result<Identitie
         }
     }
     for path in request.copies {
-        match of_copy(git, &path).await {
-            Ok(identity) => found.copies.extend(identity),
-            Err(error) => tracing::warn!(%path, %error, "cannot tell whose worktree this is"),
+        if is_clone(&path).await? {
+            continue;
         }
+        found.copies.extend(said_of_copy(git, &path, Main::Looked).await);
     }
     Ok(found)
+}
+
+/// Which project a copy belongs to.
+pub(crate) enum Main {
+    /// The one whose worktree it is.
+    Looked,
+    /// This one.
+    Is(Utf8PathBuf),
+}
+
+/// What a copy says of itself. One that cannot be looked at says nothing, and the log says why.
+pub(crate) async fn said_of_copy(git: &Git, path: &Utf8Path, main: Main) -> Option<CopyIdentity> {
+    of_copy(git, path, main).await.unwrap_or_else(|error| {
+        tracing::warn!(%path, %error, "cannot tell whose this is");
+        None
+    })
 }
 
 async fn of_project(git: &Git, project: &Utf8Path) -> Result<ProjectIdentities> {
@@ -76,12 +94,18 @@ fn blobs(mut answers: &[u8]) -> Vec<Option<String>> {
     found
 }
 
-async fn of_copy(git: &Git, path: &Utf8Path) -> Result<Option<CopyIdentity>> {
+async fn of_copy(git: &Git, path: &Utf8Path, main: Main) -> Result<Option<CopyIdentity>> {
     // git would go on looking above it.
     let Some(copy) = Copy::find(git, None, path).await?.filter(|copy| copy.files.is_some()) else { return Ok(None) };
-    let listed = copy.at(["worktree", "list", "--porcelain", "-z"]).looking().run().await?;
-    let Some(main) = porcelain::worktrees(&listed.stdout).into_iter().next() else { return Ok(None) };
-    let mut found = CopyIdentity::new(path, main.path);
+    let project = match main {
+        Main::Is(project) => project,
+        Main::Looked => {
+            let listed = copy.at(["worktree", "list", "--porcelain", "-z"]).looking().run().await?;
+            let Some(main) = porcelain::worktrees(&listed.stdout).into_iter().next() else { return Ok(None) };
+            main.path
+        }
+    };
+    let mut found = CopyIdentity::new(path, project);
     found.head = copy.ask(["rev-parse", "--verify", "--quiet", "HEAD"]).await?;
     let branch = copy.ask(["symbolic-ref", "--quiet", "--short", "HEAD"]).await?;
     found.branch = branch.and_then(|branch| branch.parse().ok());

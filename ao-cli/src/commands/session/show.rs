@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use ao_core::model::{SessionId, Timestamp};
-use ao_host::store::{Reader, StoreError};
+use ao_core::Error;
+use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
+use ao_host::store::{Message, Reader, StoreError};
 use ao_host::world::World;
+use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -32,16 +34,46 @@ pub(crate) struct ShowView {
     /// Its status and its facts.
     #[serde(flatten)]
     full: Full,
+    /// Messages to its agent that have not ended, in the order in which they were queued.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<Waiting>,
     /// When this was put together.
     at: Timestamp,
+}
+
+/// A message that has not ended.
+#[derive(Serialize, JsonSchema)]
+struct Waiting {
+    /// Its id.
+    message: String,
+    /// How far it got.
+    level: DeliveryLevel,
+    /// The file with its text.
+    #[schemars(with = "String")]
+    file: Utf8PathBuf,
+    /// Why it got no further.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// When it was queued.
+    queued_at: Timestamp,
+}
+
+impl From<Message> for Waiting {
+    fn from(message: Message) -> Self {
+        let Message { id, level, file, queued_at, facts, .. } = message;
+        Self { message: id, level, file, why: facts.detail, queued_at }
+    }
 }
 
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let world = World::system();
-        let stored = manager::reader(edge)?.session(&self.session).map_err(ao_core::Error::from)?;
-        let stored = stored.ok_or_else(|| ao_core::Error::from(StoreError::NoSession(self.session.clone())))?;
-        let view = ShowView { full: Full::now(&stored, &world), at: world.now() };
+        let reader = manager::reader(edge)?;
+        let stored = reader.session(&self.session).map_err(Error::from)?;
+        let stored = stored.ok_or_else(|| Error::from(StoreError::NoSession(self.session.clone())))?;
+        let messages = reader.messages(&self.session).map_err(Error::from)?;
+        let messages = messages.into_iter().filter(|message| !message.level.is_final()).map(Waiting::from).collect();
+        let view = ShowView { full: Full::now(&stored, &world), messages, at: world.now() };
         self.format.show(&view)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -81,6 +113,11 @@ impl View for ShowView {
             if let Some(exit) = &runtime.exit {
                 fields.push(("exit", format!("{}, {}", exit.status, ago(exit.at))));
             }
+        }
+        for waiting in &self.messages {
+            let why = waiting.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let told = format!("{} ({}), queued {}{why}", waiting.file, waiting.level, ago(waiting.queued_at));
+            fields.push(("message", told));
         }
         fields.extend(sightings(session, self.at));
         if let Some(failure) = &session.failure {

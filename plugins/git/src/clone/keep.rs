@@ -135,7 +135,7 @@ pub(super) async fn restore(git: &Git, request: RestoreWorkspace) -> Result<Work
     .await?;
     let (path, own) = (target.clone(), branch.clone());
     record::write(git, project, &Record { session: session.clone(), path, branch: own, created_at: None }).await?;
-    let plan = Plan { git, repository: &repository, session, target, links: &links };
+    let plan = Plan { git, repository: &repository, session, target, links: &links, identity: None };
     plan.make_repository().await?;
     if let Some((_, folder)) = &folder {
         fetch(git, target, &repository.common, folder).await?;

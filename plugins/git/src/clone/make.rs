@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 
 use ao_plugin_sdk::prelude::*;
 
-use super::discard;
 use super::marker::{self, Made, Marker};
 use super::record::{self, Record};
+use super::{discard, identity};
 use crate::create::{and, claim, unclaim, usable};
 use crate::links::{self, Link};
 use crate::refs;
@@ -28,6 +28,8 @@ pub(super) struct Plan<'a> {
     pub(super) session: SessionId,
     pub(super) target: &'a Utf8Path,
     pub(super) links: &'a [Link],
+    /// What is to be kept with the clone.
+    pub(super) identity: Option<&'a str>,
 }
 
 pub(super) async fn create(git: &Git, request: CreateWorkspace) -> Result<WorkspaceInfo> {
@@ -55,7 +57,8 @@ pub(super) async fn create(git: &Git, request: CreateWorkspace) -> Result<Worksp
     if let Err(error) = write_down(git, project, &record).await {
         return Err(unclaim(target, error).await);
     }
-    let plan = Plan { git, repository: &repository, session, target, links: &links };
+    let plan =
+        Plan { git, repository: &repository, session, target, links: &links, identity: request.identity.as_deref() };
     if let Err(error) = plan.build(&branch, &commit).await {
         return Err(take_back(git, &request, &record, error).await);
     }
@@ -97,6 +100,9 @@ impl Plan<'_> {
         self.make_repository().await?;
         self.stand_on(branch, commit).await?;
         self.mark(Made::Repository).await?;
+        if let Some(identity) = self.identity {
+            identity::mark(self.target, identity.to_owned()).await?;
+        }
         // Files and index only: nothing stands in the log that did not happen.
         self.here(["read-tree", "--reset", "-u", "HEAD"]).run().await?;
         self.link().await?;

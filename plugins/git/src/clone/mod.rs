@@ -8,6 +8,7 @@
 //! - The clone's `origin` is the project's, and its settings for identities, filters and line ends are the project's.
 
 mod discard;
+mod identity;
 mod keep;
 mod make;
 mod marker;
@@ -16,8 +17,13 @@ mod see;
 
 use ao_plugin_sdk::prelude::*;
 
+<<<<<<< HEAD
 use crate::{doctor, identify, retire};
 use ao_git_command::{Environment, Git};
+=======
+use ao_git_command::{Environment, Git};
+use crate::{doctor, retire};
+>>>>>>> five
 
 /// The configuration of `clone`: nothing yet.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -43,6 +49,12 @@ impl Plugin for Cloned {
     fn new(_config: CloneConfig) -> Result<Self> {
         Ok(Self { git: Git::new(Environment::Inherited) })
     }
+}
+
+/// Whether a directory is a clone that this plugin has made, as far as it says so itself.
+pub(crate) async fn is_clone(path: &Utf8Path) -> Result<bool> {
+    let path = path.to_owned();
+    blocking(move || Ok(marker::read(&path).is_some())).await
 }
 
 #[async_trait]
@@ -88,7 +100,11 @@ impl Workspace for Cloned {
     }
 
     async fn identify(&self, request: IdentifySession) -> Result<Identified> {
-        identify::identify(&self.git, request).await
+        identity::identify(&self.git, request).await
+    }
+
+    async fn identities(&self, request: FindIdentities) -> Result<Identities> {
+        identity::find(&self.git, request).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
