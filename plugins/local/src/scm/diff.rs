@@ -28,12 +28,12 @@ pub(super) async fn diff(scm: &LocalScm, request: PullDiffRequest) -> Result<Pul
 fn cut(bytes: &[u8], most: usize) -> PullDiff {
     // More is not read of any program.
     const READ: usize = 16 * 1024 * 1024;
-    let kept = &bytes[..bytes.len().min(most)];
-    let mut text = String::from_utf8_lossy(kept).into_owned();
+    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned();
+    let is_cut = bytes.len() > most || text.len() > most || bytes.len() >= READ;
     // What replaces a byte is longer than it.
     text.truncate(text.floor_char_boundary(most));
     let mut diff = PullDiff::new(text);
-    diff.truncated = bytes.len() > most || diff.text.len() == most && bytes.len() >= most.max(1) && bytes.len() > kept.len() || bytes.len() >= READ;
+    diff.truncated = is_cut;
     diff
 }
 

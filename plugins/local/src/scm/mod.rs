@@ -32,8 +32,11 @@ mod refs;
 mod repository;
 mod snapshot;
 mod standing;
+mod text;
 mod view;
 mod write;
+
+use std::sync::{Mutex, PoisonError};
 
 use ao_plugin_sdk::prelude::*;
 
@@ -72,6 +75,8 @@ pub struct LocalScm {
     known: standing::Known,
     foretold: conflicts::Foretold,
     answered: snapshot::Answered,
+    /// The repository that was last asked about: some requests name none.
+    last: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl LocalScm {
@@ -87,12 +92,20 @@ impl LocalScm {
         }
         let git = Git::new(environment);
         let (seen, known) = (pull::Seen::default(), standing::Known::default());
-        Ok(Self { git, config, seen, known, foretold: conflicts::Foretold::default(), answered: snapshot::Answered::default() })
+        let (foretold, answered) = (conflicts::Foretold::default(), snapshot::Answered::default());
+        Ok(Self { git, config, seen, known, foretold, answered, last: Mutex::default() })
     }
 
     /// The repository of a request.
     async fn repository(&self, named: &str) -> Result<Repository<'_>> {
-        repository::open(&self.git, &repository::locate(self.config.repository.as_deref(), named)?).await
+        let path = repository::locate(self.config.repository.as_deref(), named)?;
+        let repository = repository::open(&self.git, &path).await?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+        Ok(repository)
+    }
+
+    fn last(&self) -> Option<Utf8PathBuf> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
