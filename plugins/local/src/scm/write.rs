@@ -6,7 +6,6 @@ use ao_plugin_sdk::prelude::*;
 use ao_git_command::complaint;
 
 use super::entry::{self, Entry};
-use super::oid::Oid;
 use super::pull::Pull;
 use super::record::{self, Record};
 use super::refs;

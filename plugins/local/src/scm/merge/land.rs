@@ -133,7 +133,6 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
 async fn fast_forward(repository: &Repository<'_>, place: &Utf8Path, attempt: &Attempt) -> Result<CommandOutput> {
     let call = repository
         .inside(place, ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", "--no-overwrite-ignore"])
-        .arg("--end-of-options")
         .arg(attempt.commit.as_str());
     call.output().await
 }
