@@ -174,8 +174,10 @@ fn is_own(record: &Record, author: &str) -> bool {
 fn review(head: Oid, verdict: Verdict, body: &str, remarks: &[LineRemark], number: u64) -> Result<Vec<What>> {
     if remarks.len() > text::REMARKS {
         let (most, count) = (text::REMARKS, remarks.len());
-        return Err(Error::invalid_input(format!("a review holds at most {most} remarks about lines; these are {count}"))
-            .at_field("change.remarks"));
+        return Err(Error::invalid_input(format!(
+            "a review holds at most {most} remarks about lines; these are {count}"
+        ))
+        .at_field("change.remarks"));
     }
     let mut whats = vec![What::Review { head, verdict, body: text::body(body, "change.body")? }];
     for remark in remarks {

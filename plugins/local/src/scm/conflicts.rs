@@ -1,6 +1,6 @@
 //! Foretells conflicts, and writes nothing into the repository for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use super::repository::Repository;
 /// How many answers are kept before all are forgotten.
 const KEPT: usize = 65_536;
 
-/// Merges at once in a process.
-const BATCH: usize = 32;
+/// Merges in one process.
+const BATCH: usize = 256;
 
 /// What is kept of the call's time to answer with what is known.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -45,7 +45,9 @@ pub(super) async fn foretell(
     base: &Oid,
     heads: &[Oid],
 ) -> Result<BTreeMap<Oid, Vec<String>>> {
-    let unknown: Vec<_> = heads.iter().filter(|head| scm.foretold.get(base, head).is_none()).cloned().collect();
+    let heads: BTreeSet<&Oid> = heads.iter().collect();
+    let unknown: Vec<Oid> =
+        heads.iter().filter(|head| scm.foretold.get(base, head).is_none()).map(|head| (*head).clone()).collect();
     if !unknown.is_empty() {
         // Its trees and blobs go into a directory that is thrown away; the repository's own is only read.
         let scratch = blocking(|| {
@@ -64,18 +66,12 @@ pub(super) async fn foretell(
         // Removes the directory.
         blocking(move || scratch.close().map_err(|error| Error::other(error.to_string()))).await?;
     }
-    let known = heads.iter().filter_map(|head| Some((head.clone(), scm.foretold.get(base, head)?)));
+    let known = heads.into_iter().filter_map(|head| Some((head.clone(), scm.foretold.get(base, head)?)));
     Ok(known.collect())
 }
 
 /// Whether there was time for it.
-async fn merge(
-    scm: &LocalScm,
-    repository: &Repository<'_>,
-    base: &Oid,
-    heads: &[Oid],
-    objects: &str,
-) -> Result<bool> {
+async fn merge(scm: &LocalScm, repository: &Repository<'_>, base: &Oid, heads: &[Oid], objects: &str) -> Result<bool> {
     let mut rest = heads;
     while !rest.is_empty() {
         let left = deadline().map(|left| left.saturating_sub(RESERVE));
@@ -113,7 +109,8 @@ async fn merge(
 
 /// `1` or `0` for a conflict, the tree, the files, each with a NUL behind it, and another NUL.
 fn answers(printed: &[u8]) -> Vec<Vec<String>> {
-    let mut fields = printed.split(|byte| *byte == 0);
+    // A field without its NUL was cut short.
+    let mut fields = printed.split_inclusive(|byte| *byte == 0).map_while(|field| field.strip_suffix(&[0]));
     let mut found = Vec::new();
     while let (Some(b"0" | b"1"), Some(_tree)) = (fields.next(), fields.next()) {
         let mut files = Vec::new();
@@ -121,7 +118,6 @@ fn answers(printed: &[u8]) -> Vec<Vec<String>> {
             match fields.next() {
                 Some(b"") => break,
                 Some(file) => files.push(String::from_utf8_lossy(file).into_owned()),
-                // Cut short: not an answer.
                 None => return found,
             }
         }

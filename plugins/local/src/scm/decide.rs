@@ -16,7 +16,8 @@ type Entries = BTreeMap<u64, Entry>;
 pub(super) fn decision(entries: &Entries, head: &Oid) -> ReviewDecision {
     let mut latest: BTreeMap<&str, (Verdict, &Oid)> = BTreeMap::new();
     for entry in entries.values() {
-        if let What::Review { head, verdict: verdict @ (Verdict::Approve | Verdict::RequestChanges), .. } = &entry.what {
+        if let What::Review { head, verdict: verdict @ (Verdict::Approve | Verdict::RequestChanges), .. } = &entry.what
+        {
             latest.insert(&entry.author, (*verdict, head));
         }
     }

@@ -36,7 +36,8 @@ pub(super) async fn find(scm: &LocalScm, request: FindEffect) -> Result<Proof> {
         if pull.record.state != State::Open || standing.state != State::Merged {
             continue;
         }
-        let is_it = |attempt: &&Attempt| attempt.key == request.key && Some(&attempt.commit) == standing.merged_as.as_ref();
+        let is_it =
+            |attempt: &&Attempt| attempt.key == request.key && Some(&attempt.commit) == standing.merged_as.as_ref();
         if let Some(attempt) = pull.record.attempts.iter().find(is_it) {
             return Ok(Proof::Found { reference: attempt.commit.to_string() });
         }

@@ -11,10 +11,10 @@
 //! - Looking writes nothing, not even loose objects. Merging ([`merge`]) touches a check-out only by git's own
 //!   `merge --ff-only`.
 
-mod conflicts;
-mod clock;
 mod change;
 mod checkout;
+mod clock;
+mod conflicts;
 mod decide;
 mod diff;
 mod doctor;

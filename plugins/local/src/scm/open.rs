@@ -90,7 +90,9 @@ pub(super) fn exists(number: u64, branch: &BranchName, base: &BranchName) -> Err
 
 fn ends(repository: &Repository<'_>, refs: &Refs, branch: &BranchName, base: &BranchName) -> Result<(Oid, Oid)> {
     if branch == base {
-        return Err(Error::invalid_input(format!("`{branch}` cannot go into itself; name another base")).at_field("base"));
+        return Err(
+            Error::invalid_input(format!("`{branch}` cannot go into itself; name another base")).at_field("base")
+        );
     }
     let missing = |name: &BranchName, field: &'static str, hint: &str| {
         Error::not_found(format!("`{}` has no branch `{name}`: {hint}", repository.path)).at_field(field)

@@ -86,7 +86,8 @@ pub(super) async fn load(
 }
 
 async fn read(repository: &Repository<'_>, wanted: &[(u64, &Oid)]) -> Result<Vec<Loaded>> {
-    let names: Vec<_> = wanted.iter().flat_map(|(_, at)| [format!("{at}:pull.json"), format!("{at}:remarks")]).collect();
+    let names: Vec<_> =
+        wanted.iter().flat_map(|(_, at)| [format!("{at}:pull.json"), format!("{at}:remarks")]).collect();
     let tops = objects::read(repository, &names).await?;
     let mut files: Vec<Vec<(u64, String)>> = Vec::with_capacity(wanted.len());
     for ((_, at), pair) in wanted.iter().zip(tops.chunks(2)) {

@@ -66,7 +66,9 @@ fn read(printed: Vec<u8>, complained: &[u8]) -> Refs {
     let mut refs = Refs::default();
     for line in printed.split(|byte| *byte == b'\n') {
         // A name that is no text is no branch that anybody could ask for.
-        let Some((object, name)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(' ')) else { continue };
+        let Some((object, name)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(' ')) else {
+            continue;
+        };
         let Ok(object) = Oid::try_from(object.to_owned()) else { continue };
         if let Some(branch) = name.strip_prefix(HEADS) {
             refs.heads.insert(branch.to_owned(), object);

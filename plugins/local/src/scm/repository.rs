@@ -55,9 +55,8 @@ pub(super) async fn open<'a>(git: &'a Git, path: &Utf8Path) -> Result<Repository
         }
         return Err(call.failure(&output));
     }
-    let common = String::from_utf8(output.stdout).map_err(|_| {
-        Error::unsupported(format!("the repository of `{path}` has a path that is not UTF-8; move it"))
-    })?;
+    let common = String::from_utf8(output.stdout)
+        .map_err(|_| Error::unsupported(format!("the repository of `{path}` has a path that is not UTF-8; move it")))?;
     let common = common.strip_suffix('\n').unwrap_or(&common).into();
     Ok(Repository { git, path: path.to_owned(), common })
 }

@@ -46,8 +46,12 @@ pub(super) async fn snapshot(scm: &LocalScm, request: SnapshotRequest) -> Result
     let mut meant: BTreeMap<u64, Arc<Pull>> = BTreeMap::new();
     for target in &request.targets {
         match target.number {
-            Some(number) => meant.extend(loaded.get(&number).and_then(|found| Some((number, Arc::clone(found.as_ref().ok()?))))),
-            None => meant.extend(of_branch.get(&target.branch).into_iter().flatten().map(|pull| (pull.number, Arc::clone(pull)))),
+            Some(number) => {
+                meant.extend(loaded.get(&number).and_then(|found| Some((number, Arc::clone(found.as_ref().ok()?)))))
+            }
+            None => meant.extend(
+                of_branch.get(&target.branch).into_iter().flatten().map(|pull| (pull.number, Arc::clone(pull))),
+            ),
         }
     }
     let meant: Vec<_> = meant.into_values().collect();

@@ -38,9 +38,8 @@ pub(super) enum Written {
 /// Writes it.
 pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> Result<Written> {
     let reference = refs::of_pull(change.number);
-    let call = repository
-        .at(["fast-import", "--quiet", "--done", "--date-format=raw"])
-        .input(stream(&reference, change)?);
+    let call =
+        repository.at(["fast-import", "--quiet", "--done", "--date-format=raw"]).input(stream(&reference, change)?);
     let output = call.output().await?;
     if output.status.success() {
         return Ok(Written::Done);

@@ -22,8 +22,13 @@ pub(super) struct Commit {
 pub(super) fn read(bytes: &[u8]) -> Option<(Commit, Vec<u8>)> {
     let end = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap_or(bytes.len());
     let message = bytes.get(end + 2..).unwrap_or_default().to_vec();
-    let mut commit =
-        Commit { tree: String::new(), parents: Vec::new(), author: Vec::new(), committer: String::new(), encoding: None };
+    let mut commit = Commit {
+        tree: String::new(),
+        parents: Vec::new(),
+        author: Vec::new(),
+        committer: String::new(),
+        encoding: None,
+    };
     for line in bytes[..end].split(|byte| *byte == b'\n') {
         let space = line.iter().position(|byte| *byte == b' ')?;
         let value = &line[space + 1..];

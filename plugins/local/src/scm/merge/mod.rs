@@ -165,7 +165,8 @@ async fn attempt(
     if write::write(repository, &change).await? == Written::Lost {
         return Ok(Tried::Lost);
     }
-    let pin = repository.at(["update-ref", "--end-of-options"]).arg(refs::of_merge(number)).arg(attempt.commit.as_str());
+    let pin =
+        repository.at(["update-ref", "--end-of-options"]).arg(refs::of_merge(number)).arg(attempt.commit.as_str());
     pin.run().await?;
     Ok(Tried::Made(attempt))
 }

@@ -2,11 +2,11 @@
 
 use ao_plugin_sdk::prelude::*;
 
+use super::super::identity;
 use super::super::objects;
 use super::super::oid::Oid;
 use super::super::pull::Pull;
 use super::super::repository::Repository;
-use super::super::identity;
 use super::build::{self, Built, Tree};
 use super::commit::{self, Commit};
 use super::{Wanted, blocked};
@@ -19,12 +19,16 @@ const MOST: usize = 1000;
 pub(super) async fn replay(repository: &Repository<'_>, pull: &Pull, wanted: &Wanted<'_>) -> Result<Built> {
     let refuse = |why: String, remedy: Option<String>| Ok(Built::Blocked(blocked(why, remedy)));
     let (branch, base) = (&pull.record.branch, &pull.record.base);
-    let call = repository.at(["rev-list", "--reverse", "--topo-order"]).arg(format!("{}..{}", wanted.base, wanted.head));
+    let call =
+        repository.at(["rev-list", "--reverse", "--topo-order"]).arg(format!("{}..{}", wanted.base, wanted.head));
     let listed = call.looking().run().await?.text();
     let names: Vec<_> = listed.lines().map(str::to_owned).collect();
     if names.len() > MOST {
         let count = names.len();
-        return refuse(format!("`{branch}` has {count} commits, and at most {MOST} are replayed; squash or merge it"), None);
+        return refuse(
+            format!("`{branch}` has {count} commits, and at most {MOST} are replayed; squash or merge it"),
+            None,
+        );
     }
     let unreadable = |name: &str| Error::other(format!("git cannot read the commit {name}"));
     let mut commits = Vec::with_capacity(names.len());
@@ -40,7 +44,8 @@ pub(super) async fn replay(repository: &Repository<'_>, pull: &Pull, wanted: &Wa
             [parent] => parent.clone(),
             [] => return refuse(format!("`{branch}` has nothing in common with `{base}`"), None),
             _ => {
-                let why = format!("`{branch}` has a merge, {name}, and merges are not replayed: merge or squash it instead");
+                let why =
+                    format!("`{branch}` has a merge, {name}, and merges are not replayed: merge or squash it instead");
                 return refuse(why, None);
             }
         };

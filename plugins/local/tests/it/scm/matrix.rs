@@ -146,7 +146,8 @@ async fn shape(forge: &Forge, method: MergeMethod, base: &str, head: &str, commi
             assert_eq!(forge.oid(&format!("{commit}~2")).await, base);
         }
     }
-    let files = forge.git_in(&forge.repository, &["show", &format!("{commit}:a.txt"), &format!("{commit}:b.txt")]).await;
+    let files =
+        forge.git_in(&forge.repository, &["show", &format!("{commit}:a.txt"), &format!("{commit}:b.txt")]).await;
     assert_eq!(files, format!("{}b\nbase", lines(" feature")));
 }
 

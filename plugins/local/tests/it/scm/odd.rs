@@ -9,7 +9,9 @@ async fn branches_may_be_called_as_git_lets_them() {
     let forge = Forge::new().await;
     for branch in ["feat/ünï'code", "a$b;c", "a`b`", "x{y}", "quote\"d", "main.x", "refs/heads/y", "%(refname)"] {
         let pull = forge.pull(branch, "a.txt", &format!("{branch}\n")).await;
-        let PullFound::Found { snapshot } = forge.found(&forge.another(), branch, None).await else { panic!("{branch}") };
+        let PullFound::Found { snapshot } = forge.found(&forge.another(), branch, None).await else {
+            panic!("{branch}")
+        };
         assert_eq!((&snapshot.pull, snapshot.branch), (&pull, Some(name(branch))));
         let merged = forge.merge(&pull, MergeMethod::Merge).await;
         assert!(matches!(merged, MergeOutcome::Merged { .. }), "{branch}: {merged:?}");

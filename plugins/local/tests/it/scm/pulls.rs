@@ -19,7 +19,10 @@ async fn one_is_opened_found_and_read() {
     assert_eq!(by_branch, by_number);
     let PullFound::Found { snapshot } = by_branch else { panic!("{by_branch:?}") };
     assert_eq!((snapshot.state, snapshot.head.as_str(), snapshot.draft), (PullState::Open, head.as_str(), false));
-    assert_eq!((snapshot.title.as_deref(), snapshot.body.as_deref()), (Some("About feature"), Some("Why:\n\nbecause.")));
+    assert_eq!(
+        (snapshot.title.as_deref(), snapshot.body.as_deref()),
+        (Some("About feature"), Some("Why:\n\nbecause."))
+    );
     assert_eq!((snapshot.branch, snapshot.base), (Some(name("feature")), Some(name("main"))));
     assert_eq!((snapshot.author.as_deref(), snapshot.decision), (Some("session:app-7"), ReviewDecision::None));
     assert_eq!(snapshot.session.expect("session").as_str(), "app-7");

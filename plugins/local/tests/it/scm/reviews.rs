@@ -53,7 +53,8 @@ async fn remarks_begin_threads_that_are_answered_and_resolved() {
     let pull = forge.pull("feature", "a.txt", "one\n").await;
     let head = forge.show(&pull).await.head;
     let remarks = vec![LineRemark::new("a.txt", 1_u64, "Why?"), LineRemark::new("dir/ä b.txt", 7_u64, "Hm.")];
-    let change = PullChange::Review { head: head.clone(), verdict: Verdict::RequestChanges, body: String::new(), remarks };
+    let change =
+        PullChange::Review { head: head.clone(), verdict: Verdict::RequestChanges, body: String::new(), remarks };
     forge.update("review", "ann", &pull, change.clone()).await.expect("review");
     forge.update("review", "ann", &pull, change).await.expect("once");
     let threads = forge.show(&pull).await.threads;
@@ -62,7 +63,10 @@ async fn remarks_begin_threads_that_are_answered_and_resolved() {
     let answer = |thread: &str| PullChange::Comment { body: "Because.".into(), thread: Some(thread.into()) };
     forge.update("answer", "session:app-1", &pull, answer(&threads[0].id)).await.expect("answer");
     let answered = &forge.show(&pull).await.threads[0];
-    assert_eq!((answered.id.as_str(), answered.body.as_str(), answered.bot), (threads[0].id.as_str(), "Because.", true));
+    assert_eq!(
+        (answered.id.as_str(), answered.body.as_str(), answered.bot),
+        (threads[0].id.as_str(), "Because.", true)
+    );
     let resolve = |thread: &str| PullChange::Resolve { thread: thread.into() };
     forge.update("resolve", "ann", &pull, resolve(&threads[0].id)).await.expect("resolve");
     assert_eq!(forge.show(&pull).await.threads, [threads[1].clone()]);

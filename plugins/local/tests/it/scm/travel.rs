@@ -39,7 +39,8 @@ async fn agents_push_to_a_bare_one_and_it_is_merged_there() {
     assert_eq!(forge.repository, forge.path("origin.git"));
     let config = ao_plugin_local::scm::Config { repository: Some(forge.repository.clone()), ..Default::default() };
     let scm = super::forge::plugin(&forge.path(""), config);
-    let target = PullTarget::new("app-1".parse::<SessionId>().expect("id"), "feature".parse::<BranchName>().expect("branch"));
+    let target =
+        PullTarget::new("app-1".parse::<SessionId>().expect("id"), "feature".parse::<BranchName>().expect("branch"));
     let seen = scm.snapshot(SnapshotRequest::new("acme/app", vec![target])).await.expect("snapshot");
     assert!(matches!(&seen.pulls[0].found, PullFound::Found { snapshot } if snapshot.pull == pull), "{seen:?}");
     assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { .. }));
