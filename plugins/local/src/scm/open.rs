@@ -15,7 +15,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
     let body = text::body(&request.body, "body")?;
     let repository = scm.repository(&request.repository).await?;
     let author = match request.author {
-        Some(author) => text::author(author)?,
+        Some(author) => text::author(&author)?,
         None => identity::name(&repository).await?,
     };
     for _ in 0..write::TRIES {

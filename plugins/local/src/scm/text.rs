@@ -17,8 +17,8 @@ pub(super) fn title(title: &str) -> Result<String> {
 }
 
 /// Who says it.
-pub(super) fn author(author: String) -> Result<String> {
-    line(&author, "author")
+pub(super) fn author(author: &str) -> Result<String> {
+    line(author, "author")
 }
 
 /// The name of a file.

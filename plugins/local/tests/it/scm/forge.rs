@@ -1,6 +1,7 @@
 //! A scratch repository with branches, and the plugin on it, in one environment.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 
 use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
@@ -193,6 +194,10 @@ pub(crate) fn write(path: &Utf8Path, bytes: &[u8]) {
     let mut file = std::fs::OpenOptions::new();
     let mut file = file.write(true).create(true).truncate(true).open(path).expect("open");
     file.write_all(bytes).expect("write");
+}
+
+pub(crate) fn executable(path: &Utf8Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("mode");
 }
 
 fn tree(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {

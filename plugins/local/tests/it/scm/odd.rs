@@ -85,7 +85,7 @@ async fn what_is_not_utf_8_is_kept_and_shown_as_far_as_it_can_be() {
         (commit[end..].to_vec(), commit.windows(19).any(|part| part == b"encoding ISO-8859-1"))
     };
     assert_eq!(message("main").await, message(&head).await);
-    assert_eq!(message("main").await.1, true);
+    assert!(message("main").await.1);
 }
 
 #[tokio::test]
