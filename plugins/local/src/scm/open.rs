@@ -28,7 +28,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
             return Err(exists(other, &request.branch, &request.base));
         }
         worth_it(&repository, &request.branch, &request.base, &head, &base).await?;
-        let (number, now) = (refs.next(), clock::now());
+        let (number, now) = (refs.next()?, clock::now());
         let record = Record {
             version: record::VERSION,
             key: request.key.clone(),
