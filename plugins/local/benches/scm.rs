@@ -22,7 +22,7 @@ const FILES: u64 = 5000;
 
 /// The bounds: each a number of starts of git.
 const COLD: f64 = 150.0;
-const UNCHANGED: f64 = 8.0;
+const UNCHANGED: f64 = 20.0;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -32,7 +32,7 @@ async fn main() {
     let floor = median(async || drop(git(root, &["rev-parse", "HEAD"]).await)).await;
     println!("## Pull requests in refs: {PULLS} in a repository of {FILES} files\n");
     println!("| what | measured | starts of git | bound |\n|---|---:|---:|---|");
-    row("`git rev-parse`", floor, floor, f64::INFINITY);
+    println!("| `git rev-parse` | {:.1} ms | 1 | |", floor.as_secs_f64() * 1000.0);
     let first = plugin(root);
     let start = Instant::now();
     let page = first.list(ListPulls::new(root.as_str())).await.unwrap();
@@ -101,11 +101,11 @@ async fn fill(root: &Utf8Path) {
     git(root, &["init", "--quiet", "--initial-branch=main"]).await;
     let mut stream = "commit refs/heads/main\ncommitter me <me> 1 +0000\ndata 0\n".to_owned();
     for file in 0..FILES {
-        let _ = writeln!(stream, "M 100644 inline d{}/{file}.txt\ndata 5\nfirst\n", file % 50);
+        let _ = writeln!(stream, "M 100644 inline d{}/{file}.txt\ndata 5\nfirst", file % 50);
     }
     for number in 1..=PULLS {
         let _ = writeln!(stream, "commit refs/heads/b{number}\ncommitter me <me> 1 +0000\ndata 0");
-        let _ = writeln!(stream, "from refs/heads/main\nM 100644 inline d1/{number}.txt\ndata 6\nsecond\n");
+        let _ = writeln!(stream, "from refs/heads/main\nM 100644 inline d1/{number}.txt\ndata 6\nsecond");
     }
     let _ =
         writeln!(stream, "commit refs/heads/main\ncommitter me <me> 1 +0000\ndata 0\nM 100644 inline base\ndata 1\nx");
