@@ -30,7 +30,7 @@ pub(super) async fn read(repository: &Repository<'_>, names: &[String]) -> Resul
     let mut fruitless = 0;
     while found.len() < names.len() {
         let wanted: String = names[found.len()..].iter().flat_map(|name| [name, "\n"]).collect();
-        let call = repository.at(["cat-file", "--batch"]).input(wanted).looking();
+        let call = repository.at(["cat-file", "--batch", "--buffer"]).input(wanted).looking();
         let output = call.output().await?;
         let before = found.len();
         found.extend(answers(&output.stdout).take(names.len() - before));

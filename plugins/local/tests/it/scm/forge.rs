@@ -37,8 +37,20 @@ impl Forge {
         forge
     }
 
+    /// With another way to store objects.
+    pub(crate) async fn stored(option: &str) -> Self {
+        let forge = Self::initialised(&["init", "--quiet", "--initial-branch=main", option]).await;
+        forge.first_commit().await;
+        forge.git(&["checkout", "--quiet", "-b", "desk"]).await;
+        forge
+    }
+
     /// Without a commit.
     pub(crate) async fn empty() -> Self {
+        Self::initialised(&["init", "--quiet", "--initial-branch=main"]).await
+    }
+
+    async fn initialised(init: &[&str]) -> Self {
         let root = tempfile::tempdir().expect("scratch");
         let path = Utf8Path::from_path(root.path()).expect("utf-8").canonicalize_utf8().expect("real");
         for directory in ["app", "home"] {
@@ -47,7 +59,7 @@ impl Forge {
         let scm = plugin(&path, Config::default());
         let project = path.join("app");
         let forge = Self { root, scm, repository: project.clone(), project };
-        forge.git(&["init", "--quiet", "--initial-branch=main"]).await;
+        forge.git(init).await;
         forge
     }
 
