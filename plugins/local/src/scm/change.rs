@@ -85,8 +85,10 @@ fn apply(pull: &Pull, refs: &Refs, standing: &Standing, change: &PullChange, by:
             }
             if refs.head(&record.branch).is_none() {
                 return Err(Error::not_found(format!(
-                    "the branch `{}` of pull request {number} is gone: bring it back with `git branch {0} {}`",
-                    record.branch, record.head
+                    "the branch `{}` of pull request {number} is gone: bring it back with `git branch {} {}`",
+                    record.branch,
+                    text::word(record.branch.as_str()),
+                    record.head
                 )));
             }
             record.state = State::Open;
