@@ -3,7 +3,6 @@
 use ao_plugin_sdk::prelude::*;
 
 use crate::clone::is_clone;
-
 use crate::identify::{FILE, SESSIONS};
 use crate::porcelain;
 use crate::preserve::copy::Copy;

@@ -4,9 +4,9 @@
 use ao_plugin_sdk::prelude::*;
 
 use super::marker;
-use ao_git_command::Git;
 use crate::identify;
 use crate::identities::{self, Main};
+use ao_git_command::Git;
 
 pub(super) async fn identify(git: &Git, mut request: IdentifySession) -> Result<Identified> {
     let (copy, change) = (request.copy.take(), request.change.clone());

@@ -17,13 +17,8 @@ mod see;
 
 use ao_plugin_sdk::prelude::*;
 
-<<<<<<< HEAD
-use crate::{doctor, identify, retire};
-use ao_git_command::{Environment, Git};
-=======
-use ao_git_command::{Environment, Git};
 use crate::{doctor, retire};
->>>>>>> five
+use ao_git_command::{Environment, Git};
 
 /// The configuration of `clone`: nothing yet.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
