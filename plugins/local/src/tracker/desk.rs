@@ -71,7 +71,7 @@ impl Desk {
                 return Ok(made);
             }
             there_are(&listing, &request.blocked_by)?;
-            let (number, writing) = change::create(request, listing.highest(), now())?;
+            let (number, writing) = change::create(request, listing.highest, now())?;
             if let Some(document) = self.put(&listing, writing, &lock).await? {
                 return Ok(document.issue(number));
             }

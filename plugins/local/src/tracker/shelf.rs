@@ -31,6 +31,8 @@ pub(super) struct Leaf {
 pub(super) struct Listing {
     /// Files by number; more than one of a number is an error of that number.
     pub(super) leaves: BTreeMap<u64, Vec<Leaf>>,
+    /// The highest number that anything has; 0 where nothing has one.
+    pub(super) highest: u64,
     /// What is meant as an issue and is none.
     pub(super) problems: Vec<Problem>,
     /// The commit, where it is one.
@@ -79,25 +81,23 @@ pub(super) trait Shelf: Send + Sync {
 impl Listing {
     /// Adds a file, by what its name says.
     pub(super) fn add(&mut self, shelf: &dyn Shelf, leaf: Leaf, flaw: Option<Flaw>) {
-        let number = match (name::read(&leaf.name), flaw) {
-            (Named::Other, _) => return,
-            (Named::Issue(number), None) => number,
-            (Named::Issue(_), Some(flaw)) => return self.refuse(shelf, &leaf.name, flaw),
-            (Named::Refused(why), _) => {
+        let number = match name::read(&leaf.name) {
+            Named::Other => return,
+            Named::Issue(number) => number,
+            Named::Refused(why) => {
                 let flaw = Flaw::new(why, "rename it to `<number>.md` or `<number>-<words>.md`");
                 return self.refuse(shelf, &leaf.name, flaw);
             }
         };
+        self.highest = self.highest.max(number);
+        if let Some(flaw) = flaw {
+            return self.refuse(shelf, &leaf.name, flaw);
+        }
         self.leaves.entry(number).or_default().push(leaf);
     }
 
     fn refuse(&mut self, shelf: &dyn Shelf, name: &str, flaw: Flaw) {
         self.problems.push(Problem { file: shelf.shown(&name.escape_debug().to_string()), flaw });
-    }
-
-    /// The number of the newest issue; 0 where there is none.
-    pub(super) fn highest(&self) -> u64 {
-        self.leaves.last_key_value().map_or(0, |(number, _)| *number)
     }
 }
 

@@ -1,1 +1,5 @@
 //! The plugins against real git, in repositories of their own and an environment built from nothing.
+
+mod tracker;
+mod tracker_hostile;
+mod tracker_support;
