@@ -53,14 +53,14 @@ impl Whose {
 
 impl Desk {
     /// An issue as the tracker has it.
-    pub(super) fn get(&self, id: &IssueId) -> Result<Issue, Failure> {
+    pub(super) fn get(&self, id: &str) -> Result<Issue, Failure> {
         let got = block_on(self.tracker.instance.get(self.request(id)))?;
         Ok(got.map_err(|error| self.failed(format_args!("get the issue `{id}` from"), error))?)
     }
 
     /// Asks about an issue.
-    pub(super) fn request(&self, id: &IssueId) -> GetIssue {
-        let mut request = GetIssue::new(id.as_str());
+    pub(super) fn request(&self, id: &str) -> GetIssue {
+        let mut request = GetIssue::new(id);
         request.repository = Some(self.repository.clone());
         request
     }

@@ -50,10 +50,10 @@ impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let body = self.body.read(edge)?;
         let desk = self.whose.open(edge)?;
-        let issue = desk.get(&self.issue)?;
+        let issue = desk.get(self.issue.as_str())?;
         let changes = self.changes(body, &issue);
         if changes.is_empty() {
-            return in_editor(edge, &desk, &issue, &self.issue);
+            return in_editor(edge, &desk, &issue);
         }
         for change in changes {
             desk.update(edge, &issue.id, change)?;
@@ -93,7 +93,7 @@ fn told(issue: &Issue) {
     output::note(format_args!("changed {}", output::printable(&issue.id)));
 }
 
-fn in_editor(edge: &Edge, desk: &Desk, issue: &Issue, id: &IssueId) -> Outcome {
+fn in_editor(edge: &Edge, desk: &Desk, issue: &Issue) -> Outcome {
     if !editor::can_ask() {
         let message = "nothing is to be changed; say what, such as `--title`, `--body` or `--add-label`";
         return Err(Error::invalid_input(message).into());
@@ -106,10 +106,10 @@ fn in_editor(edge: &Edge, desk: &Desk, issue: &Issue, id: &IssueId) -> Outcome {
         edited.discard();
         return Ok(ExitCode::SUCCESS);
     }
-    let now = desk.get(id)?;
+    let now = desk.get(&issue.id)?;
     if (&now.title, &now.body) != (&issue.title, &issue.body) {
-        let error =
-            Error::conflict(format!("somebody else changed the issue `{id}` meanwhile, so it is left as it is"));
+        let message = format!("somebody else has changed the issue `{}`, so it is left as it is", issue.id);
+        let error = Error::conflict(message);
         return Err(edited.kept(error).into());
     }
     match desk.update(edge, &issue.id, IssueChange::Edit { title, body }) {

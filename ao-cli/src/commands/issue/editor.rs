@@ -30,8 +30,9 @@ impl Edited {
     }
 
     /// An error, saying where the text is.
-    pub(super) fn kept(&self, error: Error) -> Error {
-        Error { message: format!("{}; what you wrote is in `{}`", error.message, self.file), ..error }
+    pub(super) fn kept(&self, mut error: Error) -> Error {
+        error.message = format!("{}; what you wrote is in `{}`", error.message, self.file);
+        error
     }
 }
 

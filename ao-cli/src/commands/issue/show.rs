@@ -45,8 +45,8 @@ pub(crate) struct IssueView {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let desk = self.whose.open(edge)?;
-        let issue = desk.get(&self.issue)?;
-        let comments = match block_on(desk.tracker.instance.comments(desk.request(&self.issue)))? {
+        let issue = desk.get(self.issue.as_str())?;
+        let comments = match block_on(desk.tracker.instance.comments(desk.request(self.issue.as_str())))? {
             Ok(comments) => Some(comments),
             Err(error) if error.code == Code::UNSUPPORTED => None,
             Err(error) => {
