@@ -154,17 +154,28 @@ impl Tracker for LocalTracker {
         Ok(Proof::Absent)
     }
 
-    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
+    async fn doctor(&self, request: Doctor) -> Result<Vec<Finding>> {
+        let failed = |error: Error| {
+            let mut finding = Finding::new(FindingLevel::Fail, "issues", error.to_string());
+            finding.remedy = error.field.map(|field| format!("see `{field}` in the tracker's configuration"));
+            finding
+        };
         let mut findings = Vec::new();
-        for directory in self.known() {
-            match self.desk_of(&directory).await {
-                Ok(desk) => {
-                    let (problems, sound) = desk.problems().await?;
-                    let message = format!("{sound} in `{directory}`");
-                    findings.push(Finding::new(FindingLevel::Ok, "issues", message));
+        let mut directories: BTreeSet<_> = self.known().into_iter().collect();
+        for repository in &request.repositories {
+            match place::directory(self.config.repository.as_ref(), Some(repository)) {
+                Ok(directory) => drop(directories.insert(directory)),
+                Err(error) => findings.push(failed(error)),
+            }
+        }
+        for directory in directories {
+            let looked = async { self.desk_of(&directory).await?.problems().await };
+            match looked.await {
+                Ok((problems, sound)) => {
+                    findings.push(Finding::new(FindingLevel::Ok, "issues", format!("{sound} in `{directory}`")));
                     findings.extend(problems.iter().map(problem::Problem::finding));
                 }
-                Err(error) => findings.push(Finding::new(FindingLevel::Fail, "issues", error.to_string())),
+                Err(error) => findings.push(failed(error)),
             }
         }
         Ok(findings)

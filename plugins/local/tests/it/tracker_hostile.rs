@@ -9,7 +9,9 @@ use crate::tracker_support::{STORES, Scratch, tracker, write};
 
 async fn findings(scratch: &Scratch) -> Vec<Finding> {
     let owner = Owner::new("00000000", "/nowhere", "/nowhere");
-    scratch.tracker.doctor(Doctor::new(owner)).await.expect("doctor")
+    let mut request = Doctor::new(owner);
+    request.repositories = vec![scratch.app.clone().into_string()];
+    scratch.another().doctor(request).await.expect("doctor")
 }
 
 #[tokio::test]
