@@ -4,15 +4,14 @@ use super::Forge;
 use super::repository::Repository;
 
 /// What a project says of its forge where nothing is asked for.
-const UNSET: &str = "\
-    # Issues and pull requests in the repository itself, without an account or a network; `ao init --local` writes it, too.
+const UNSET: &str = "    # Issues and pull requests in the repository itself, without an account or a network.
     # tracker: local
     # scm: local
 ";
 
 /// What it says where they are to be in the repository.
-const LOCAL: &str = "\
-    # Issues and pull requests are in the repository itself, under `refs/ao/`: no account, no network.
+const LOCAL: &str =
+    "    # Issues and pull requests are in the repository itself, under `refs/ao/`: no account, no network.
     tracker: local
     scm: local
     # What `ao` runs for each pull request, in a clean copy of its commit.
@@ -112,6 +111,16 @@ mod tests {
             assert_eq!((project.path.as_str(), &project.default_branch), ("/src/app", &branch_name), "{directory}");
             assert_eq!(project.repo.as_ref().unwrap().as_str(), "acme/app");
         }
+    }
+
+    #[test]
+    fn what_is_local_is_found_by_its_directory() {
+        let repository = repository("app", "main");
+        let config = config(&text(&repository, Forge::Local));
+        let project = config.project(&repository.project()).unwrap();
+        assert_eq!(project.repository(), "/src/app");
+        let plugins = [&project.tracker, &project.scm].map(|slot| slot.as_ref().unwrap().plugin.as_str());
+        assert_eq!(plugins, ["local", "local"]);
     }
 
     #[test]

@@ -19,6 +19,6 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
-        self.whose.open(edge)?.set_state(edge, &self.issues, IssueState::Closed, "closed")
+        Ok(self.whose.open(edge)?.set_state(edge, &self.issues, IssueState::Closed, "closed"))
     }
 }

@@ -14,7 +14,7 @@ use camino::Utf8PathBuf;
 
 use crate::commands::spawn;
 use crate::edge::{Edge, block_on};
-use crate::failure::{Failure, Outcome};
+use crate::failure::Failure;
 use crate::process::Program;
 use crate::{completion, manager, output};
 
@@ -75,7 +75,7 @@ impl Desk {
     }
 
     /// Gives each of these issues a state, and says so. One that fails does not stop the others.
-    pub(super) fn set_state(&self, edge: &Edge, ids: &[IssueId], state: IssueState, done: &str) -> Outcome {
+    pub(super) fn set_state(&self, edge: &Edge, ids: &[IssueId], state: IssueState, done: &str) -> ExitCode {
         let mut code = ExitCode::SUCCESS;
         for id in ids {
             match self.update(edge, id.as_str(), IssueChange::State { state }) {
@@ -83,7 +83,7 @@ impl Desk {
                 Err(failure) => code = failure.report(),
             }
         }
-        Ok(code)
+        code
     }
 
     /// Who asks: the session whose agent runs this command, else the user as git calls them.

@@ -20,8 +20,8 @@ const NOBODY: &str = "unknown";
 /// YAML takes it for no number.
 pub(super) fn mark(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
-    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("e{digits}")
+    let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("e{number:016x}")
 }
 
 /// Whether a file is what it is by the effect of this mark, among others.

@@ -47,7 +47,7 @@ impl Desk {
         read_each(&*self.shelf, &listing, numbers, |read| {
             match read.document {
                 Ok(document) => {
-                    issues.extend(Some(document.issue(read.number)).filter(|issue| is_wanted(request, issue)))
+                    issues.extend(Some(document.issue(read.number)).filter(|issue| is_wanted(request, issue)));
                 }
                 Err(problem) => tell(&problem),
             }

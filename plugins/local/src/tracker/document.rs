@@ -112,17 +112,17 @@ impl Document {
         let first = self.text.split_inclusive('\n').next().unwrap_or_default();
         let line_end = if first.ends_with("\r\n") { "\r\n" } else { "\n" };
         let mut text = String::new();
-        match &self.front {
-            Some(front) => {
-                text.push_str(&self.text[..front.start]);
-                text.push_str(&self.front_edited(front, edits, line_end));
-                text.push_str(&self.text[front.end..self.body.start]);
+        if let Some(front) = &self.front {
+            text.push_str(&self.text[..front.start]);
+            text.push_str(&self.front_edited(front, edits, line_end));
+            text.push_str(&self.text[front.end..self.body.start]);
+        } else {
+            let _ = write!(text, "{FENCE}{line_end}");
+            for (key, value) in &edits.keys {
+                let _ = write!(text, "{key}: {value}{line_end}");
             }
-            None => {
-                let front: String = edits.keys.iter().map(|(key, value)| format!("{key}: {value}{line_end}")).collect();
-                let gap = if edits.body.is_none() { line_end } else { "" };
-                let _ = write!(text, "{FENCE}{line_end}{front}{FENCE}{line_end}{gap}");
-            }
+            let gap = if edits.body.is_none() { line_end } else { "" };
+            let _ = write!(text, "{FENCE}{line_end}{gap}");
         }
         match &edits.body {
             None => text.push_str(&self.text[self.body.clone()]),
@@ -334,7 +334,7 @@ mod tests {
             title in "[^\\s].*",
             body_again in proptest::option::of("[ab\n]*"),
         ) {
-            let keys = vec![("title", quote::scalar(&title)), ("labels", quote::list(&[title.clone()]))];
+            let keys = vec![("title", quote::scalar(&title)), ("labels", quote::list(std::slice::from_ref(&title)))];
             let new = Document::parse("").unwrap();
             let mut text = new.edited(&Edits { keys, body: Some(body.clone()), comment: None });
             for comment in &comments {

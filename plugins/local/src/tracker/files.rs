@@ -148,7 +148,7 @@ impl Files {
             }
         }
         let temporary = directory.join(TEMPORARY);
-        let put = self.put(&temporary, &path, writing);
+        let put = Self::put(&temporary, &path, writing);
         if put.is_err() || writing.before.is_none() {
             // It is this process's own; a new issue has its name beside it by now.
             let _ = std::fs::remove_file(&temporary);
@@ -163,7 +163,7 @@ impl Files {
         }
     }
 
-    fn put(&self, temporary: &Utf8Path, path: &Utf8Path, writing: &Writing) -> io::Result<()> {
+    fn put(temporary: &Utf8Path, path: &Utf8Path, writing: &Writing) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).open(temporary).or_else(|error| {
             if error.kind() != ErrorKind::AlreadyExists {
