@@ -9,7 +9,7 @@ mod engine;
 mod lock;
 mod log;
 mod notify;
-mod process;
+pub(crate) mod process;
 mod record;
 mod request;
 
