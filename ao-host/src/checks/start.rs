@@ -13,7 +13,7 @@ use ao_core::slots::runtime::Liveness;
 use ao_core::slots::workspace::{CheckOutCommit, ReleaseCommit};
 use ao_core::{Code, Error, Result};
 use ao_plugin_sdk::holder::end_tree;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::Signal;
 
 use super::CHECK_COMMAND;
@@ -141,6 +141,11 @@ fn spec(
 
 fn pair((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
+}
+
+/// Where a run's present attempt leaves what it finds.
+pub(crate) fn directory(sessions: &Sessions, run: &CheckRun) -> Utf8PathBuf {
+    Place::of(&sessions.places, run).directory
 }
 
 /// Looks how far a run is.
