@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_kept_as_it_is() {
-        for parts in [&[][..], &[b"\x1b[31mred\0\xff"], &[b"12345", b"67890"]] {
+        for parts in [&[][..], &[&b"\x1b[31mred\0\xff"[..]], &[&b"12345"[..], b"67890"]] {
             assert_eq!(logged(10, parts), (parts.concat(), 0));
         }
     }
