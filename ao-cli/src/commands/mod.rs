@@ -47,6 +47,7 @@ mod man;
 mod manifest;
 mod pause;
 mod plugin;
+mod pr;
 mod reconcile;
 mod resume;
 mod schemas;
@@ -103,6 +104,7 @@ commands! {
         Adopt(adopt),
         Events(events),
         Why(why),
+        Pr(pr),
         Trash(trash),
         Gc(gc),
         Demo(demo),
