@@ -18,6 +18,7 @@ mod child;
 mod command;
 mod log;
 mod place;
+pub(crate) mod retire;
 mod spec;
 pub(crate) mod start;
 
