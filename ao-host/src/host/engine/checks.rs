@@ -49,6 +49,8 @@ pub(super) struct Checking {
     directories: BTreeSet<Utf8PathBuf>,
     /// Runs that something is still to come of, a line each.
     open: Vec<String>,
+    /// Whether one of them runs, or will in its turn. What waits for a configuration may wait for good.
+    is_moving: bool,
 }
 
 impl Checking {
@@ -79,7 +81,7 @@ impl Checking {
 
     /// Whether an engine that makes one pass has to wait for them.
     pub(super) fn is_awaited(&self) -> bool {
-        self.mode == CheckMode::Run && !self.open.is_empty()
+        self.mode == CheckMode::Run && self.is_moving
     }
 }
 
@@ -137,6 +139,7 @@ impl Engine {
             self.watch_files();
         }
         self.checking.open = open.iter().map(line).collect();
+        self.checking.is_moving = !running.is_empty() || open.iter().any(|run| heads.of(run).is_some());
         if self.checking.mode == CheckMode::Leave {
             // What nobody has asked for yet is to come, too.
             self.checking.open.extend(self.wanted(&heads)?.wanted.iter().map(|(head, names)| head_line(head, names)));
