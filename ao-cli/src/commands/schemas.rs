@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, reconcile, send, spawn, status, stop, trash, trust,
-    why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reconcile, send, spawn, status, stop, trash,
+    trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -66,6 +66,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
+        ("pr-checks", schema_for!(pr::checks::ChecksView)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("resume", schema_for!(HeldView)),
         ("send", schema_for!(send::SentView)),

@@ -2,6 +2,7 @@
 //! is to be done about it.
 
 mod branch;
+mod checks;
 mod cleanup;
 mod death;
 mod delivery;
@@ -17,6 +18,10 @@ mod rebuild;
 mod status;
 
 pub use branch::{Follow, follow};
+pub use checks::{
+    CheckPlan, CheckedHead, KeptRun, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, retired_runs, run_changes,
+    shown_checks,
+};
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};

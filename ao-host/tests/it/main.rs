@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod boundary;
+mod checks;
 mod engine;
 mod golden;
 mod host;
@@ -17,6 +18,7 @@ mod sessions;
 mod store;
 mod store_archive;
 mod store_backup;
+mod store_checks;
 mod store_damage;
 mod store_facts;
 mod store_file;

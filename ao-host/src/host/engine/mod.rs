@@ -7,6 +7,7 @@
 mod archiving;
 mod asking;
 mod book;
+mod checks;
 mod crews;
 mod daily;
 mod endure;
@@ -15,9 +16,11 @@ mod hooks;
 mod listen;
 mod look;
 mod mail;
+mod once;
 mod pulls;
 mod queue;
 mod reload;
+mod retiring;
 mod round;
 mod settings;
 mod spool;
@@ -39,17 +42,21 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
-use crate::store::{Fence, SessionFilter};
+use super::{CheckMode, Control, HostContext, HostLock, Progress, Told};
+use crate::checks::start::Begun;
+use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
+use checks::Checking;
 use crews::Crews;
 use endure::Trouble;
 use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
+pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
+use retiring::Retiring;
 use round::Round;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
@@ -148,6 +155,18 @@ enum Done {
         id: SessionId,
         error: Option<Error>,
     },
+    CheckBegun {
+        id: String,
+        begun: Result<Begun>,
+    },
+    CheckEnded {
+        id: String,
+        error: Option<Error>,
+        left: Option<Error>,
+    },
+    ChecksRetired {
+        gone: Vec<String>,
+    },
     Expired,
 }
 
@@ -181,6 +200,8 @@ struct Engine {
     tries: hooks::Tries,
     archiving: Archiving,
     expiring: Expiring,
+    checking: Checking,
+    retiring: Retiring,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -202,7 +223,7 @@ pub async fn serve(
     progress: Arc<Progress>,
     told: &mut dyn FnMut(Told),
 ) -> Result<()> {
-    let mut engine = Engine::start(context, told)?;
+    let mut engine = Engine::start(context, CheckMode::Run, told)?;
     let served = engine.run(&mut control, &progress, told).await;
     let ended = served.map_err(|error| engine.fenced().unwrap_or(error)).and_then(|()| engine.stop("asked to"));
     drop(lock);
@@ -270,35 +291,8 @@ impl Engine {
     }
 }
 
-/// Looks at every session once.
-pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
-    let mut engine = Engine::start(context, &mut |_| ())?;
-    loop {
-        engine.begin_calls()?;
-        match engine.calls.join_next().await {
-            Some(Ok(done)) => engine.finish(done)?,
-            Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
-            None if engine.has_looked() => break,
-            None => tokio::time::sleep(engine.sleep()).await,
-        }
-    }
-    engine.end_round()?;
-    let mut report = OnceReport::default();
-    for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
-        if engine.book.status(&session).name.needs_human() {
-            report.needs_human.push(session.id);
-        }
-    }
-    report.unavailable = engine.unavailable.values().cloned().collect();
-    engine.tell_conditions()?;
-    engine.archiving.finish().await;
-    engine.stop("one pass")?;
-    drop(lock);
-    Ok(report)
-}
-
 impl Engine {
-    fn start(context: HostContext, told: &mut dyn FnMut(Told)) -> Result<Self> {
+    fn start(context: HostContext, checks: CheckMode, told: &mut dyn FnMut(Told)) -> Result<Self> {
         let (store, world) = (&context.sessions.store, &context.sessions.world);
         let process = world
             .proc
@@ -338,6 +332,8 @@ impl Engine {
             tries: hooks::Tries::default(),
             archiving: Archiving::default(),
             expiring: Expiring::default(),
+            checking: Checking::new(checks),
+            retiring: Retiring::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -357,7 +353,7 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = [self.config_at, self.mail_at].into_iter().flatten().fold(next, Duration::min);
+        let next = [self.config_at, self.mail_at, self.checking.next()].into_iter().flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -409,6 +405,7 @@ impl Engine {
         self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
+        self.checking.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -441,6 +438,7 @@ impl Engine {
         self.apply_settings()?;
         self.archive_if_due();
         self.expire_if_due();
+        self.retire_checks_if_due()?;
         let now = self.elapsed();
         self.begin_round(now);
         let trees = now >= self.trees_at;
@@ -510,6 +508,8 @@ impl Engine {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
             }
         }
+        let runs = self.checking.directories().iter();
+        wanted.extend(runs.map(|directory| (directory.as_std_path().to_owned(), Meaning::Checks)));
         // What is trusted now counts as if the file had been written again.
         for file in self.crews.files().into_iter().chain([places.trust_file()]) {
             let Some(directory) = file.parent() else { continue };
@@ -559,6 +559,7 @@ impl Engine {
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Checks => self.checking.ask(now + TOGETHER),
                 Wake::Conditions => self.tell_conditions()?,
                 // Who writes a file in place writes more than once.
                 Wake::Config => self.config_at = Some(now + TOGETHER),

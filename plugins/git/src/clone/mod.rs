@@ -17,7 +17,7 @@ mod see;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::{doctor, retire};
+use crate::{check_out, doctor, retire};
 use ao_git_command::{Environment, Git};
 
 /// The configuration of `clone`: nothing yet.
@@ -100,6 +100,14 @@ impl Workspace for Cloned {
 
     async fn identities(&self, request: FindIdentities) -> Result<Identities> {
         identity::find(&self.git, request).await
+    }
+
+    async fn check_out(&self, request: CheckOutCommit) -> Result<CheckedOut> {
+        check_out::check_out(&self.git, request).await
+    }
+
+    async fn release(&self, request: ReleaseCommit) -> Result<Released> {
+        check_out::release(&self.git, request).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

@@ -1,5 +1,6 @@
 //! The engine with plugins that do as they are told, step by step: the time that it waits is taken from its start.
 
+mod checks;
 mod fakes;
 mod hints;
 mod hooks;
@@ -134,7 +135,7 @@ impl Desk {
     }
 
     fn starting(&self, failpoints: &str) -> Engine {
-        Engine::start(self.context(failpoints), &mut |_| ()).unwrap()
+        Engine::start(self.context(failpoints), CheckMode::Run, &mut |_| ()).unwrap()
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {

@@ -1,0 +1,10 @@
+//! `ao pr`: pull requests.
+
+pub(super) mod checks;
+
+subcommands! {
+    /// Look at pull requests
+    {
+        Checks(checks),
+    }
+}
