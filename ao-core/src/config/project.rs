@@ -52,6 +52,13 @@ pub struct Project {
 }
 
 impl Project {
+    /// What plugins of the slots tracker and scm are asked about: `owner/name` where the project is hosted, its directory
+    /// where the configuration has no `repo`.
+    #[must_use]
+    pub fn repository(&self) -> String {
+        self.repo.as_ref().map_or_else(|| self.path.as_str().to_owned(), |name| name.as_str().to_owned())
+    }
+
     /// The same in milliseconds, as a session's facts have it.
     #[must_use]
     pub fn stuck_after_ms(&self) -> Option<u64> {

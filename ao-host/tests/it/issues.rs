@@ -33,9 +33,8 @@ impl Tracker for Desk {
 
 fn ask(id: &str) -> Result<ao_core::lifecycle::Assignment> {
     let tracker: Bound<dyn Tracker> = Bound { plugin: "desk".parse().unwrap(), instance: Arc::new(Desk) };
-    let repository = "acme/app".parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(assignment(&tracker, &id.parse().unwrap(), Some(&repository)))
+    runtime.block_on(assignment(&tracker, &id.parse().unwrap(), "acme/app"))
 }
 
 #[test]

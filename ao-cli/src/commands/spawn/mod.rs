@@ -102,7 +102,7 @@ impl Arguments {
 /// Asks the project's tracker. A closed issue is worth a word, and no more: somebody asked for it by its id.
 pub(super) async fn fetch(crew: &Crew, id: &IssueId, project: &Project) -> Result<Assignment, Error> {
     let tracker = crew.tracker.as_ref().ok_or_else(|| Error::other("no tracker was made"))?;
-    let issue = assignment(tracker, id, project.repo.as_ref()).await?;
+    let issue = assignment(tracker, id, &project.repository()).await?;
     if issue.state == IssueState::Closed {
         output::warning(format_args!("the issue `{}` ({}) is closed", issue.id, issue.facts.name()));
     }
