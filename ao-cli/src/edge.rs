@@ -41,6 +41,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
         name: "AO_SESSION_ID",
         about: "set for agents: a session that one starts counts as its session's child",
     },
+    Variable {
+        name: "AO_SESSION_TOKEN",
+        about: "set for agents, another with each launch: who holds a session's is its agent, whatever else it says",
+    },
     Variable { name: "AO_TRUST_CONFIG", about: "SHA-256 sums of trusted configuration files, separated by commas" },
     Variable { name: "AO_TRUST_PLUGINS", about: "SHA-256 sums of trusted plugin libraries, separated by commas" },
     Variable {

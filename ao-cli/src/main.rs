@@ -14,6 +14,7 @@ mod event_line;
 mod expiring;
 mod failure;
 mod following;
+mod git;
 mod holding;
 mod host_view;
 mod hosting;

@@ -46,6 +46,7 @@ mod man;
 mod manifest;
 mod pause;
 mod plugin;
+mod pr;
 mod reconcile;
 mod resume;
 mod schemas;
@@ -100,6 +101,7 @@ commands! {
         Resume(resume),
         Session(session),
         Adopt(adopt),
+        Pr(pr),
         Events(events),
         Why(why),
         Trash(trash),

@@ -9,7 +9,7 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, plugin, reconcile, send, spawn, status, stop, trash, trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, plugin, pr, reconcile, send, spawn, status, stop, trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -63,6 +63,10 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("plugin-trust", schema_for!(plugin::TrustedLibraries)),
         ("plugin-untrust", schema_for!(plugin::Untrusted)),
         ("plugin-verify", schema_for!(plugin::Verification)),
+        ("pr-create", schema_for!(pr::create::CreatedView)),
+        ("pr-list", schema_for!(pr::list::PullList)),
+        ("pr-merge", schema_for!(pr::merge::MergedView)),
+        ("pr-show", schema_for!(pr::show::PullView)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("resume", schema_for!(HeldView)),
         ("send", schema_for!(send::SentView)),
