@@ -1,0 +1,105 @@
+//! Pull requests from the command line, and who may do what to them.
+
+use serde_json::Value;
+
+use crate::studio::{Engine, Studio};
+
+/// A studio whose project has the fixture's scm: the branches of `pulls` have a pull request in every process.
+fn fixture(pulls: &str) -> Studio {
+    let studio = Studio::new(Engine::Process);
+    let library = studio.world.library("lib/libao_plugin_fixture.so", |_| {});
+    let project = format!("    scm: {{ plugin: fixture, pulls: [{pulls}] }}\n");
+    studio.write_config(&format!("{}plugins:\n  - path: {library}\n", studio.config(&project)));
+    studio.world.ao(&["plugin", "trust", "./../lib/libao_plugin_fixture.so"]).succeeds();
+    studio
+}
+
+/// The environment of a session's agent, as the agent itself wrote it down.
+fn environment_of(studio: &Studio, id: &str) -> String {
+    let file = studio.worktree(id).join("environment");
+    studio.wait("the agent has written its environment", || file.exists());
+    fs_err::read_to_string(file).unwrap()
+}
+
+fn token(environment: &str) -> String {
+    let line = environment.lines().find(|line| line.starts_with("AO_SESSION_TOKEN="));
+    line.expect("a token").trim_start_matches("AO_SESSION_TOKEN=").to_owned()
+}
+
+#[test]
+fn a_session_may_not_merge_its_own_work_whatever_it_calls_itself() {
+    let studio = fixture("ao/app-1, ao/app-2");
+    studio.world.file("teller.sh", "env > environment.tmp\nmv environment.tmp environment\nexec sleep 1000000\n");
+    let teller = Value::from(studio.world.path("teller.sh").as_str());
+    let text = fs_err::read_to_string(studio.world.path("app/agent-orchestrator.yaml")).unwrap();
+    let agent = format!("agents:\n  teller: {{ plugin: command, argv: [sh, {teller}] }}\n");
+    studio.write_config(&text.replace("agents:\n", &agent));
+    let id = studio.spawn(&["--agent", "teller"]);
+    let token = token(&environment_of(&studio, &id));
+    assert!(token.len() == 32 && token.bytes().all(|digit| digit.is_ascii_hexdigit()), "{token}");
+
+    // Nobody who only looks at the session learns it.
+    let seen = [
+        studio.world.ao(&["session", "show", "--json", &id]).stdout(),
+        studio.world.ao(&["events", "--json"]).stdout(),
+        fs_err::read_to_string(studio.places().session_dir(&id.parse().unwrap()).join("session.json")).unwrap_or_default(),
+    ];
+    assert!(seen.iter().all(|text| !text.contains(&token)), "{seen:?}");
+    for pid in studio.processes() {
+        let argv = fs_err::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&argv).contains(&token));
+    }
+
+    for caller in [vec![("AO_SESSION_ID", id.as_str())], vec![("AO_SESSION_TOKEN", token.as_str())], vec![
+        ("AO_SESSION_ID", "app-9"),
+        ("AO_SESSION_TOKEN", token.as_str()),
+    ]] {
+        for command in [&["pr", "merge", "1"][..], &["pr", "review", "1", "--approve"]] {
+            let refused = studio.world.ao_with(command, &caller);
+            assert_eq!(refused.code(), 1, "{refused}");
+            assert!(refused.stderr().contains(&format!("#1 is the work of the session `{id}`")), "{refused}");
+        }
+        let merged = studio.world.ao_with(&["pr", "merge", "2"], &caller).succeeds();
+        assert!(merged.stdout().starts_with("#2 is merged as 0000"), "{merged}");
+    }
+
+    // Another launch, another token; the old one says nothing any more.
+    studio.world.ao(&["session", "kill", &id]).succeeds();
+    fs_err::remove_file(studio.worktree(&id).join("environment")).unwrap();
+    studio.world.ao(&["session", "restore", &id]).succeeds();
+    let next = self::token(&environment_of(&studio, &id));
+    assert_ne!(next, token);
+    let refused = studio.world.ao_with(&["pr", "merge", "1"], &[("AO_SESSION_TOKEN", &next)]);
+    assert_eq!(refused.code(), 1, "{refused}");
+    studio.world.ao_with(&["pr", "merge", "1"], &[("AO_SESSION_TOKEN", &token)]).succeeds();
+}
+
+#[test]
+fn what_is_done_to_a_pull_request_is_known_at_once_without_a_host() {
+    let studio = fixture("ao/app-1");
+    let id = studio.spawn(&["--agent", "sleeper"]);
+    let shown = studio.world.json(&["pr", "show", "1"]);
+    assert_eq!((&shown["session"], &shown["pull"]["state"]), (&Value::from(id.as_str()), &Value::from("open")));
+    assert_eq!(shown["blockers"], Value::Array(Vec::new()));
+    let text = studio.world.ao(&["pr", "show", "#1"]).succeeds();
+    assert!(text.stdout().contains("passed   build"), "{text}");
+    let merged = studio.world.json(&["pr", "merge", "1", "--expect-head", "0000000"]);
+    assert_eq!(merged["number"], 1);
+    // The fixture forgets with the process that it is merged: what is seen right after the merge is what is known.
+    assert_eq!(studio.status(&id), "merged");
+    let moved = studio.world.ao(&["pr", "merge", "1", "--expect-head", "1234567"]);
+    assert_eq!(moved.code(), 75, "{moved}");
+    let absent = studio.world.ao(&["pr", "show", "7"]);
+    assert_eq!(absent.code(), 1, "{absent}");
+    assert!(absent.stderr().contains("there is no pull request #7"), "{absent}");
+    let declined = studio.world.ao(&["pr", "list"]);
+    assert!(declined.code() == 1 && declined.stderr().contains("does not support listing"), "{declined}");
+}
+
+#[test]
+fn without_an_scm_it_is_said_how_to_have_one() {
+    let studio = Studio::new(Engine::Process);
+    let refused = studio.world.ao(&["pr", "list"]);
+    assert_eq!(refused.code(), 2, "{refused}");
+    assert!(refused.stderr().contains("write `scm: local` under `projects.app`"), "{refused}");
+}
