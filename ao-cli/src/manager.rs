@@ -9,9 +9,7 @@ use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::registry::Condition;
-use ao_host::sessions::{
-    Crew, Killed, Recovered, Sessions, TOKEN_VARIABLE, Undelivered, holder_of, taken_from,
-};
+use ao_host::sessions::{Crew, Killed, Recovered, Sessions, TOKEN_VARIABLE, Undelivered, holder_of, taken_from};
 use ao_host::setup::{ConfigFiles, Setup};
 use ao_host::store::{Backups, Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;

@@ -42,7 +42,8 @@ fn a_session_may_not_merge_its_own_work_whatever_it_calls_itself() {
     let seen = [
         studio.world.ao(&["session", "show", "--json", &id]).stdout(),
         studio.world.ao(&["events", "--json"]).stdout(),
-        fs_err::read_to_string(studio.places().session_dir(&id.parse().unwrap()).join("session.json")).unwrap_or_default(),
+        fs_err::read_to_string(studio.places().session_dir(&id.parse().unwrap()).join("session.json"))
+            .unwrap_or_default(),
     ];
     assert!(seen.iter().all(|text| !text.contains(&token)), "{seen:?}");
     for pid in studio.processes() {
@@ -50,10 +51,11 @@ fn a_session_may_not_merge_its_own_work_whatever_it_calls_itself() {
         assert!(!String::from_utf8_lossy(&argv).contains(&token));
     }
 
-    for caller in [vec![("AO_SESSION_ID", id.as_str())], vec![("AO_SESSION_TOKEN", token.as_str())], vec![
-        ("AO_SESSION_ID", "app-9"),
-        ("AO_SESSION_TOKEN", token.as_str()),
-    ]] {
+    for caller in [
+        vec![("AO_SESSION_ID", id.as_str())],
+        vec![("AO_SESSION_TOKEN", token.as_str())],
+        vec![("AO_SESSION_ID", "app-9"), ("AO_SESSION_TOKEN", token.as_str())],
+    ] {
         for command in [&["pr", "merge", "1"][..], &["pr", "review", "1", "--approve"]] {
             let refused = studio.world.ao_with(command, &caller);
             assert_eq!(refused.code(), 1, "{refused}");

@@ -173,7 +173,8 @@ mod tests {
         assert!(!is_own_pull(&session, "acme/app", &other));
         assert!(!is_own_pull(&session, "acme/app", &pull(|_| ())), "no branch is nobody's branch");
         assert!(is_own_pull(&session, "acme/app", &pull(|pull| pull.session = Some(id))));
-        session.workspace = Some(WorkspaceFacts::new(plugin.clone(), "/w", "ao/app-1".parse::<crate::model::BranchName>().unwrap()));
+        session.workspace =
+            Some(WorkspaceFacts::new(plugin.clone(), "/w", "ao/app-1".parse::<crate::model::BranchName>().unwrap()));
         assert!(!is_own_pull(&session, "acme/app", &other));
         assert!(is_own_pull(&session, "acme/app", &pull(|pull| pull.branch = Some("ao/app-1".parse().unwrap()))));
         session.pull = Some(PullFacts::new(plugin, "acme/app", other.clone(), at));

@@ -77,7 +77,8 @@ impl Copy {
                 if at.as_ref() == Some(head) {
                     return Ok(true);
                 }
-                let message = format!("`{directory}` is there and stands elsewhere than the pull request's head {head}");
+                let message =
+                    format!("`{directory}` is there and stands elsewhere than the pull request's head {head}");
                 return Err(Error::conflict(format!("{message}: `git worktree remove {directory}` makes room")));
             }
         }

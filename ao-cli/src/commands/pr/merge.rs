@@ -153,7 +153,8 @@ fn ended(number: u64, outcome: MergeOutcome) -> Result<Option<String>, Error> {
 /// A merge of which nobody knows whether it happened must not look like one that did not.
 fn uncertain(number: u64, error: Error) -> Error {
     if error.outcome_unknown() {
-        return error.context(format!("it cannot be told whether #{number} was merged: `ao pr show {number}` shows it"));
+        return error
+            .context(format!("it cannot be told whether #{number} was merged: `ao pr show {number}` shows it"));
     }
     error
 }
