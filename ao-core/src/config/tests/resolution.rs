@@ -17,9 +17,9 @@ fn a_minimal_project_gets_every_default() {
     assert_eq!(project.session_prefix.as_str(), "r");
     assert_eq!((project.runtime.plugin.as_str(), project.runtime.choice), ("tmux", Choice::BuiltIn));
     assert_eq!((project.workspace.plugin.as_str(), project.workspace.choice), ("worktree", Choice::BuiltIn));
+    assert_eq!(project.repository(), "/r");
     assert_eq!((project.agent, project.tracker, project.scm, project.fetch), (None, None, None, false));
     assert!(project.post_create.is_empty() && project.symlinks.is_empty() && project.repo.is_none());
-    assert_eq!(project.repository(), "/r");
     assert_eq!(app(&with_project("repo: acme/app")).repository(), "acme/app");
     assert_eq!(app(&with_project("runtime: tmux")).runtime.choice, Choice::Configured);
 }
