@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use ao_core::slots::scm::{PullChange, PullRef, UpdatePull};
 
-use super::desk::{Desk, Which};
+use super::desk::{Desk, Which, key};
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -13,8 +13,8 @@ impl Desk<'_> {
     /// Has a pull request changed.
     pub(super) fn change(&self, number: u64, change: PullChange) -> Result<PullRef, Failure> {
         let pull = PullRef::new(number);
-        let mut update = UpdatePull::new(self.key("change"), self.forge.repository.as_str(), pull, change);
-        update.author = self.author();
+        let mut update = UpdatePull::new(key("change"), self.forge.repository.as_str(), pull, change);
+        update.author = Some(self.author());
         let changed = block_on(self.forge.scm.instance.update(update))??;
         self.changed(&changed);
         Ok(changed)

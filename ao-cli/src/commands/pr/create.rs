@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::desk::{Desk, Whose};
+use super::desk::{Desk, Whose, key};
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::git::Git;
@@ -85,9 +85,9 @@ impl Arguments {
             return Err(Error::invalid_input("a pull request has a title").at_field("--title").into());
         }
         let repository = desk.forge.repository.as_str();
-        let mut open = OpenPull::new(desk.key("open"), repository, branch.clone(), base.clone(), title.as_str());
+        let mut open = OpenPull::new(key("open"), repository, branch.clone(), base.clone(), title.as_str());
         open.body = body.unwrap_or_default();
-        (open.draft, open.author) = (self.draft, desk.author());
+        (open.draft, open.author) = (self.draft, Some(desk.author()));
         open.session = desk.session().map(|session| session.id.clone());
         let pull = block_on(desk.forge.scm.instance.open_pull(open))??;
         desk.changed(&pull);

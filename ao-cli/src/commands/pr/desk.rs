@@ -14,7 +14,7 @@ use ao_host::world::World;
 use crate::edge::{Edge, block_on};
 use crate::failure::Failure;
 use crate::git::Git;
-use crate::{completion, manager, output};
+use crate::{author, completion, manager, output};
 
 /// Whose pull requests.
 #[derive(clap::Args)]
@@ -58,19 +58,15 @@ impl<'a> Desk<'a> {
             Some(id) => manager::reader(edge)?.session(id).map_err(Error::from)?,
             None => None,
         };
-        let (setup, project) = match session.as_ref().filter(|_| whose.project.is_none()) {
-            Some(session) => {
-                let setup = manager::setup_for(edge, session)?;
-                let project = setup.loaded.config.project(&session.project)?.clone();
-                (setup, project)
-            }
-            None => {
-                let setup = edge.setup_of(edge.config_files()?)?;
-                let project = manager::project(edge, &setup, whose.project.as_ref())?.clone();
-                (setup, project)
-            }
+        // By the configuration that the session was spawned with, wherever its agent is.
+        let own = session.as_ref().filter(|_| whose.project.is_none());
+        let setup = match own {
+            Some(session) => manager::setup_for(edge, session)?,
+            None => edge.setup_of(edge.config_files()?)?,
         };
         setup.require_trust()?;
+        let named = own.map(|session| &session.project).or(whose.project.as_ref());
+        let project = manager::project(edge, &setup, named)?.clone();
         let forge = forge(&setup, &project)?;
         Ok(Self { edge, project, forge, caller, session })
     }
@@ -85,18 +81,9 @@ impl<'a> Desk<'a> {
         Git::at(self.project.path.clone(), self.edge)
     }
 
-    /// Who asks, for a provider that does not know: the session, else the human by the name that git knows.
-    pub(super) fn author(&self) -> Option<String> {
-        if let Some(caller) = &self.caller {
-            return Some(caller.to_string());
-        }
-        let known = self.git().text(&["config", "--get", "user.name"]).ok().flatten();
-        known.or_else(|| self.edge.environment.variable("USER").map(str::to_owned)).filter(|name| !name.is_empty())
-    }
-
-    /// Names an effect that is asked for once.
-    pub(super) fn key(&self, what: &str) -> String {
-        format!("pr-{what}/{}", World::system().ulid())
+    /// Who asks, for a provider that does not know.
+    pub(super) fn author(&self) -> String {
+        author::author(self.edge, &self.project.path, self.caller.as_ref())
     }
 
     /// A pull request as it is now.
@@ -162,6 +149,11 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+}
+
+/// Names an effect that is asked for once.
+pub(super) fn key(what: &str) -> String {
+    format!("pr-{what}/{}", World::system().ulid())
 }
 
 fn forge(setup: &Setup, project: &Project) -> Result<Forge, Failure> {

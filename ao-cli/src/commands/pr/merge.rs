@@ -8,7 +8,7 @@ use ao_core::{Code, Error};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::desk::{Desk, Which};
+use super::desk::{Desk, Which, key};
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
 use crate::output::Page;
@@ -96,7 +96,7 @@ impl Arguments {
         }
         refuse(&pull, self.anyway)?;
         let repository = desk.forge.repository.as_str();
-        let key = desk.key("merge");
+        let key = key("merge");
         let mut request = MergeRequest::new(key, repository, pull.pull.clone(), pull.head.as_str(), self.how.method());
         request.expected_base.clone_from(&pull.base_commit);
         let outcome = block_on(desk.forge.scm.instance.merge(request))?.map_err(|error| uncertain(number, error))?;

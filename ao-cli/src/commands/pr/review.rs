@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn a_remark_names_its_line() {
         for (text, path, line, said) in [
-            ("src/main.rs:12:why not?", "src/main.rs", 12, "why not?"),
+            ("src/main.rs:12:why not?", "src/main.rs", 12_u64, "why not?"),
             ("a:b.rs:3: spaced : out ", "a:b.rs", 3, "spaced : out"),
             ("x:1:2:3", "x", 1, "2:3"),
         ] {
-            assert_eq!(text.parse(), Ok(OfLine(LineRemark::new(path, line as u64, said))), "{text}");
+            assert_eq!(text.parse(), Ok(OfLine(LineRemark::new(path, line, said))), "{text}");
         }
         for text in ["", "src/main.rs", "src/main.rs:12", "src/main.rs:12:", "x:0:y", ":1:y", "x:y:z", "a.rs:-1:b"] {
             assert!(text.parse::<OfLine>().is_err(), "{text}");

@@ -80,9 +80,8 @@ impl View for PullView {
             page.gap();
             pull.checks.iter().for_each(|check| write_check(page, check));
         }
-        if !self.remarks.is_empty() {
-            self.remarks.iter().for_each(|remark| self.write_remark(page, remark));
-        } else {
+        self.remarks.iter().for_each(|remark| self.write_remark(page, remark));
+        if self.remarks.is_empty() {
             pull.threads.iter().for_each(|thread| write_thread(page, thread));
         }
     }
