@@ -74,6 +74,7 @@ pub struct Git {
 pub struct Call<'a> {
     git: &'a Git,
     directory: Utf8PathBuf,
+    settings: Vec<String>,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
     input: Option<Vec<u8>>,
@@ -91,6 +92,7 @@ impl Git {
         Call {
             git: self,
             directory: directory.to_owned(),
+            settings: Vec::new(),
             arguments: arguments.map(str::to_owned).to_vec(),
             variables: Vec::new(),
             input: None,
@@ -103,6 +105,12 @@ impl Call<'_> {
     /// Adds an argument.
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a key of git's configuration for this command, such as `core.hooksPath`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.extend(["-c".to_owned(), format!("{key}={value}")]);
         self
     }
 
@@ -170,7 +178,7 @@ impl Call<'_> {
         for (name, value) in &self.variables {
             git = git.env(name, value);
         }
-        git = git.args(SETTINGS).args(&self.arguments);
+        git = git.args(SETTINGS).args(&self.settings).args(&self.arguments);
         if let Some(input) = &self.input {
             git = git.input(input.clone());
         }

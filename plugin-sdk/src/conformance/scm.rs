@@ -187,8 +187,18 @@ async fn open_once(bench: Bench) -> Verdict {
         text.parse().or_else(|_| failed(format!("the sample `{sample}` is a branch name"), text))
     };
     let (from, base) = (named("new_branch")?, named("base")?);
-    let request = OpenPull::new(format!("ao-conformance {}", bench.door), at, from, base, "Conformance");
-    let first = answer("`open_pull`", scm.open_pull(request.clone()).await)?;
+    let request =
+        OpenPull::new(format!("ao-conformance {}", bench.door), at.as_str(), from.clone(), base, "Conformance");
+    let first = match scm.open_pull(request.clone()).await {
+        // Opened by another door before: a service remembers.
+        Err(error) if error.code == Code::CONFLICT => {
+            let asked = SnapshotRequest::new(at, vec![PullTarget::new(session("ao-conformance-1"), from)]);
+            let seen = answer("`snapshot`", scm.snapshot(asked).await)?;
+            let is_there = matches!(seen.pulls.first().map(|pull| &pull.found), Some(PullFound::Found { .. }));
+            return demand(is_there, "a pull request of the branch, as `open_pull` says that there is one", error);
+        }
+        other => answer("`open_pull`", other)?,
+    };
     let again = scm.open_pull(request.clone()).await;
     if again.as_ref().is_ok_and(|again| again.number == first.number) {
         return Ok(());

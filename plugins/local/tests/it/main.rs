@@ -1,1 +1,3 @@
 //! The plugins against real git, in repositories of their own and an environment built from nothing.
+
+mod scm;

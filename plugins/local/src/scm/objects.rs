@@ -1,0 +1,112 @@
+//! Reads many objects by one `git cat-file --batch`.
+
+use ao_plugin_sdk::prelude::*;
+
+use super::repository::Repository;
+
+/// Attempts that bring nothing at all before git is taken to be what fails.
+const FRUITLESS: usize = 8;
+
+/// An object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) kind: Kind,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Blob,
+    Tree,
+    Commit,
+    Tag,
+}
+
+/// The objects of these names, in their order; none for what is missing, damaged, or larger than is read of any program's
+/// output. Another process is started only where one did not get through: at a damaged object, or after many megabytes.
+pub(super) async fn read(repository: &Repository<'_>, names: &[String]) -> Result<Vec<Option<Object>>> {
+    let mut found: Vec<Option<Object>> = Vec::with_capacity(names.len());
+    let mut fruitless = 0;
+    while found.len() < names.len() {
+        let wanted: String = names[found.len()..].iter().flat_map(|name| [name, "\n"]).collect();
+        let call = repository.at(["cat-file", "--batch"]).input(wanted).looking();
+        let output = call.output().await?;
+        let before = found.len();
+        found.extend(answers(&output.stdout).take(names.len() - before));
+        if found.len() == before {
+            fruitless += 1;
+            if fruitless > FRUITLESS {
+                return Err(call.failure(&output));
+            }
+            found.push(None);
+        }
+    }
+    Ok(found)
+}
+
+/// `<object> <type> <size>`, a line feed, the object, a line feed; `<name> missing` for what is not there. Ends before an
+/// answer that is not whole.
+fn answers(mut rest: &[u8]) -> impl Iterator<Item = Option<Object>> {
+    std::iter::from_fn(move || {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let line = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let after = &rest[end + 1..];
+        let mut words = line.rsplit(' ');
+        let (size, kind) = (words.next()?.parse::<usize>(), words.next());
+        let kind = match kind {
+            Some("blob") => Kind::Blob,
+            Some("tree") => Kind::Tree,
+            Some("commit") => Kind::Commit,
+            Some("tag") => Kind::Tag,
+            _ => {
+                rest = after;
+                return Some(None);
+            }
+        };
+        let Ok(size) = size else {
+            rest = after;
+            return Some(None);
+        };
+        let bytes = after.get(..size)?.to_vec();
+        rest = after.get(size + 1..)?;
+        Some(Some(Object { kind, bytes }))
+    })
+}
+
+/// The entries of a tree: names, and the objects' names.
+pub(super) fn entries(tree: &[u8], digits: usize) -> Option<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut rest = tree;
+    while !rest.is_empty() {
+        let space = rest.iter().position(|byte| *byte == b' ')?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        let name = String::from_utf8_lossy(rest.get(space + 1..end)?).into_owned();
+        let object = rest.get(end + 1..end + 1 + digits / 2)?;
+        found.push((name, object.iter().map(|byte| format!("{byte:02x}")).collect()));
+        rest = &rest[end + 1 + digits / 2..];
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_as_far_as_they_are_whole() {
+        let text = b"aa blob 3\n{\n}\nbb:x missing\ndd commit 2\n\xff\xfe\nee blob 9\nshort";
+        let found: Vec<_> = answers(text).collect();
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0], Some(Object { kind: Kind::Blob, bytes: b"{\n}".to_vec() }));
+        assert_eq!((found[1].is_none(), found[2].as_ref().map(|found| found.kind)), (true, Some(Kind::Commit)));
+    }
+
+    #[test]
+    fn a_tree_is_read_and_a_cut_one_refused() {
+        let tree = [b"100644 000001.json\0".as_slice(), &[0xab; 20], b"40000 d\0", &[1; 20]].concat();
+        let found = entries(&tree, 40).expect("a tree");
+        assert_eq!(found, [("000001.json".to_owned(), "ab".repeat(20)), ("d".to_owned(), "01".repeat(20))]);
+        assert_eq!(entries(&tree[..30], 40), None);
+    }
+}

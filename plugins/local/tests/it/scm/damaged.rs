@@ -1,0 +1,72 @@
+//! A ref that is damaged, or somebody else's, is reported for itself and is in nobody else's way.
+
+use ao_plugin_sdk::prelude::*;
+
+use super::forge::{Forge, write};
+
+#[tokio::test]
+async fn one_that_cannot_be_read_hides_no_other() {
+    let forge = Forge::new().await;
+    let good = forge.pull("feature", "a.txt", "one\n").await;
+    let record = forge.git(&["show", "refs/ao/prs/1:pull.json"]).await;
+    let put = async |number: u64, content: &str| {
+        write(&forge.path("blob"), content.as_bytes());
+        let blob = forge.git(&["hash-object", "-w", forge.path("blob").as_str()]).await;
+        let index = forge.path("index");
+        let root = forge.path("");
+        let git = |arguments: &[&str]| {
+            let mut variables = super::forge::environment(&root);
+            variables.insert("GIT_INDEX_FILE".into(), index.to_string());
+            let git = command("git").current_dir(&forge.project).env_only(variables);
+            git.args(arguments.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        git(&["read-tree", "--empty"]).run().await.expect("empty");
+        git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},pull.json")]).run().await.expect("index");
+        let tree = git(&["write-tree"]).run().await.expect("tree").text();
+        let commit = forge.git(&["commit-tree", "-m", "x", &tree]).await;
+        forge.git(&["update-ref", &format!("refs/ao/prs/{number}"), &commit]).await;
+    };
+    put(2, "{").await;
+    put(3, &record.replace("\"version\": 1", "\"version\": 9")).await;
+    put(4, &record.replace("\"branch\": \"feature\"", "\"branch\": \"--upload-pack=x\"")).await;
+    let blob = forge.git(&["hash-object", "-w", "a.txt"]).await;
+    forge.git(&["update-ref", "refs/ao/prs/5", &blob]).await;
+    write(&forge.project.join(".git/refs/ao/prs/6"), b"garbage\n");
+    forge.git(&["update-ref", "refs/ao/prs/notes/x", "main"]).await;
+    forge.git(&["update-ref", "refs/ao/prs/7", "main"]).await;
+    write(&forge.project.join(".git/refs/ao/prs/8"), format!("{}\n", "1".repeat(40)).as_bytes());
+    for (number, said) in [
+        (2, "pull.json"),
+        (3, "newer version"),
+        (4, "branch name"),
+        (5, "no commit with a file `pull.json`"),
+        (6, "broken"),
+        (7, "no commit with a file `pull.json`"),
+        (8, "cannot be read"),
+    ] {
+        let PullFound::Unknown { why } = forge.found(&forge.scm, "any", Some(number)).await else { panic!("{number}") };
+        assert!(why.contains(said) && why.contains(&format!("refs/ao/prs/{number}")), "{why}");
+        let error = forge.update("k", "me", &PullRef::new(number), PullChange::Close).await.expect_err(said);
+        assert!(error.message.contains(said), "{error}");
+    }
+    let PullFound::Found { snapshot } = forge.found(&forge.another(), "feature", None).await else { panic!("found") };
+    assert_eq!(snapshot.pull, good);
+    let page = forge.scm.list(ListPulls::new(forge.repository.as_str())).await.expect("list");
+    assert_eq!(page.pulls.len(), 1);
+    assert_eq!(forge.pull("next", "b.txt", "one\n").await.number, 9);
+    assert!(matches!(forge.merge(&good, MergeMethod::Merge).await, MergeOutcome::Merged { .. }));
+}
+
+#[tokio::test]
+async fn a_remark_that_cannot_be_read_makes_the_whole_unknown() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let comment = PullChange::Comment { body: "x".into(), thread: None };
+    forge.update("comment", "me", &pull, comment).await.expect("comment");
+    let blob = forge.git(&["rev-parse", "refs/ao/prs/1:remarks/000001.json"]).await;
+    let file = forge.project.join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    std::fs::remove_file(file).expect("lost");
+    let found = forge.found(&forge.another(), "any", Some(1)).await;
+    let PullFound::Unknown { why } = found else { panic!("{found:?}") };
+    assert!(why.contains("remarks/000001.json"), "{why}");
+}

@@ -1,0 +1,14 @@
+//! The scm `local`.
+
+mod conformance;
+mod counted;
+mod damaged;
+mod forge;
+mod interrupted;
+mod matrix;
+mod merging;
+mod odd;
+mod pulls;
+mod races;
+mod reviews;
+mod travel;

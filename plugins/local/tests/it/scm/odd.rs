@@ -1,0 +1,103 @@
+//! Repositories and names that are not as usual.
+
+use ao_plugin_sdk::prelude::*;
+
+use super::forge::{Forge, name, write};
+
+#[tokio::test]
+async fn branches_may_be_called_as_git_lets_them() {
+    let forge = Forge::new().await;
+    for branch in ["feat/ünï'code", "a$b;c", "a`b`", "x{y}", "quote\"d", "main.x", "refs/heads/y", "%(refname)"] {
+        let pull = forge.pull(branch, "a.txt", &format!("{branch}\n")).await;
+        let PullFound::Found { snapshot } = forge.found(&forge.another(), branch, None).await else {
+            panic!("{branch}")
+        };
+        assert_eq!((&snapshot.pull, snapshot.branch), (&pull, Some(name(branch))));
+        let merged = forge.merge(&pull, MergeMethod::Merge).await;
+        assert!(matches!(merged, MergeOutcome::Merged { .. }), "{branch}: {merged:?}");
+    }
+    let mut request = forge.open_request("main");
+    forge.git(&["branch", "into/ünï", "main~1"]).await;
+    (request.base, request.key) = (name("into/ünï"), "into".into());
+    let pull = forge.scm.open_pull(request).await.expect("open");
+    assert!(matches!(forge.merge(&pull, MergeMethod::Squash).await, MergeOutcome::Merged { .. }));
+}
+
+#[tokio::test]
+async fn a_repository_without_commits_has_nothing_and_says_so() {
+    let forge = Forge::empty().await;
+    assert_eq!(forge.found(&forge.scm, "feature", None).await, PullFound::Absent);
+    assert_eq!(forge.scm.list(ListPulls::new(forge.repository.as_str())).await.expect("list").pulls, []);
+    let error = forge.scm.open_pull(forge.open_request("feature")).await.expect_err("no branch");
+    assert_eq!(error.code, Code::NOT_FOUND);
+    let nowhere = forge.path("nowhere");
+    let error = forge.scm.list(ListPulls::new(nowhere.as_str())).await.expect_err("no directory");
+    assert_eq!((error.code, error.field.as_deref()), (Code::NOT_FOUND, Some("repository")));
+    let error = forge.scm.list(ListPulls::new(forge.path("home").as_str())).await.expect_err("no repository");
+    assert_eq!((error.code, error.field.as_deref()), (Code::INVALID_INPUT, Some("repository")));
+}
+
+#[tokio::test]
+async fn a_shallow_clone_works_as_far_as_it_goes() {
+    let mut forge = Forge::new().await;
+    for number in 0..3 {
+        forge.commit("main", "main", "b.txt", &format!("{number}\n")).await;
+    }
+    let old = forge.commit("old", "main~2", "old.txt", "x\n").await;
+    let shallow = forge.path("shallow");
+    let url = format!("file://{}", forge.project);
+    forge.git(&["clone", "--quiet", "--depth=1", "--branch=main", &url, shallow.as_str()]).await;
+    forge.git_in(&shallow, &["fetch", "--quiet", "--depth=1", "origin", &format!("{old}:refs/heads/old")]).await;
+    (forge.project, forge.repository) = (shallow.clone(), shallow);
+    let error = forge.scm.open_pull(forge.open_request("old")).await.expect_err("nothing in common");
+    assert!(error.message.contains("--unshallow"), "{error}");
+    forge.git(&["checkout", "--quiet", "-b", "feature"]).await;
+    forge.write("a.txt", "one\n");
+    forge.git(&["commit", "--quiet", "--all", "--message", "one"]).await;
+    let pull = forge.open("feature").await;
+    for method in [MergeMethod::Rebase, MergeMethod::Merge] {
+        assert!(matches!(forge.merge(&pull, method).await, MergeOutcome::Merged { .. }), "{method:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_kept_and_shown_as_far_as_it_can_be() {
+    let forge = Forge::new().await;
+    let desk = forge.path("desk");
+    forge.commit("feature", "main", "a.txt", "one\n").await;
+    forge.git_in(&desk, &["checkout", "--quiet", "feature"]).await;
+    write(&forge.path("message"), b"F\xe4hre\n\n\xff\n");
+    let encoding = "i18n.commitEncoding=ISO-8859-1";
+    write(&desk.join("c.txt"), b"\xff\xfe\n");
+    forge.git_in(&desk, &["add", "."]).await;
+    forge.git_in(&desk, &["-c", encoding, "commit", "--quiet", "--file", forge.path("message").as_str()]).await;
+    forge.git_in(&desk, &["checkout", "--quiet", "--detach"]).await;
+    forge.commit("main", "main", "b.txt", "base\n").await;
+    let pull = forge.open("feature").await;
+    let request = PullDiffRequest::new(forge.repository.as_str(), pull.clone(), 10_000_u64);
+    assert!(forge.scm.diff(request).await.expect("diff").text.contains("c.txt"));
+    let head = forge.show(&pull).await.head;
+    assert!(matches!(forge.merge(&pull, MergeMethod::Rebase).await, MergeOutcome::Merged { .. }));
+    let message = async |commit: &str| {
+        let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+        let commit = git.args(["cat-file", "commit", commit]).run().await.expect("commit").stdout;
+        let end = commit.windows(2).position(|pair| pair == b"\n\n").expect("a message");
+        (commit[end..].to_vec(), commit.windows(19).any(|part| part == b"encoding ISO-8859-1"))
+    };
+    assert_eq!(message("main").await, message(&head).await);
+    assert_eq!(message("main").await.1, true);
+}
+
+#[tokio::test]
+async fn a_worktree_or_a_directory_of_a_repository_names_it_too() {
+    let mut forge = Forge::new().await;
+    let pull = forge.pull("feature", "dir/a.txt", "one\n").await;
+    let desk = forge.path("desk");
+    forge.commit("main", "main", "dir/a.txt", "two\n").await;
+    std::fs::create_dir_all(desk.join("dir")).expect("directory");
+    forge.repository = desk.join("dir");
+    let shown = forge.show(&pull).await;
+    assert_eq!(shown.conflicts, Some(vec!["dir/a.txt".to_owned()]));
+    let request = PullDiffRequest::new(forge.repository.as_str(), pull, 10_000_u64);
+    assert!(forge.scm.diff(request).await.expect("diff").text.contains("+++ b/dir/a.txt"));
+}
