@@ -54,6 +54,15 @@ pub(crate) fn become_program(argv: &[String]) -> Error {
     Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &failure)
 }
 
+/// Runs a program of the user's to its end, in this terminal and with everything that this program was started with.
+pub(crate) fn in_terminal(argv: &[String], directory: &Utf8Path) -> Result<ExitStatus, Error> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(Error::invalid_input("no program is named"));
+    };
+    let status = std::process::Command::new(program).args(arguments).current_dir(directory).status();
+    status.map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &error))
+}
+
 impl Ended {
     /// What ended it, where it did not end by itself.
     pub(crate) fn signal(&self) -> Option<i32> {

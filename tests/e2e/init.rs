@@ -40,6 +40,9 @@ fn it_writes_what_git_says_and_trusts_it() {
         repo: acme/app
         # The branch that sessions start from.
         defaultBranch: main
+        # Issues and pull requests in the repository itself, without an account or a network.
+        # tracker: local
+        # scm: local
         # What each worktree gets a symbolic link to, and what runs in it before the agent starts.
         # symlinks: [.env]
         # postCreate:

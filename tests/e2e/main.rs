@@ -25,6 +25,7 @@ mod host_killed;
 mod hostile;
 mod hosts;
 mod init;
+mod issues;
 mod libraries;
 mod limits;
 mod looks;

@@ -120,7 +120,7 @@ fn without_a_tracker_the_key_to_write_is_named() {
     assert_snapshot!(studio.world.ao(&["spawn", "12"]), @r"
     $ ao spawn 12
     --- stderr
-    error: no tracker is set for the project `app`, so there is nowhere to get an issue from; write `tracker: <plugin>` under `projects.app` or under `defaults`
+    error: no tracker is set for the project `app`, so there is nowhere to get an issue from; write `tracker: local`, or another plugin's name, under `projects.app` or under `defaults`
       help: see `projects.app.tracker`
     --- exit 2
     ");

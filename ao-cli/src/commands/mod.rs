@@ -42,6 +42,7 @@ mod host;
 mod host_library;
 mod inbox;
 mod init;
+mod issue;
 mod man;
 mod manifest;
 mod pause;
@@ -97,6 +98,7 @@ commands! {
         Status(status),
         Inbox(inbox),
         Send(send),
+        Issue(issue),
         Pause(pause),
         Resume(resume),
         Session(session),

@@ -9,7 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, plugin, pr, reconcile, send, spawn, status, stop, trash, trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reconcile, send, spawn, status, stop, trash, trust,
+    why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -54,6 +55,8 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("events", schema_for!(Event)),
         ("gc", schema_for!(gc::GcView)),
         ("inbox", schema_for!(inbox::InboxView)),
+        ("issue-list", schema_for!(issue::list::IssueList)),
+        ("issue-show", schema_for!(issue::show::IssueView)),
         ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),

@@ -28,6 +28,10 @@ record! {
             /// For which installation.
             owner: Owner,
         }
+        optional {
+            /// The repositories of the projects that use it, as requests of trackers and scms name them; for other slots none.
+            repositories: Vec<String>,
+        }
     }
 
     /// One line of a doctor's report.

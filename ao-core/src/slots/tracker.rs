@@ -46,7 +46,7 @@ record! {
     }
 
     /// An issue.
-    #[derive(Eq)]
+    #[derive(Eq, JsonSchema)]
     pub struct Issue {
         required {
             /// The tracker's own id.
@@ -198,7 +198,7 @@ impl IssueText {
 }
 
 /// Whether an issue is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IssueState {

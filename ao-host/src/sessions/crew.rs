@@ -83,9 +83,13 @@ impl Crew {
     /// The same, with the project's tracker: for a session that is to have an issue. A tracker that nobody asks is not
     /// even made.
     pub fn with_tracker(self, setup: &Setup, project: &Project) -> Result<Self, SetupError> {
+        Ok(Self { tracker: Some(Self::tracker_of(setup, project)?), ..self })
+    }
+
+    /// The tracker of a project.
+    pub fn tracker_of(setup: &Setup, project: &Project) -> Result<Bound<dyn Tracker>, SetupError> {
         let wanted = project.tracker.as_ref().ok_or_else(|| no_tracker(project))?;
-        let tracker = Bound::new(setup.instance(Slot::Tracker, wanted)?, Instance::tracker)?;
-        Ok(Self { tracker: Some(tracker), ..self })
+        Ok(Bound::new(setup.instance(Slot::Tracker, wanted)?, Instance::tracker)?)
     }
 
     /// For a session that exists. What the configuration does not say any more is taken at its defaults: a session
@@ -175,7 +179,7 @@ fn no_tracker(project: &Project) -> Error {
     let name = &project.name;
     Error::invalid_input(format!(
         "no tracker is set for the project `{name}`, so there is nowhere to get an issue from; write \
-         `tracker: <plugin>` under `projects.{name}` or under `defaults`"
+         `tracker: local`, or another plugin's name, under `projects.{name}` or under `defaults`"
     ))
     .at_field(format!("projects.{name}.tracker"))
 }

@@ -62,6 +62,14 @@ checks! {
         "return the issue as it is after the change" => update_changes;
     Every "tracker.update.missing_is_not_found": "`update` of an id that no issue has is answered with `not_found`",
         "look the issue up before changing it" => update_missing;
+    Every "tracker.update.edits": "`update` of title, text and what must be done first changes these, and `get` shows them",
+        "change what the request names and leave the rest, or answer `unsupported`" => update_edits;
+    Every "tracker.comments.repeated_are_equal": "`comments` of the same issue gives the same answer, each with an author",
+        "fill author and time from the tracker's record" => comments_are_equal;
+    Every "tracker.comments.missing_is_not_found": "`comments` of an id that no issue has is answered with `not_found`",
+        "return `Error::not_found(…)`, not an empty list" => comments_missing;
+    Every "tracker.comments.show_what_was_said": "a comment is shown as it was said, behind those before it",
+        "send texts as they are, and read every page of the answer" => comments_show;
 }
 
 fn get(bench: &Bench, id: &str) -> GetIssue {
@@ -76,6 +84,7 @@ pub(super) fn requests(samples: &Samples) -> Vec<Request> {
     let issue = Issue::new("12", "A title", IssueState::Open);
     vec![
         Request::reads("get", &GetIssue::new(id)),
+        Request::reads("comments", &GetIssue::new(id)),
         Request::reads("list", &ListIssues::new()).word("state", Must::Survive),
         Request::changes("create", &CreateIssue::new("ao-conformance", "Conformance")),
         Request::changes("update", &UpdateIssue::new("ao-conformance", id, change)).tagged("change", Must::Refuse),
@@ -326,4 +335,65 @@ async fn update_missing(bench: Bench) -> Verdict {
     request.repository = bench.samples.text("repository").map(str::to_owned);
     let came = bench.open()?.tracker()?.update(request).await;
     refused("`update` of the sample `missing`", came, &[Code::NOT_FOUND]).map(drop)
+}
+
+async fn update_edits(bench: Bench) -> Verdict {
+    bench.effects()?;
+    let opened = bench.open()?;
+    let tracker = opened.tracker()?;
+    let title = title(&bench);
+    let first = answer("`create`", tracker.create(create(&bench, &format!("{title} first"))).await)?;
+    let made = answer("`create`", tracker.create(create(&bench, &title)).await)?;
+    let (new, body) = (format!("{title} – edited"), "- new\n\n→ `text`".to_owned());
+    let issues = vec![first.id.clone()];
+    for change in [
+        IssueChange::Edit { title: Some(new.clone()), body: None },
+        IssueChange::Edit { title: None, body: Some(body.clone()) },
+        IssueChange::BlockedBy { issues: issues.clone() },
+    ] {
+        let mut request = UpdateIssue::new(format!("key of {change:?} {title}"), made.id.clone(), change);
+        request.repository = bench.samples.text("repository").map(str::to_owned);
+        answer("`update` of the title, the text or what must be done first", tracker.update(request).await)?;
+    }
+    let got = answer("`get` of the changed issue", tracker.get(get(&bench, &made.id)).await)?;
+    equal("the title", &new, &got.title)?;
+    equal("the text", &body.trim_end(), &got.body.replace("\r\n", "\n").trim_end())?;
+    equal("what must be done first", &issues, &got.blocked_by)
+}
+
+async fn comments_are_equal(bench: Bench) -> Verdict {
+    let id = bench.text("issue")?;
+    let opened = bench.open()?;
+    let first = answer("`comments` of the sample `issue`", opened.tracker()?.comments(get(&bench, &id)).await)?;
+    for comment in &first {
+        demand(is_one_line(&comment.author), "an author of one line", comment)?;
+    }
+    let again = answer("`comments`, again", opened.tracker()?.comments(get(&bench, &id)).await)?;
+    equal("the same comments", &first, &again)
+}
+
+async fn comments_missing(bench: Bench) -> Verdict {
+    let id = bench.text("missing")?;
+    let came = bench.open()?.tracker()?.comments(get(&bench, &id)).await;
+    refused("`comments` of the sample `missing`", came, &[Code::NOT_FOUND]).map(drop)
+}
+
+async fn comments_show(bench: Bench) -> Verdict {
+    bench.effects()?;
+    let opened = bench.open()?;
+    let tracker = opened.tracker()?;
+    let title = title(&bench);
+    let made = answer("`create`", tracker.create(create(&bench, &title)).await)?;
+    // Before anything is said: a tracker that cannot show it has nothing to show.
+    answer("`comments` of the new issue", tracker.comments(get(&bench, &made.id)).await)?;
+    let said = ["first\n\n```\n<!-- $(id) -->\n```".to_owned(), "second → Ж".to_owned()];
+    for body in &said {
+        let change = IssueChange::Comment { body: body.clone() };
+        let mut request = UpdateIssue::new(format!("key of {body} {title}"), made.id.clone(), change);
+        request.repository = bench.samples.text("repository").map(str::to_owned);
+        answer("`update` with a comment", tracker.update(request).await)?;
+    }
+    let shown = answer("`comments` of the new issue", tracker.comments(get(&bench, &made.id)).await)?;
+    let shown: Vec<_> = shown.iter().map(|comment| comment.body.replace("\r\n", "\n").trim_end().to_owned()).collect();
+    equal("what was said", &said.to_vec(), &shown)
 }

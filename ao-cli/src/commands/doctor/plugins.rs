@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ao_core::config::{Choice, Secrets, SlotConfig};
+use ao_core::config::{Choice, Config, Project, Secrets, SlotConfig};
 use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
 use ao_core::slots::common::{Doctor, Finding, Owner};
 use ao_core::slots::{Instance, Slot};
@@ -28,9 +28,9 @@ pub(super) fn checks(edge: &Edge) -> Result<Vec<Check>, Failure> {
     let owner = edge.places.owner();
     let mut seen = BTreeSet::new();
     let plugins = configured(&setup, &mut seen).into_iter().chain(linked_in(&setup, &mut seen));
-    for Plugin { by, need, instance } in plugins {
+    for Plugin { by, need, instance, repositories } in plugins {
         let found = match instance {
-            Ok(instance) => block_on(examine(&by, &instance, &owner))?,
+            Ok(instance) => block_on(examine(&by, &instance, &owner, repositories))?,
             Err(failure) => vec![Check::of_failure(&by, "settings", &failure)],
         };
         checks.extend(found.into_iter().map(|check| need.judge(check)));
@@ -62,6 +62,8 @@ struct Plugin {
     by: String,
     need: Need,
     instance: Result<Instance, Failure>,
+    /// Where it is to look.
+    repositories: Vec<String>,
 }
 
 /// What it means that a plugin does not work.
@@ -103,10 +105,25 @@ fn configured(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin>
         let is_new = shown.insert((slot, wanted.plugin.to_string(), wanted.to_json().to_string()));
         if is_new && (known || wanted.choice == Choice::Configured) {
             let instance = setup.instance(slot, wanted).map(|(_, made)| made).map_err(Failure::from);
-            made.push(Plugin { by: label(slot, wanted), need: Need::of(slot, wanted.choice), instance });
+            let (need, repositories) =
+                (Need::of(slot, wanted.choice), repositories(&setup.loaded.config, slot, wanted));
+            made.push(Plugin { by: label(slot, wanted), need, instance, repositories });
         }
     }
     made
+}
+
+/// The repositories of the projects that have these settings for a slot of the forge.
+fn repositories(config: &Config, slot: Slot, wanted: &SlotConfig) -> Vec<String> {
+    let uses = |project: &&Project| {
+        let settings = match slot {
+            Slot::Tracker => project.tracker.as_ref(),
+            Slot::Scm => project.scm.as_ref(),
+            _ => None,
+        };
+        settings.is_some_and(|settings| settings.plugin == wanted.plugin && settings.to_json() == wanted.to_json())
+    };
+    config.projects().filter(uses).map(Project::repository).collect()
 }
 
 fn label(slot: Slot, wanted: &SlotConfig) -> String {
@@ -123,7 +140,7 @@ fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin> 
     let instances = entries.map(|entry| {
         let (slot, name) = (entry.component.slot, &entry.component.name);
         let instance = setup.registry.instance(slot, name, &json!({}), &Secrets::default()).map_err(Failure::from);
-        Plugin { by: format!("{slot}/{name}"), need: Need::Spare, instance }
+        Plugin { by: format!("{slot}/{name}"), need: Need::Spare, instance, repositories: Vec::new() }
     });
     instances.collect()
 }
@@ -133,7 +150,7 @@ fn needs_settings(schema: &Value) -> bool {
 }
 
 /// Asks one plugin.
-async fn examine(by: &str, instance: &Instance, owner: &Owner) -> Vec<Check> {
+async fn examine(by: &str, instance: &Instance, owner: &Owner, repositories: Vec<String>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Instance::Agent(agent) = instance {
         checks.push(match agent.detect(DetectAgent::new()).await {
@@ -141,7 +158,9 @@ async fn examine(by: &str, instance: &Instance, owner: &Owner) -> Vec<Check> {
             Err(error) => failed(by, &error),
         });
     }
-    match findings(instance, Doctor::new(owner.clone())).await {
+    let mut request = Doctor::new(owner.clone());
+    request.repositories = repositories;
+    match findings(instance, request).await {
         Ok(findings) => checks.extend(findings.into_iter().map(|finding| Check::of_plugin(by, finding))),
         Err(error) => checks.push(failed(by, &error)),
     }

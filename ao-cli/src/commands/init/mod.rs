@@ -23,12 +23,25 @@ pub(crate) struct Arguments {
     /// A directory in the repository; the current one unless given
     #[arg(default_value = ".")]
     path: Utf8PathBuf,
+    /// Keep issues and pull requests in the repository itself: no account, no network
+    #[arg(long)]
+    local: bool,
+}
+
+/// Where issues and pull requests are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forge {
+    /// Nothing is said of it.
+    Unset,
+    /// In the repository.
+    Local,
 }
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
-        let written = write(&edge.absolute(&self.path), edge)?;
-        report(&written).print()?;
+        let forge = if self.local { Forge::Local } else { Forge::Unset };
+        let written = write(&edge.absolute(&self.path), forge, edge)?;
+        report(&written, forge).print()?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -51,11 +64,11 @@ impl Written {
 }
 
 /// Writes and trusts the configuration of the repository that a directory is in, which must have none.
-pub(crate) fn write(directory: &Utf8Path, edge: &Edge) -> Result<Written, Failure> {
+pub(crate) fn write(directory: &Utf8Path, forge: Forge, edge: &Edge) -> Result<Written, Failure> {
     let repository = Repository::find(directory, edge)?;
     refuse_another(&repository.root)?;
     let path = repository.root.join(CONFIG_NAMES[0]);
-    let text = template::text(&repository);
+    let text = template::text(&repository, forge);
     // What is written must be what is read; a name that git allows and we do not shows up here.
     let document = Document::parse(&path, text.as_bytes())?;
     Config::layered([document], Some(&edge.environment.home))?;
@@ -84,15 +97,22 @@ fn write_new(path: &Utf8Path, text: &str) -> Result<(), Error> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-fn report(written: &Written) -> Page {
+fn report(written: &Written, forge: Forge) -> Page {
     let (mut page, repository) = (Page::for_stdout(), &written.repository);
     page.line(written.summary());
     page.line("next:");
-    page.line("  1. name your agent in that file (see `agents`), then `ao trust`");
+    let mut steps = vec!["name your agent in that file (see `agents`), then `ao trust`"];
     if !repository.has_commit {
-        page.line("  2. make a first commit: a session's worktree starts from one, and there is none yet");
+        steps.push("make a first commit: a session's worktree starts from one, and there is none yet");
     }
-    let last = if repository.has_commit { 2 } else { 3 };
-    page.line(format_args!("  {last}. `ao spawn --prompt '…'`; `ao doctor` says what is missing"));
+    steps.push(match forge {
+        Forge::Unset => "`ao spawn --prompt '…'`; `ao doctor` says what is missing",
+        Forge::Local => {
+            "`ao issue new '…'`, which prints a number; `ao spawn NUMBER`; `ao doctor` says what is missing"
+        }
+    });
+    for (number, step) in (1..).zip(steps) {
+        page.line(format_args!("  {number}. {step}"));
+    }
     page
 }

@@ -1,12 +1,36 @@
 //! The text of a new configuration: what was found out, and the rest as comments.
 
+use super::Forge;
 use super::repository::Repository;
 
+/// What a project says of its forge where nothing is asked for.
+const UNSET: &str = "    # Issues and pull requests in the repository itself, without an account or a network.
+    # tracker: local
+    # scm: local
+";
+
+/// What it says where they are to be in the repository.
+const LOCAL: &str =
+    "    # Issues and pull requests are in the repository itself, under `refs/ao/`: no account, no network.
+    tracker: local
+    scm: local
+    # What `ao` runs for each pull request, in a clean copy of its commit.
+    # checks:
+    #   commands:
+    #     test: [cargo, test]
+";
+
 /// The file for a repository.
-pub(super) fn text(repository: &Repository) -> String {
-    let repo = match &repository.hosted {
-        Some(name) => format!("repo: {}", scalar(name.as_str())),
-        None => "# repo: owner/name             # its name where it is hosted".to_owned(),
+pub(super) fn text(repository: &Repository, forge: Forge) -> String {
+    let repo = match (&repository.hosted, forge) {
+        (Some(name), Forge::Unset) => format!("repo: {}", scalar(name.as_str())),
+        // What is local is found by its directory.
+        (Some(name), Forge::Local) => format!("# repo: {}   # its name where it is hosted", scalar(name.as_str())),
+        (None, _) => "# repo: owner/name             # its name where it is hosted".to_owned(),
+    };
+    let forge = match forge {
+        Forge::Unset => UNSET,
+        Forge::Local => LOCAL,
     };
     format!(
         r#"# How `ao` works on this repository. After a change: `ao config check`, then `ao trust`.
@@ -33,7 +57,7 @@ projects:
     {repo}
     # The branch that sessions start from.
     defaultBranch: {branch}
-    # What each worktree gets a symbolic link to, and what runs in it before the agent starts.
+{forge}    # What each worktree gets a symbolic link to, and what runs in it before the agent starts.
     # symlinks: [.env]
     # postCreate:
     #   - [npm, ci]
@@ -82,7 +106,7 @@ mod tests {
         {
             let Ok(branch_name) = branch.parse::<ao_core::model::BranchName>() else { continue };
             let repository = repository(directory, branch);
-            let config = config(&text(&repository));
+            let config = config(&text(&repository, Forge::Unset));
             let project = config.project(&repository.project()).unwrap();
             assert_eq!((project.path.as_str(), &project.default_branch), ("/src/app", &branch_name), "{directory}");
             assert_eq!(project.repo.as_ref().unwrap().as_str(), "acme/app");
@@ -90,8 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_local_is_found_by_its_directory() {
+        let repository = repository("app", "main");
+        let config = config(&text(&repository, Forge::Local));
+        let project = config.project(&repository.project()).unwrap();
+        assert_eq!(project.repository(), "/src/app");
+        let plugins = [&project.tracker, &project.scm].map(|slot| slot.as_ref().unwrap().plugin.as_str());
+        assert_eq!(plugins, ["local", "local"]);
+    }
+
+    #[test]
     fn what_is_commented_out_works_when_it_is_not() {
-        let text = text(&repository("app", "main"));
+        let text = text(&repository("app", "main"), Forge::Unset);
         let key = |line: &str| {
             let content = line.trim_start().trim_start_matches("# ").trim_start();
             content.starts_with("- ") || content.split(' ').next().is_some_and(|word| word.ends_with(':'))

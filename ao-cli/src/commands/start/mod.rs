@@ -157,7 +157,7 @@ fn of_repository(edge: &Edge, directory: &Utf8Path) -> Result<ConfigFiles, Failu
     let local = if let Some(own) = own {
         own
     } else {
-        let written = init::write(directory, edge)?;
+        let written = init::write(directory, init::Forge::Unset, edge)?;
         output::note(written.summary());
         written.path
     };

@@ -1,3 +1,6 @@
 //! The plugins against real git, in repositories of their own and an environment built from nothing.
 
 mod scm;
+mod tracker;
+mod tracker_hostile;
+mod tracker_support;
