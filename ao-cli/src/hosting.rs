@@ -13,7 +13,7 @@ use ao_core::model::event::Event;
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error, Result};
 use ao_host::host::{
-    self, Claimant, Control, HostContext, HostLock, Notifier, OnceReport, Patience, Progress, Pulse, Told,
+    self, CheckMode, Claimant, Control, HostContext, HostLock, Notifier, OnceReport, Patience, Progress, Pulse, Told,
 };
 use ao_host::setup::ConfigFiles;
 use ao_host::world::World;
@@ -123,10 +123,10 @@ impl Hosting<'_> {
     }
 
     /// Looks at every session once.
-    pub(crate) fn run_once(self, edge: &Edge) -> Result<OnceReport, Failure> {
+    pub(crate) fn run_once(self, edge: &Edge, checks: CheckMode) -> Result<OnceReport, Failure> {
         let (context, _, lock) = self.prepare(edge)?;
         let runtime = runtime()?;
-        let report = runtime.block_on(host::once(context, lock));
+        let report = runtime.block_on(host::once(context, lock, checks));
         runtime.shutdown_timeout(LINGER);
         Ok(report?)
     }

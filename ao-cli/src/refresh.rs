@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ao_core::model::Timestamp;
 use ao_core::model::facts::{Probe, Session};
-use ao_host::host::{Answer, HostState, ask_for_look, look};
+use ao_host::host::{Answer, CheckMode, HostState, ask_for_look, look};
 use ao_host::sessions::Crew;
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::World;
@@ -60,7 +60,7 @@ fn look_at_all(edge: &Edge, world: &World) -> Result<(), Failure> {
 fn once(edge: &Edge) -> Result<(), Failure> {
     let files = edge.config_files_if_any();
     let hosting = Hosting { files, predecessor: Predecessor::Respected, voice: Voice::terminal(), log: None };
-    let report = hosting.run_once(edge)?;
+    let report = hosting.run_once(edge, CheckMode::Leave)?;
     report.unavailable.iter().for_each(|why| output::warning(format_args!("not asked: {why}")));
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Commands open it directly; no daemon is needed. What it takes from outside (clock, chance, processes, places) is
 //! injected, and it never prints.
 
+pub mod checks;
 pub mod failpoint;
 pub mod hash;
 pub mod holder;

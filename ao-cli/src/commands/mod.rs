@@ -29,6 +29,7 @@ macro_rules! subcommands {
 mod adopt;
 mod batch_spawn;
 mod certify;
+mod check;
 mod completion;
 mod config;
 mod demo;
@@ -129,6 +130,8 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__check", hide = true)]
+        Check(check),
         #[command(name = "__host", hide = true)]
         Host(host),
         #[command(name = "__demo_agent", hide = true)]

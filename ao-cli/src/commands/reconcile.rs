@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ao_core::Code;
 use ao_core::model::Timestamp;
-use ao_host::host::OnceReport;
+use ao_host::host::{CheckMode, OnceReport};
 use ao_host::store::{Reader, SessionFilter};
 use ao_host::world::{World, files};
 use ao_plugin_sdk::conformance::junit::escape as escape_xml;
@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Write a `JUnit` report, a test case for each session
     #[arg(long, value_name = "FILE")]
     junit: Option<Utf8PathBuf>,
+    /// Run the checks of pull requests that `ao` runs itself to their end; else they are only named
+    #[arg(long)]
+    checks: bool,
     #[command(flatten)]
     format: Format,
 }
@@ -43,6 +46,8 @@ pub(crate) struct ReconcileView {
     needs_human: Vec<String>,
     /// What could not be asked, a line each.
     unavailable: Vec<String>,
+    /// Checks that something is still to come of, a line each.
+    checks: Vec<String>,
     /// When this was put together.
     at: Timestamp,
 }
@@ -54,7 +59,8 @@ impl Arguments {
         let files = setup.loaded.files.clone();
         drop(setup);
         let hosting = Hosting { files, predecessor: Predecessor::Respected, voice: Voice::terminal(), log: None };
-        let OnceReport { needs_human, unavailable, .. } = hosting.run_once(edge)?;
+        let mode = if self.checks { CheckMode::Run } else { CheckMode::Leave };
+        let OnceReport { needs_human, unavailable, checks, .. } = hosting.run_once(edge, mode)?;
         let world = World::system();
         let stored = manager::reader(edge)?.sessions(&SessionFilter::default()).map_err(ao_core::Error::from)?;
         let rows = stored.iter().map(|session| Full::now(session, &world).row());
@@ -62,6 +68,7 @@ impl Arguments {
             sessions: rows.filter(|row| !is_over(row.status.name)).collect(),
             needs_human: needs_human.iter().map(ToString::to_string).collect(),
             unavailable,
+            checks,
             at: world.now(),
         };
         if let Some(file) = &self.junit {
@@ -128,6 +135,9 @@ impl View for ReconcileView {
         }
         for why in &self.unavailable {
             page.line(format_args!("not asked: {why}"));
+        }
+        for line in &self.checks {
+            page.line(format_args!("not checked yet: {line}"));
         }
     }
 }

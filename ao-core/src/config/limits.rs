@@ -26,4 +26,7 @@ pub struct Limits {
     /// How far sessions may start sessions that start sessions: with 0 only humans start any. 1 unless set.
     #[schemars(range(min = 0, max = 100))]
     pub spawn_depth: Option<u32>,
+    /// How many commits are checked at once on this machine. Half as many as there are processors unless set, and at least 1.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub checks: Option<u32>,
 }

@@ -11,6 +11,7 @@
 //!
 //! Nothing here reads a file, the environment or a clock: callers pass text, names and lookups.
 
+mod checks;
 mod diagnostic;
 mod document;
 mod events;
@@ -38,6 +39,7 @@ mod tree;
 mod validate;
 mod violation;
 
+pub use checks::{CheckCache, CheckCommand, CheckStep, Checks, expand_variables};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;
 pub use events::EventLimits;

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::checks;
 use super::events::EventLimits;
 use super::limits::Limits;
 use super::reactions::Reactions;
@@ -177,6 +178,8 @@ pub(crate) struct Project {
     /// What is done about what happens here, over the `reactions` of every project.
     #[serde(default)]
     pub(crate) reactions: Reactions,
+    /// Checks of pull requests that `ao` runs itself. None unless set.
+    pub(crate) checks: Option<checks::Written>,
 }
 
 /// A slot as it is written: a plugin's name, or a map with it. Whatever else the map holds is the plugin's.
@@ -285,7 +288,7 @@ impl JsonSchema for Size {
 }
 
 /// The schema of a [`RelativePath`].
-struct RelativeText;
+pub(super) struct RelativeText;
 
 impl JsonSchema for RelativeText {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::checks::Checks;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::limits::Limits;
 use super::model;
@@ -47,6 +48,8 @@ pub struct Project {
     pub fetch: bool,
     /// After how long without progress an agent is stuck; `None` where nothing is said of it.
     pub stuck_after: Option<HumanDuration>,
+    /// The checks of pull requests that the host runs itself.
+    pub checks: Option<Checks>,
     /// How much may be started, here and everywhere.
     pub limits: Limits,
 }
@@ -135,6 +138,7 @@ pub(crate) fn resolve(
         post_create: written.post_create.iter().map(step).collect(),
         fetch: written.fetch.unwrap_or(false),
         stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.stuck_after()),
+        checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
     })
 }

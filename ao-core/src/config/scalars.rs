@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BranchName, InvalidName, PluginName, ProjectName, SessionPrefix};
+use crate::model::{BranchName, CheckName, InvalidName, PluginName, ProjectName, SessionPrefix};
 use crate::slots::Slot;
 
 macro_rules! text_type {
@@ -331,8 +331,9 @@ fn check_name<T: FromStr<Err = InvalidName>>(text: &str) -> Result<(), String> {
 type Check = fn(&str) -> Result<(), String>;
 
 /// The `format`s of our own JSON Schema. The same parsers that make the types say what is wrong with a text.
-pub(crate) const FORMATS: [(&str, Check); 11] = [
+pub(crate) const FORMATS: [(&str, Check); 12] = [
     ("ao-branch", check_name::<BranchName>),
+    ("ao-check", check_name::<CheckName>),
     ("ao-duration", check::<HumanDuration>),
     ("ao-method", check::<MethodName>),
     ("ao-path", check_path),

@@ -2,6 +2,7 @@
 //! is to be done about it.
 
 mod branch;
+mod checks;
 mod cleanup;
 mod death;
 mod delivery;
@@ -18,6 +19,9 @@ mod rebuild;
 mod status;
 
 pub use branch::{Follow, follow};
+pub use checks::{
+    CheckPlan, CheckedHead, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, run_changes, shown_checks,
+};
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};

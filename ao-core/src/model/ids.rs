@@ -113,6 +113,13 @@ name_type!(
 );
 
 name_type!(
+    /// The key of a check in the configuration; names its log.
+    CheckName,
+    "check name",
+    |kind, text| check_word(kind, text, 64)
+);
+
+name_type!(
     /// The key of a project in the configuration.
     ProjectName,
     "project name",

@@ -1,5 +1,6 @@
 //! The domain: what a session, a project, an issue or a pull request is, whoever provides it.
 
+pub mod check;
 pub mod condition;
 pub mod delivery;
 pub mod draft;
@@ -13,8 +14,9 @@ pub mod spool;
 pub mod terminal;
 pub mod time;
 
+pub use check::{CheckResult, CheckRun, RunState};
 pub use delivery::DeliveryLevel;
 pub use identity::{IDENTITY_VERSION, Identity};
-pub use ids::{BranchName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};
+pub use ids::{BranchName, CheckName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};
 pub use process::{ExitStatus, ProcessId};
 pub use time::Timestamp;

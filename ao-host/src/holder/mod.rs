@@ -5,9 +5,9 @@
 //! world in three files, so that any later host can read what an older holder writes; and at a socket, where the program's
 //! terminal is its own.
 
-mod records;
-mod run;
-mod signals;
+pub(crate) mod records;
+pub(crate) mod run;
+pub(crate) mod signals;
 mod terminal;
 
 use std::io;

@@ -28,7 +28,7 @@ pub(super) fn read_spec(path: &Utf8Path) -> Result<HoldSpec, HoldError> {
 /// Claims the directory for this holder: of two, one fails.
 ///
 /// Not synced: it names processes of this boot, so it is worth nothing after a crash of the machine.
-pub(super) fn claim(directory: &Utf8Path, record: &HolderRecord) -> Result<(), HoldError> {
+pub(crate) fn claim(directory: &Utf8Path, record: &HolderRecord) -> Result<(), HoldError> {
     let path = directory.join(HOLDER_FILE);
     let text =
         serde_json::to_vec(record).map_err(|source| HoldError::Record { path: path.clone(), source: source.into() })?;
@@ -93,7 +93,7 @@ fn write_aside(path: &Utf8Path, text: &[u8], durability: Durability) -> Result<U
 }
 
 /// Who has this pid now. Meant for this process and its children, whose pids cannot be reused meanwhile.
-pub(super) fn identify(pid: u32) -> Result<ProcessId, HoldError> {
+pub(crate) fn identify(pid: u32) -> Result<ProcessId, HoldError> {
     let read = || -> io::Result<ProcessId> {
         let text = std::fs::read(format!("/proc/{pid}/stat"))?;
         let stat = ProcStat::parse(&String::from_utf8_lossy(&text))

@@ -92,7 +92,7 @@ fn launch_in_terminal(spec: &HoldSpec, plan: Plan, program: &str, arguments: &[S
     Ok(Launched { pid, input: None, terminal: Some(terminal) })
 }
 
-fn pid_of(child: &Child) -> io::Result<Pid> {
+pub(crate) fn pid_of(child: &Child) -> io::Result<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| io::Error::other("pid 0"))
 }
 
@@ -195,13 +195,13 @@ fn forward(pid: Pid, signal: i32) {
 }
 
 /// What one round of reaping found.
-struct Reaped {
-    program: Option<ExitStatus>,
-    childless: bool,
+pub(crate) struct Reaped {
+    pub(crate) program: Option<ExitStatus>,
+    pub(crate) childless: bool,
 }
 
 /// Reaps every child that has ended; orphans of the program are children too.
-fn reap(program: Option<Pid>) -> Reaped {
+pub(crate) fn reap(program: Option<Pid>) -> Reaped {
     let mut reaped = Reaped { program: None, childless: false };
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {

@@ -18,17 +18,17 @@ const HANDLED: [i32; 11] =
     [SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ, SIGUSR1, SIGUSR2];
 
 /// The signals that have arrived.
-pub(super) struct Arrivals(SignalDelivery<UnixStream, SignalOnly>);
+pub(crate) struct Arrivals(SignalDelivery<UnixStream, SignalOnly>);
 
 impl Arrivals {
     /// Takes the signals from now on.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         SignalDelivery::with_pipe(read, write, SignalOnly, HANDLED).map(Self)
     }
 
     /// Those since the last time, each once.
-    pub(super) fn take(&mut self) -> Vec<i32> {
+    pub(crate) fn take(&mut self) -> Vec<i32> {
         self.0.pending().collect()
     }
 }

@@ -9,7 +9,7 @@ mod engine;
 mod lock;
 mod log;
 mod notify;
-mod process;
+pub(crate) mod process;
 mod record;
 mod request;
 
@@ -62,6 +62,16 @@ pub enum Control {
     Stop,
 }
 
+/// What becomes of checks that the host runs itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckMode {
+    /// They are run as they are wanted. One pass runs them to their end.
+    #[default]
+    Run,
+    /// None is begun, and none is ended; what those that run have found is taken in.
+    Leave,
+}
+
 /// What the engine tells.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
@@ -98,4 +108,6 @@ pub struct OnceReport {
     pub needs_human: Vec<SessionId>,
     /// What could not be asked, a line each: a plugin, and why.
     pub unavailable: Vec<String>,
+    /// Checks that something is still to come of, a line each.
+    pub checks: Vec<String>,
 }

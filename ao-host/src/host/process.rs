@@ -14,14 +14,14 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::world::Proc;
 
 /// A process that was alive, and the very one, when it was opened.
-pub(super) struct Held {
+pub(crate) struct Held {
     descriptor: OwnedFd,
     process: ProcessId,
 }
 
 impl Held {
     /// Gets hold of a process; none when it has ended. One that cannot be told from others is an error.
-    pub(super) fn open(process: &ProcessId, proc: &dyn Proc) -> Result<Option<Self>> {
+    pub(crate) fn open(process: &ProcessId, proc: &dyn Proc) -> Result<Option<Self>> {
         let failed = |error: rustix::io::Errno| {
             Error::wrap(Code::UNAVAILABLE, format!("cannot get hold of {process}"), &io::Error::from(error))
         };
@@ -42,7 +42,7 @@ impl Held {
     }
 
     /// Sends it a signal. One that has ended needs none.
-    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         match pidfd_send_signal(&self.descriptor, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(error) => Err(Error::wrap(
@@ -54,7 +54,7 @@ impl Held {
     }
 
     /// Waits for its end, at most so long, and says whether it came.
-    pub(super) fn ends_within(&self, limit: Duration) -> Result<bool> {
+    pub(crate) fn ends_within(&self, limit: Duration) -> Result<bool> {
         let limit = Timespec::try_from(limit).map_err(|error| Error::other(error.to_string()))?;
         loop {
             let mut watched = [PollFd::new(&self.descriptor, PollFlags::IN)];
@@ -70,7 +70,7 @@ impl Held {
     }
 
     /// Whether it is suspended, and so cannot end by itself.
-    pub(super) fn is_suspended(&self) -> bool {
+    pub(crate) fn is_suspended(&self) -> bool {
         let line = std::fs::read(format!("/proc/{}/stat", self.process.pid)).unwrap_or_default();
         ProcStat::parse(&String::from_utf8_lossy(&line)).is_some_and(|stat| matches!(stat.state, 'T' | 't'))
     }

@@ -6,6 +6,7 @@
 
 mod archive;
 mod backup;
+mod checks;
 mod claim;
 mod damage;
 mod error;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 
 use ao_core::model::event::{Event, EventKind, TypePattern};
 use ao_core::model::facts::{Operation, Session};
-use ao_core::model::{DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::world::Proc;
@@ -88,6 +89,18 @@ pub trait Reader: Send + Sync {
 
     /// Every session's messages that have not ended, in the order in which they were queued.
     fn waiting_messages(&self) -> Result<Vec<Message>>;
+
+    /// One run of checks.
+    fn check_run(&self, id: &str) -> Result<Option<CheckRun>>;
+
+    /// The runs of checks that something is still to come of, in the order in which they were asked for.
+    fn open_check_runs(&self) -> Result<Vec<CheckRun>>;
+
+    /// The runs of the checks of the project in this directory at a commit, in the order in which they were asked for.
+    fn check_runs_of(&self, directory: &Utf8Path, commit: &str) -> Result<Vec<CheckRun>>;
+
+    /// Every run of checks, in the order in which they were asked for.
+    fn check_runs(&self) -> Result<Vec<CheckRun>>;
 
     /// What is written down of plugins that are not called as usual.
     fn plugin_conditions(&self) -> Result<Vec<StoredCondition>>;
@@ -179,6 +192,21 @@ pub trait Store: Reader {
 
     /// Writes down what a message's delivery has to know of itself.
     fn note_message(&self, id: &str, facts: &MessageFacts) -> Result<()>;
+
+    /// Writes down a run of checks that is wanted.
+    fn add_check_run(&self, fence: Fence, run: &CheckRun, events: &[Event]) -> Result<()>;
+
+    /// Changes a run of checks as it stands now, and returns what it became; none where there is none. Results are only
+    /// ever added.
+    fn change_check_run(
+        &self,
+        fence: Fence,
+        id: &str,
+        apply: &mut dyn FnMut(&mut CheckRun) -> Vec<Event>,
+    ) -> Result<Option<CheckRun>>;
+
+    /// Forgets a run of checks, with what it found.
+    fn forget_check_run(&self, fence: Fence, id: &str) -> Result<()>;
 
     /// Takes a message from one level to another, unless it is not at the first: [`StoreError::MessageMoved`].
     fn advance_message(

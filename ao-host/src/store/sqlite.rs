@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use ao_core::model::event::{Event, EventKind};
 use ao_core::model::facts::Session;
-use ao_core::model::{DeliveryLevel, ProcessId, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     Archived, Archives, EventFilter, Fence, HostRow, Message, MessageFacts, Reader, Result, Retention, SessionFilter,
-    Store, StoreError, StoredCondition, archive, events, host, messages, plugins, schema, sessions, watch,
+    Store, StoreError, StoredCondition, archive, checks, events, host, messages, plugins, schema, sessions, watch,
 };
 use crate::failpoint::Failpoints;
 use crate::registry::StateScope;
@@ -216,6 +216,22 @@ macro_rules! reader {
                 self.read(messages::waiting)
             }
 
+            fn check_run(&self, id: &str) -> Result<Option<CheckRun>> {
+                self.snapshot(|context| checks::get(context, id))
+            }
+
+            fn open_check_runs(&self) -> Result<Vec<CheckRun>> {
+                self.snapshot(checks::open)
+            }
+
+            fn check_runs_of(&self, directory: &Utf8Path, commit: &str) -> Result<Vec<CheckRun>> {
+                self.snapshot(|context| checks::of_commit(context, directory, commit))
+            }
+
+            fn check_runs(&self) -> Result<Vec<CheckRun>> {
+                self.snapshot(checks::all)
+            }
+
             fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
                 self.read(plugins::conditions)
             }
@@ -330,6 +346,31 @@ impl Store for SqliteStore {
 
     fn note_message(&self, id: &str, facts: &MessageFacts) -> Result<()> {
         self.0.write(|context| messages::note(context, id, facts))
+    }
+
+    fn add_check_run(&self, fence: Fence, run: &CheckRun, events: &[Event]) -> Result<()> {
+        self.fenced(fence, |context| checks::put(context, run, events))
+    }
+
+    fn change_check_run(
+        &self,
+        fence: Fence,
+        id: &str,
+        apply: &mut dyn FnMut(&mut CheckRun) -> Vec<Event>,
+    ) -> Result<Option<CheckRun>> {
+        self.fenced(fence, |context| {
+            let Some(mut run) = checks::get(context, id)? else { return Ok(None) };
+            let before = run.clone();
+            let events = apply(&mut run);
+            if run != before || !events.is_empty() {
+                checks::put(context, &run, &events)?;
+            }
+            Ok(Some(run))
+        })
+    }
+
+    fn forget_check_run(&self, fence: Fence, id: &str) -> Result<()> {
+        self.fenced(fence, |context| checks::forget(context, id))
     }
 
     fn advance_message(

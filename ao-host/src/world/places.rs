@@ -137,7 +137,7 @@ impl Places {
 
     /// Creates the directories of state and sockets, each closed to other users.
     pub fn ensure(&self) -> Result<(), PlacesError> {
-        let state = ["", "logs", "worktrees", "sessions", "trash"].map(|name| self.state.join(name));
+        let state = ["", "logs", "worktrees", "sessions", "trash", "checks"].map(|name| self.state.join(name));
         for directory in state.iter().chain([&self.run]) {
             files::private_directory(directory).map_err(PlacesError::Directory)?;
         }
@@ -184,6 +184,12 @@ impl Places {
     #[must_use]
     pub fn worktrees(&self) -> Utf8PathBuf {
         self.state.join("worktrees")
+    }
+
+    /// The runs of checks, with what they printed and what is kept between them.
+    #[must_use]
+    pub fn checks(&self) -> Utf8PathBuf {
+        self.state.join("checks")
     }
 
     /// Where events are kept that have left the database.

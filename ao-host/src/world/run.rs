@@ -99,6 +99,29 @@ pub async fn run(what: &Run<'_>) -> Result<Ended> {
     Ok(Ended { status, limit: what.limit, tail: tail(log, begin) })
 }
 
+/// Starts a program that goes on when this process ends, and returns its pid. It has this environment and no other, no
+/// input, and `complaints` for what it says; to leave our terminal is its own business.
+pub fn start_apart(argv: &[String], environment: &BTreeMap<String, String>, complaints: &Utf8Path) -> Result<u32> {
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err(Error::invalid_input("nothing to run: the argument list is empty"));
+    };
+    let mut options = std::fs::OpenOptions::new();
+    let said = options.create(true).append(true).open(complaints);
+    let said = said.map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot write `{complaints}`"), &error))?;
+    let child = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir("/")
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(said)
+        .spawn()
+        .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &error))?;
+    // Dropping the child leaves it running; tokio waits for it when it ends.
+    child.id().ok_or_else(|| Error::unavailable(format!("`{program}` ended at once")))
+}
+
 /// The end of what was printed since `begin`.
 fn tail(mut log: std::fs::File, begin: u64) -> Option<String> {
     let length = log.metadata().ok()?.len();

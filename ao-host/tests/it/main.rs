@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod boundary;
+mod checks;
 mod engine;
 mod golden;
 mod host;

@@ -1,7 +1,7 @@
 //! What this crate's tests start: the holder, and agents of every temper.
 //!
-//! Not part of the product. `__hold <spec file>` is the holder and `__library <copy>` the host of a library, both as `ao`
-//! has them; `plugin-fault <json>` is a host with plugins that misbehave; every other first argument is an agent.
+//! Not part of the product. `__hold <spec file>` is the holder, `__check <spec file>` runs checks and `__library <copy>` hosts a
+//! library, all as `ao` has them; `plugin-fault <json>` is a host with plugins that misbehave; every other first argument is an agent.
 
 #![expect(clippy::disallowed_methods, reason = "a test program: it reads its arguments and starts its relatives")]
 
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
 fn act(words: &[&str]) -> io::Result<ExitCode> {
     match words {
         ["__hold", spec] => ao_host::holder::hold(Utf8Path::new(spec), &now).map_err(io::Error::other),
+        ["__check", spec] => ao_host::checks::check(Utf8Path::new(spec), &now).map_err(io::Error::other),
         ["plugin-fault", script] => plugin_fault::play(script).map(|()| ExitCode::SUCCESS),
         [ao_host::isolation::LIBRARY_COMMAND, copy] => {
             let vault = Utf8Path::new(copy).ancestors().nth(2).unwrap_or(Utf8Path::new("/"));

@@ -21,4 +21,4 @@ pub use launch::{prepare, start_detached, wait_started};
 pub use liveness::liveness;
 pub use processes::{doctor, same_boot};
 pub use records::{read_card, read_exit, read_record};
-pub use tree::end_tree;
+pub use tree::{end_offspring, end_tree};

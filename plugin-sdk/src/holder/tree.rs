@@ -41,15 +41,28 @@ pub fn end_tree(directory: &Utf8Path, marker: &str, grace: Duration) -> Result<D
     Ok(destroyed)
 }
 
+/// Ends everything that descends from this process, whatever its marker, and what carries `marker` elsewhere. Returns what
+/// still runs. Blocks for up to `grace` and two seconds.
+///
+/// For a subreaper, whose descendants cannot leave it. Those that have ended are left for it to wait for.
+pub fn end_offspring(marker: &str, grace: Duration) -> Result<Vec<ProcessId>> {
+    end_until_gone(grace, |table| Ok(offspring(table, std::process::id(), marker, boot_id()?)))
+}
+
 /// Ends the tree without its holder; returns what still runs.
-#[expect(clippy::disallowed_methods, reason = "measures its own waiting")]
 fn end_members(directory: &Utf8Path, marker: &str, grace: Duration) -> Result<Vec<ProcessId>> {
     let record = read_record(directory)?;
+    end_until_gone(grace, |table| Ok(members(table, &Roots::of(record.as_ref()), marker, boot_id()?)))
+}
+
+/// Ends what is found, and looks again until nothing is.
+#[expect(clippy::disallowed_methods, reason = "measures its own waiting")]
+fn end_until_gone(grace: Duration, find: impl Fn(&Table) -> Result<Vec<ProcessId>>) -> Result<Vec<ProcessId>> {
     let started = Instant::now();
     let mut asked = BTreeSet::new();
     loop {
         let table = table()?;
-        let mut left = members(&table, &Roots::of(record.as_ref()), marker, boot_id()?);
+        let mut left = find(&table)?;
         let ours = ancestry(&table, std::process::id());
         let targets: Vec<Member> =
             left.iter().filter(|id| !ours.contains(&id.pid)).cloned().filter_map(Member::hold).collect();
@@ -128,6 +141,23 @@ fn members(table: &Table, roots: &Roots, marker: &str, boot: &str) -> Vec<Proces
     running.collect()
 }
 
+/// What descends from a process, and what carries the marker, with all that descends from it.
+fn offspring(table: &Table, root: u32, marker: &str, boot: &str) -> Vec<ProcessId> {
+    let is_marked = |row: &Row| row.marker.as_deref() == Some(marker);
+    let mut found: BTreeSet<u32> = table.iter().filter(|(_, row)| is_marked(row)).map(|(pid, _)| *pid).collect();
+    found.insert(root);
+    let mut parents: Vec<u32> = found.iter().copied().collect();
+    while let Some(parent) = parents.pop() {
+        let children = table.iter().filter(|(_, row)| row.stat.parent == parent).map(|(pid, _)| *pid);
+        parents.extend(children.filter(|pid| found.insert(*pid)));
+    }
+    let running = found.into_iter().filter(|pid| *pid != root).filter_map(|pid| {
+        let row = table.get(&pid).filter(|row| !ended(&row.stat))?;
+        Some(ProcessId { pid, start: row.stat.start, boot: boot.to_owned() })
+    });
+    running.collect()
+}
+
 /// A process and all of its ancestors.
 fn ancestry(table: &Table, pid: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::from([pid]);
@@ -186,6 +216,21 @@ mod tests {
             (23, 22, None),
         ];
         assert_eq!(ended_by(&rows, Some(10)), [11]);
+    }
+
+    #[test]
+    fn offspring_is_found_whatever_its_marker() {
+        let rows = [
+            (1, 0, None),
+            (10, 1, MINE), // the one that asks
+            (11, 10, MINE),
+            (12, 10, Some("cd/ao-1")), // it started another installation
+            (13, 12, None),
+            (14, 1, MINE), // escaped
+            (15, 1, Some("cd/ao-1")),
+        ];
+        let found: Vec<_> = offspring(&table_of(&rows), 10, "ab/ao-1", "b").into_iter().map(|id| id.pid).collect();
+        assert_eq!(found, [11, 12, 13, 14]);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!   and directories are removed only when empty. A file that somebody wrote stays, and so does everything around it.
 //! - git runs as a program, with the variables taken away that would make it look at another repository.
 
+mod check_out;
 mod clone;
 mod create;
 mod discard;
@@ -108,6 +109,14 @@ impl Workspace for Worktree {
 
     async fn identities(&self, request: FindIdentities) -> Result<Identities> {
         identities::find(&self.git, request).await
+    }
+
+    async fn check_out(&self, request: CheckOutCommit) -> Result<CheckedOut> {
+        check_out::check_out(&self.git, request).await
+    }
+
+    async fn release(&self, request: ReleaseCommit) -> Result<Released> {
+        check_out::release(&self.git, request).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ao_core::slots::runtime::Liveness;
 use ao_core::{Code, Error};
-use ao_host::host::{HostRecord, HostState, OnceReport, look};
+use ao_host::host::{CheckMode, HostRecord, HostState, OnceReport, look};
 use ao_host::setup::{CONFIG_NAMES, ConfigFiles};
 use ao_host::world::{Proc, SystemProc};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Look at every session once, and end
     #[arg(long)]
     once: bool,
+    /// Run the checks of pull requests that `ao` runs itself to their end before that
+    #[arg(long, requires = "once")]
+    checks: bool,
     /// End the host that runs, by force if need be, and take its place
     #[arg(long)]
     takeover: bool,
@@ -57,7 +60,8 @@ impl Arguments {
         }
         let hosting = Hosting { files, predecessor: self.predecessor(), voice: Voice::terminal(), log: None };
         if self.once {
-            return Ok(report(&hosting.run_once(edge)?));
+            let mode = if self.checks { CheckMode::Run } else { CheckMode::Leave };
+            return Ok(report(&hosting.run_once(edge, mode)?));
         }
         hosting.run(edge)
     }
@@ -202,6 +206,7 @@ fn tell(said: &str) {
 /// Says what one pass has left, and what to exit with.
 fn report(report: &OnceReport) -> ExitCode {
     report.unavailable.iter().for_each(output::warning);
+    report.checks.iter().for_each(|line| output::note(format_args!("not checked yet: {line}")));
     for session in &report.needs_human {
         output::note(format_args!("{session} waits for you; `ao session show {session}` says why"));
     }

@@ -43,6 +43,7 @@ fn every_accepted_key_changes_the_outcome() {
         ("postCreate", "postCreate: [[npm, ci]]"),
         ("fetch", "fetch: true"),
         ("reactions", "reactions: { agent-stuck: { threshold: 5m } }"),
+        ("checks", "checks: { commands: { test: [make] } }"),
     ];
     let known: Vec<_> = properties.as_object().expect("keys").keys().filter(|key| *key != "path").collect();
     let tested: Vec<_> = project_keys.iter().map(|(key, _)| key).collect();
@@ -234,4 +235,75 @@ fn slots_that_cannot_be_used_are_told() {
     3 |   fixer: { plugin: command, enabled: false }
       |   ^^^^^
     "#);
+}
+
+#[test]
+fn checks_get_every_default() {
+    let checks = |lines: &str| app(&with_project(&format!("checks:\n{lines}"))).checks.expect("checks");
+    let plain = checks("  commands: { test: [cargo, test] }");
+    let command = plain.commands.values().next().expect("a command");
+    assert_eq!((command.step.argv.join(" ").as_str(), command.required), ("cargo test", true));
+    assert_eq!(command.step.timeout.to_string(), "20m");
+    assert_eq!((plain.max_log, plain.max_disk), (10 << 20, 5 << 30));
+    assert!(plain.setup.is_empty() && plain.cache.is_none() && plain.env.is_empty());
+    let full = checks(
+        "  commands:\n    lint: { run: [make, lint], timeout: 10m, required: false, env: { A: b } }\n    docs: { sh: \"make docs\" }\n  \
+         setup: [[npm, ci]]\n  cache: { paths: [./target], key: [Cargo.lock] }\n  timeout: 1m\n  maxLog: 1MiB\n  maxDisk: 1GiB\n  \
+         env: { C: d }",
+    );
+    let [docs, lint] = full.commands.values().collect::<Vec<_>>().try_into().expect("two commands");
+    assert_eq!((docs.step.argv.join("|").as_str(), docs.step.timeout.to_string().as_str()), ("sh|-c|make docs", "1m"));
+    assert_eq!((lint.required, lint.step.timeout.to_string().as_str()), (false, "10m"));
+    assert_eq!(full.setup[0].argv, ["npm", "ci"]);
+    assert_eq!(full.cache.as_ref().expect("a cache").paths, ["target"]);
+    assert_eq!((full.max_log, full.max_disk), (1 << 20, 1 << 30));
+}
+
+/// Results count as long as what is run is the same.
+#[test]
+fn a_definition_is_what_is_run() {
+    let canonical = |lines: &str| app(&with_project(&format!("checks:\n{lines}"))).checks.expect("checks").canonical();
+    let plain = canonical("  commands: { test: [make] }");
+    assert_eq!(plain, canonical("  commands: { test: { run: [make], required: false } }\n  maxLog: 1KiB"));
+    for other in [
+        "  commands: { test: [make, all] }",
+        "  commands: { tests: [make] }",
+        "  commands: { test: { run: [make], timeout: 1m } }",
+        "  commands: { test: { run: [make], env: { A: b } } }",
+        "  commands: { test: [make] }\n  setup: [[a]]",
+        "  commands: { test: [make] }\n  env: { A: b }",
+        "  commands: { test: [make] }\n  maxDisk: 1GiB",
+        "  commands: { test: [make] }\n  cache: { paths: [target] }",
+    ] {
+        assert_ne!(plain, canonical(other), "{other}");
+    }
+}
+
+#[test]
+fn checks_that_cannot_be_run_are_refused() {
+    for (lines, said) in [
+        ("commands: {}", "commands"),
+        ("commands: { ../x: [make] }", "must start with"),
+        ("commands: { test: { required: true } }", "either `run` or `sh`"),
+        ("commands: { test: [] }", "test"),
+        ("commands: { test: { run: [make], sh: make } }", "either `run` or `sh`"),
+        ("commands: { test: [make] }\n  cache: { paths: [../x] }", "must not leave"),
+        ("commands: { test: [make] }\n  timeout: 5", "duration"),
+        ("{}", "commands"),
+    ] {
+        let told = complaint(&with_project(&format!("checks:\n  {lines}")));
+        assert!(told.contains(said), "{lines}: {told}");
+    }
+}
+
+#[test]
+fn variables_are_taken_from_the_environment() {
+    use super::super::expand_variables;
+    let variable = |name: &str| (name == "HOME").then(|| "/home/u".to_owned());
+    assert_eq!(
+        expand_variables("${HOME}/.rustup:$HOME:$${HOME}", &variable),
+        Ok("/home/u/.rustup:$HOME:${HOME}".into())
+    );
+    assert!(expand_variables("${NOPE}", &variable).expect_err("unset").contains("`NOPE`"));
+    assert!(expand_variables("${HOME", &variable).expect_err("open").contains("never closed"));
 }

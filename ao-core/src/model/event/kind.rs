@@ -12,9 +12,9 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    EvidenceRecorded, IntentMoved, LimitHit, NotifyTried, PullRequestSeen, ReactionEscalated, ReactionMoved,
-    ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored,
-    TrashMoved,
+    CheckRunStarted, EvidenceRecorded, IntentMoved, LimitHit, NotifyTried, PullRequestSeen, ReactionEscalated,
+    ReactionMoved, ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned,
+    SessionRestored, TrashMoved,
 };
 
 macro_rules! events {
@@ -140,6 +140,8 @@ events! {
     PrMerged "pr.merged" PullRequestSeen;
     /// The checks of its pull request changed.
     CheckChanged "check.changed" PullRequestSeen;
+    /// The host began to run checks itself.
+    CheckStarted "check.started" CheckRunStarted;
     /// A check that the host ran itself has a verdict.
     CheckEvidenceRecorded "check.evidence_recorded" EvidenceRecorded;
     /// The review of its pull request changed.

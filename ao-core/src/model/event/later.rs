@@ -1,9 +1,10 @@
 //! The details of events that have their names already, and whose features come later. What stands here is what is
 //! decided of them: fields are added with the feature.
 
+use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 
-use crate::model::Timestamp;
+use crate::model::{CheckName, Timestamp};
 use crate::record::record;
 
 record! {
@@ -76,6 +77,25 @@ record! {
         }
     }
 
+    /// Checks of the host's own were begun.
+    #[derive(Eq, JsonSchema)]
+    pub struct CheckRunStarted {
+        required {
+            /// The commit that is checked.
+            sha: String,
+            /// The run's id.
+            run: String,
+            /// What is checked.
+            checks: Vec<CheckName>,
+        }
+        optional {
+            /// Which attempt this is, from 1.
+            attempt: u32,
+            /// The number of the pull request.
+            number: Option<u64>,
+        }
+    }
+
     /// A check of the host's own has a verdict.
     #[derive(Eq, JsonSchema)]
     pub struct EvidenceRecorded {
@@ -84,8 +104,19 @@ record! {
             sha: String,
             /// The run's id.
             run: String,
-            /// The verdict.
+            /// The verdict: `passed` or `failed`.
             verdict: String,
+        }
+        optional {
+            /// Which check.
+            check: Option<CheckName>,
+            /// The number of the pull request.
+            number: Option<u64>,
+            /// Why it failed.
+            why: Option<String>,
+            /// Paths that were there from an earlier run. None: everything was made fresh.
+            #[schemars(with = "Vec<String>")]
+            reused: Vec<Utf8PathBuf>,
         }
     }
 

@@ -43,7 +43,15 @@ impl fmt::Display for EventData {
                 write!(f, "pull request {}", data.number)?;
                 data.head_sha.iter().try_for_each(|sha| write!(f, " at {sha}"))
             }
-            Self::CheckEvidenceRecorded(data) => write!(f, "{} at {}, run {}", data.verdict, data.sha, data.run),
+            Self::CheckStarted(data) => {
+                let names: Vec<_> = data.checks.iter().map(AsRef::as_ref).collect();
+                write!(f, "{} at {}, run {}", names.join(", "), data.sha, data.run)
+            }
+            Self::CheckEvidenceRecorded(data) => {
+                let name = data.check.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+                let what = format!("{name}{} at {}, run {}", data.verdict, data.sha, data.run);
+                because(f, &what, data.why.as_deref())
+            }
             Self::MessageQueued(data) => write!(f, "{}, {} bytes", data.message, data.bytes),
             Self::MessageDrafted(data)
             | Self::MessageSubmitted(data)

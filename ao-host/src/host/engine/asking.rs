@@ -61,6 +61,7 @@ impl Engine {
             self.resync()?;
         }
         self.deliver_mail()?;
+        self.tend_checks()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -241,6 +242,8 @@ impl Engine {
                 }
                 self.read_store()?;
             }
+            Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
+            Done::CheckEnded { id, error, left } => self.check_ended(&id, error, left)?,
             Done::Expired => self.expiring.ended(),
         }
         Ok(())

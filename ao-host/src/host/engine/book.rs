@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ao_core::lifecycle::{Deaths, Follow, Policy, StatusName, follow, observe, status};
+use ao_core::lifecycle::{CheckedHead, Deaths, Follow, Policy, StatusName, follow, observe, overlay_checks, status};
 use ao_core::model::event::{
     Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportAccepted, ReportRejected, SessionAcked,
     StatusChanged, TypePattern,
 };
 use ao_core::model::facts::{ReportState, Session};
-use ao_core::model::{PluginName, SessionId, Timestamp};
+use ao_core::model::{CheckRun, PluginName, SessionId, Timestamp};
 use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
@@ -72,6 +72,11 @@ impl Book {
     /// What has been written since this was last asked.
     pub(super) fn take_written(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.written)
+    }
+
+    /// Takes over what somebody else has written into the log.
+    pub(super) fn was_written(&mut self, events: Vec<Event>) {
+        self.written.extend(events);
     }
 
     /// Reads what was last told of a session, after a start.
@@ -308,6 +313,19 @@ impl Book {
             // How it ended is written down, and what becomes of its pull request is somebody else's.
             if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none()) {
                 observe::pull(session, &forge.scm.plugin, &forge.repository, found, now);
+            }
+            Vec::new()
+        })
+    }
+
+    /// Writes down how checks stand that the host runs itself, as far as the pull request is still at that head.
+    pub(super) fn checks(&mut self, shown: &BTreeMap<SessionId, (CheckedHead, Vec<CheckRun>)>) -> Result<Vec<Session>> {
+        let ids: Vec<_> = shown.keys().cloned().collect();
+        self.write(&ids, &mut |session| {
+            if let (Some(pull), Some((head, runs))) = (session.pull.as_mut(), shown.get(&session.id))
+                && pull.snapshot.head == head.commit
+            {
+                overlay_checks(&mut pull.snapshot, &head.plan, runs);
             }
             Vec::new()
         })

@@ -7,6 +7,7 @@
 mod archiving;
 mod asking;
 mod book;
+mod checks;
 mod crews;
 mod daily;
 mod endure;
@@ -15,6 +16,7 @@ mod hooks;
 mod listen;
 mod look;
 mod mail;
+mod once;
 mod pulls;
 mod queue;
 mod reload;
@@ -39,15 +41,18 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Control, HostContext, HostLock, OnceReport, Progress, Told};
-use crate::store::{Fence, SessionFilter};
+use super::{CheckMode, Control, HostContext, HostLock, Progress, Told};
+use crate::checks::start::Begun;
+use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
+use checks::Checking;
 use crews::Crews;
 use endure::Trouble;
 use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
+pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
 use round::Round;
@@ -148,6 +153,15 @@ enum Done {
         id: SessionId,
         error: Option<Error>,
     },
+    CheckBegun {
+        id: String,
+        begun: Result<Begun>,
+    },
+    CheckEnded {
+        id: String,
+        error: Option<Error>,
+        left: Option<Error>,
+    },
     Expired,
 }
 
@@ -181,6 +195,7 @@ struct Engine {
     tries: hooks::Tries,
     archiving: Archiving,
     expiring: Expiring,
+    checking: Checking,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -202,7 +217,7 @@ pub async fn serve(
     progress: Arc<Progress>,
     told: &mut dyn FnMut(Told),
 ) -> Result<()> {
-    let mut engine = Engine::start(context, told)?;
+    let mut engine = Engine::start(context, CheckMode::Run, told)?;
     let served = engine.run(&mut control, &progress, told).await;
     let ended = served.map_err(|error| engine.fenced().unwrap_or(error)).and_then(|()| engine.stop("asked to"));
     drop(lock);
@@ -270,35 +285,8 @@ impl Engine {
     }
 }
 
-/// Looks at every session once.
-pub async fn once(context: HostContext, lock: HostLock) -> Result<OnceReport> {
-    let mut engine = Engine::start(context, &mut |_| ())?;
-    loop {
-        engine.begin_calls()?;
-        match engine.calls.join_next().await {
-            Some(Ok(done)) => engine.finish(done)?,
-            Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
-            None if engine.has_looked() => break,
-            None => tokio::time::sleep(engine.sleep()).await,
-        }
-    }
-    engine.end_round()?;
-    let mut report = OnceReport::default();
-    for session in engine.context.sessions.store.sessions(&SessionFilter::default())? {
-        if engine.book.status(&session).name.needs_human() {
-            report.needs_human.push(session.id);
-        }
-    }
-    report.unavailable = engine.unavailable.values().cloned().collect();
-    engine.tell_conditions()?;
-    engine.archiving.finish().await;
-    engine.stop("one pass")?;
-    drop(lock);
-    Ok(report)
-}
-
 impl Engine {
-    fn start(context: HostContext, told: &mut dyn FnMut(Told)) -> Result<Self> {
+    fn start(context: HostContext, checks: CheckMode, told: &mut dyn FnMut(Told)) -> Result<Self> {
         let (store, world) = (&context.sessions.store, &context.sessions.world);
         let process = world
             .proc
@@ -338,6 +326,7 @@ impl Engine {
             tries: hooks::Tries::default(),
             archiving: Archiving::default(),
             expiring: Expiring::default(),
+            checking: Checking::new(checks),
             round: None,
             trouble: None,
             mail_at: None,
@@ -357,7 +346,7 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = [self.config_at, self.mail_at].into_iter().flatten().fold(next, Duration::min);
+        let next = [self.config_at, self.mail_at, self.checking.next()].into_iter().flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -414,6 +403,7 @@ impl Engine {
         self.unavailable.retain(|asked, _| !matches!(asked, Asked::Session((_, id)) if !live.contains_key(id)));
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
+        self.checking.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -515,6 +505,8 @@ impl Engine {
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
             }
         }
+        let runs = self.checking.directories().iter();
+        wanted.extend(runs.map(|directory| (directory.as_std_path().to_owned(), Meaning::Checks)));
         // What is trusted now counts as if the file had been written again.
         for file in self.crews.files().into_iter().chain([places.trust_file()]) {
             let Some(directory) = file.parent() else { continue };
@@ -564,6 +556,7 @@ impl Engine {
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
+                Wake::Checks => self.checking.ask(now + TOGETHER),
                 Wake::Conditions => self.tell_conditions()?,
                 // Who writes a file in place writes more than once.
                 Wake::Config => self.config_at = Some(now + TOGETHER),

@@ -93,9 +93,11 @@ impl Engine {
     /// Writes down what a look at pull requests brought back.
     pub(super) fn finish_pulls(&mut self, hosted: &Hosted, seen: look::Pulls) -> Result<()> {
         let Hosted { forge, lane } = hosted;
-        let (now, look::Pulls { answers, known, error }) = (self.elapsed(), seen);
+        let (now, look::Pulls { mut answers, known, error }) = (self.elapsed(), seen);
         self.busy.remove(lane);
+        self.overlay_pulls(&mut answers)?;
         self.book.pulls(forge, &answers)?;
+        self.checking.ask(now);
         let in_use = |session: &Session| self.crews.known_forge(session).is_some_and(|now| now.lane == *lane);
         let known = known.filter(|_| answers.keys().filter_map(|id| self.live.get(id)).any(in_use));
         match known {

@@ -42,6 +42,7 @@ impl Engine {
         self.book.forget_conditions();
         self.pulls.forget_instances();
         self.unavailable.clear();
+        self.checking.ask(self.elapsed());
         self.apply_settings()
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Wake {
     Pulls,
     /// The store, by somebody else.
     Store,
+    /// What a run of checks found.
+    Checks,
     /// Whether plugins are called.
     Conditions,
     /// Configuration files, or what is trusted.
@@ -141,6 +143,8 @@ pub(super) enum Meaning {
     Spool(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
+    /// The directory of a run of checks.
+    Checks,
     /// The directory of configuration files, or of the record of what is trusted.
     Config(BTreeSet<Utf8PathBuf>),
 }
@@ -155,9 +159,10 @@ impl Meaning {
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
             }
+            Self::Checks if name.ends_with(".json") && !name.starts_with('.') => vec![Wake::Checks],
             Self::Spool(id) if !name.starts_with('.') => vec![Wake::Hooks(id.clone())],
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
-            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) => Vec::new(),
+            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) | Self::Checks => Vec::new(),
             Self::Config(files) => {
                 files.iter().filter(|file| file.file_name() == Some(name)).map(|_| Wake::Config).collect()
             }

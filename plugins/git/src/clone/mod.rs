@@ -16,7 +16,7 @@ mod see;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::{doctor, identify, retire};
+use crate::{check_out, doctor, identify, retire};
 use ao_git_command::{Environment, Git};
 
 /// The configuration of `clone`: nothing yet.
@@ -89,6 +89,14 @@ impl Workspace for Cloned {
 
     async fn identify(&self, request: IdentifySession) -> Result<Identified> {
         identify::identify(&self.git, request).await
+    }
+
+    async fn check_out(&self, request: CheckOutCommit) -> Result<CheckedOut> {
+        check_out::check_out(&self.git, request).await
+    }
+
+    async fn release(&self, request: ReleaseCommit) -> Result<Released> {
+        check_out::release(&self.git, request).await
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

@@ -1,5 +1,6 @@
 //! The plugin against real git, in repositories of its own and an environment built from nothing.
 
+mod check_out;
 mod clone;
 mod concurrency;
 mod conformance;

@@ -134,7 +134,7 @@ impl Desk {
     }
 
     fn starting(&self, failpoints: &str) -> Engine {
-        Engine::start(self.context(failpoints), &mut |_| ()).unwrap()
+        Engine::start(self.context(failpoints), CheckMode::Run, &mut |_| ()).unwrap()
     }
 
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {

@@ -167,7 +167,7 @@ async fn one_pass_says_what_could_not_be_asked() {
         failpoints: crate::failpoint::Failpoints::none(),
     };
     let lock = HostLock::try_take(&claimant).unwrap();
-    let report = once(desk.context(""), lock).await.unwrap();
+    let report = once(desk.context(""), lock, CheckMode::Leave).await.unwrap();
     assert_eq!(report.needs_human, []);
     assert!(report.unavailable.len() == 1 && report.unavailable[0].contains("no network"), "{report:?}");
 }
