@@ -1,6 +1,8 @@
 //! A pull request that somebody looked at or changed beside the host: what was seen is written down at once, so that nobody
 //! waits for the host's next look.
 
+use std::collections::BTreeMap;
+
 use ao_core::Result;
 use ao_core::lifecycle::observe;
 use ao_core::model::SessionId;
@@ -10,13 +12,10 @@ use ao_core::slots::scm::{PullFound, PullState, PullTarget, SnapshotRequest};
 use super::{Forge, Sessions, changes};
 
 impl Forge {
-    /// Looks at one pull request.
-    pub async fn look(&self, target: PullTarget) -> Result<PullFound> {
-        let session = target.session.clone();
-        let request = SnapshotRequest::new(self.repository.as_str(), vec![target]);
-        let seen = self.scm.instance.snapshot(request).await?.pulls.into_iter().find(|seen| seen.session == session);
-        let silent = || PullFound::Unknown { why: "the scm plugin says nothing about it".to_owned() };
-        Ok(seen.map_or_else(silent, |seen| seen.found))
+    /// Looks at pull requests. What is not in the answer the plugin says nothing about.
+    pub async fn look(&self, targets: Vec<PullTarget>) -> Result<BTreeMap<SessionId, PullFound>> {
+        let seen = self.scm.instance.snapshot(SnapshotRequest::new(self.repository.as_str(), targets)).await?;
+        Ok(seen.pulls.into_iter().map(|seen| (seen.session, seen.found)).collect())
     }
 }
 

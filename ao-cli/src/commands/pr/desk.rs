@@ -1,11 +1,14 @@
 //! What every command about pull requests begins with: a project, its scm, and who asks.
 
+use std::collections::BTreeMap;
+
 use ao_core::config::Project;
-use ao_core::lifecycle::is_own_pull;
+use ao_core::lifecycle::{is_own_pull, overlay_checks};
 use ao_core::model::facts::Session;
 use ao_core::model::{ProjectName, SessionId};
-use ao_core::slots::scm::{PullFound, PullRef, PullSnapshot, PullTarget};
+use ao_core::slots::scm::{PullFound, PullRef, PullSnapshot, PullState, PullTarget};
 use ao_core::{Code, Error};
+use ao_host::checks;
 use ao_host::sessions::Forge;
 use ao_host::setup::Setup;
 use ao_host::store::{Reader, SessionFilter};
@@ -105,15 +108,34 @@ impl<'a> Desk<'a> {
         // By its number: session and branch are what the look of a host begins with, and say nothing here.
         let name = format!("pull-{number}").parse::<SessionId>();
         let name = name.map_err(|error| Error::invalid_input(error.to_string()))?;
-        let mut target = PullTarget::new(name, self.project.default_branch.clone());
+        let mut target = PullTarget::new(name.clone(), self.project.default_branch.clone());
         target.number = Some(number);
-        Ok(block_on(self.forge.look(target))??)
+        let silent = || PullFound::Unknown { why: "the scm plugin says nothing about it".to_owned() };
+        Ok(self.seen(vec![target])?.remove(&name).unwrap_or_else(silent))
+    }
+
+    /// Looks at pull requests, and puts in how the checks stand that the host runs itself.
+    fn seen(&self, targets: Vec<PullTarget>) -> Result<BTreeMap<SessionId, PullFound>, Failure> {
+        let mut seen = block_on(self.forge.look(targets))??;
+        let Some(checks) = &self.project.checks else { return Ok(seen) };
+        let (plan, reader) = (checks::plan(checks), manager::reader(self.edge)?);
+        for found in seen.values_mut() {
+            if let PullFound::Found { snapshot } = found {
+                let runs = reader.check_runs_of(&self.project.path, &snapshot.head).map_err(Error::from)?;
+                overlay_checks(snapshot, &plan, &runs);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn sessions(&self) -> Result<Vec<Session>, Failure> {
+        let filter = SessionFilter { project: Some(self.project.name.clone()), project_path: None };
+        Ok(manager::reader(self.edge)?.sessions(&filter).map_err(Error::from)?)
     }
 
     /// The session that a pull request is the work of: of several on its branch the one that has not ended, and the newest.
     pub(super) fn worker(&self, pull: &PullSnapshot) -> Result<Option<Session>, Failure> {
-        let filter = SessionFilter { project: Some(self.project.name.clone()), project_path: None };
-        let mut all = manager::reader(self.edge)?.sessions(&filter).map_err(Error::from)?;
+        let mut all = self.sessions()?;
         all.retain(|session| is_own_pull(session, &self.forge.repository, pull));
         Ok(all.into_iter().max_by_key(|session| {
             let opened = pull.session.as_ref() == Some(&session.id);
@@ -136,9 +158,13 @@ impl<'a> Desk<'a> {
 
     /// After a change: what is known of the session whose work it is follows at once, and a host notices.
     pub(super) fn changed(&self, pull: &PullRef) {
-        if let Err(failure) = self.note(pull.number) {
-            output::warning(format_args!("done, but `ao status` learns of it later: {}", failure.message()));
-        }
+        learns_later(self.note(pull.number));
+    }
+
+    /// After a merge: what stands in the way of the project's other pull requests may be something else now.
+    pub(super) fn merged(&self, pull: &PullRef) {
+        self.changed(pull);
+        learns_later(self.note_open());
     }
 
     fn note(&self, number: u64) -> Result<(), Failure> {
@@ -149,11 +175,35 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+
+    fn note_open(&self) -> Result<(), Failure> {
+        let targets = self.sessions()?.into_iter().filter_map(|session| {
+            let pull = session.pull.filter(|pull| pull.snapshot.state == PullState::Open && session.end.is_none())?;
+            let mut target = PullTarget::new(session.id, session.workspace?.branch);
+            target.number = Some(pull.snapshot.pull.number);
+            Some(target)
+        });
+        let targets: Vec<_> = targets.collect();
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let sessions = manager::open(self.edge)?;
+        for (id, found) in self.seen(targets)? {
+            sessions.saw_pull(&id, &self.forge, &found)?;
+        }
+        Ok(())
+    }
 }
 
 /// Names an effect that is asked for once.
 pub(super) fn key(what: &str) -> String {
     format!("pr-{what}/{}", World::system().ulid())
+}
+
+fn learns_later(noted: Result<(), Failure>) {
+    if let Err(failure) = noted {
+        output::warning(format_args!("done, but `ao status` learns of it later: {}", failure.message()));
+    }
 }
 
 fn forge(setup: &Setup, project: &Project) -> Result<Forge, Failure> {

@@ -101,7 +101,7 @@ impl Arguments {
         request.expected_base.clone_from(&pull.base_commit);
         let outcome = block_on(desk.forge.scm.instance.merge(request))?.map_err(|error| uncertain(number, error))?;
         let commit = ended(number, outcome)?;
-        desk.changed(&pull.pull);
+        desk.merged(&pull.pull);
         self.format.show(&MergedView { number, commit, before: false })?;
         Ok(ExitCode::SUCCESS)
     }
