@@ -105,3 +105,132 @@ fn without_an_scm_it_is_said_how_to_have_one() {
     assert_eq!(refused.code(), 2, "{refused}");
     assert!(refused.stderr().contains("write `scm: local` under `projects.app`"), "{refused}");
 }
+
+/// An agent that opens its pull request itself, and does what it is told: it says `bad` at first, and corrects that when it
+/// hears `fix`; it tries to have its own way when it hears `merge`.
+const AUTHOR: &str = r#"ao=$1
+echo bad > feature.txt
+git add feature.txt
+git commit --quiet --message "Add a feature"
+"$ao" pr create
+printf 'ready\n> '
+while IFS= read -r line; do
+  case "$line" in
+    *fix*)
+      echo good > feature.txt
+      git commit --quiet --all --message "Correct the feature"
+      "$ao" pr comment 1 corrected ;;
+    *merge*)
+      "$ao" pr review 1 --approve > approved.tmp 2>&1; echo "exit $?" >> approved.tmp
+      "$ao" pr merge 1 --anyway > merged.tmp 2>&1; echo "exit $?" >> merged.tmp
+      mv approved.tmp "$2/approved"; mv merged.tmp "$2/merged" ;;
+  esac
+  printf '> '
+done
+"#;
+
+/// A host, for as long as it is needed.
+struct Hosted<'a>(&'a Studio);
+
+impl<'a> Hosted<'a> {
+    fn new(studio: &'a Studio) -> Self {
+        studio.world.ao(&["start", "--detach"]).succeeds();
+        Self(studio)
+    }
+}
+
+impl Drop for Hosted<'_> {
+    fn drop(&mut self) {
+        self.0.world.ao(&["stop"]);
+    }
+}
+
+/// A repository with issues, pull requests and checks of its own, and an agent `author`.
+fn local() -> Studio {
+    let studio = Studio::new(Engine::Process);
+    studio.world.file("author.sh", AUTHOR);
+    studio.world.file("app/tests.sh", "if [ -e feature.txt ]; then grep good feature.txt; fi\n");
+    studio.world.file("app/.gitignore", "agent-orchestrator.yaml\n");
+    studio.world.git(&["add", "."]);
+    studio.world.commit("tests");
+    fs_err::remove_file(studio.world.path("app/agent-orchestrator.yaml")).unwrap();
+    studio.world.ao(&["init", "--local"]).succeeds();
+    let written = fs_err::read_to_string(studio.world.path("app/agent-orchestrator.yaml")).unwrap();
+    let (script, root) = (studio.world.path("author.sh"), studio.world.path(""));
+    let argv = ["sh", script.as_str(), env!("CARGO_BIN_EXE_ao"), root.as_str()];
+    let agents = format!(
+        "agents:\n  author: {{ plugin: command, argv: {}, ready: ready, draft: '^> ?(.*)\\z' }}\ndefaults: {{ agent: author, runtime: process }}\n\
+         projects:\n",
+        serde_json::json!(argv)
+    );
+    let checks = "    scm: local\n    checks: { commands: { tests: [sh, tests.sh] } }\n";
+    studio.write_config(&written.replace("projects:\n", &agents).replace("    scm: local\n", checks));
+    studio
+}
+
+#[test]
+fn from_an_issue_to_a_merge_with_nothing_but_git() {
+    let studio = local();
+    let ao = |arguments: &[&str]| studio.world.ao(arguments);
+    let _host = Hosted::new(&studio);
+    ao(&["issue", "new", "Add a feature", "--body", "It says `good`."]).succeeds();
+    let id = studio.spawn(&["1"]);
+
+    // The agent opens it, and `ao` finds what is wrong with it.
+    studio.wait_for_status(&id, "ci_failed");
+    let list = studio.world.json(&["pr", "list"]);
+    let pull = &list["pulls"][0];
+    assert_eq!((&pull["title"], &pull["session"]), (&"Add a feature".into(), &id.as_str().into()), "{list}");
+    let shown = ao(&["pr", "show", "1"]).succeeds();
+    assert!(shown.stdout().contains("the check `tests` failed"), "{shown}");
+    let diff = ao(&["pr", "diff", "1"]).succeeds();
+    assert!(diff.stdout().contains("+bad"), "{diff}");
+    let refused = ao(&["pr", "merge", "1"]);
+    assert_eq!(refused.code(), 1, "{refused}");
+    assert!(refused.stderr().contains("#1 is not merged: the check `tests` failed"), "{refused}");
+
+    // A reviewer looks at it elsewhere, and wants something else.
+    let copy = ao(&["pr", "checkout", "1"]).succeeds();
+    assert_eq!(copy.stdout(), "[ROOT]/app-pr-1\n");
+    assert_eq!(fs_err::read_to_string(studio.world.path("app-pr-1/feature.txt")).unwrap(), "bad\n");
+    ao(&["pr", "checkout", "1"]).succeeds();
+    let review = ["pr", "review", "1", "--request-changes", "-m", "Not yet.", "--line", "feature.txt:1:say good"];
+    ao(&review).succeeds();
+    let thread = studio.world.json(&["pr", "show", "1"])["pull"]["threads"][0].clone();
+    assert_eq!((&thread["path"], &thread["body"]), (&"feature.txt".into(), &"say good".into()));
+
+    // It may not help itself.
+    ao(&["send", &id, "merge it yourself"]);
+    for (name, word) in [("approved", "approve"), ("merged", "merge")] {
+        let file = studio.world.path(name);
+        studio.wait("the agent has tried", || file.exists());
+        let said = fs_err::read_to_string(file).unwrap();
+        assert!(said.contains(&format!("somebody else has to {word} it")) && said.contains("exit 1"), "{said}");
+    }
+
+    ao(&["send", &id, "fix it: say good"]);
+    studio.wait_for_status(&id, "changes_requested");
+    let taken = ao(&["pr", "checkout", "1"]);
+    assert!(taken.code() == 1 && taken.stderr().contains("stands elsewhere"), "{taken}");
+    ao(&["pr", "resolve", "1", thread["id"].as_str().unwrap()]).succeeds();
+    studio.wait("the check has passed", || {
+        let checks = studio.world.json(&["pr", "show", "1"])["pull"]["checks"].clone();
+        checks[0]["state"] == "passed"
+    });
+    ao(&["pr", "review", "1", "--approve"]).succeeds();
+    studio.wait_for_status(&id, "mergeable");
+
+    let merged = ao(&["pr", "merge", "1", "--squash"]).succeeds();
+    assert!(merged.stdout().starts_with("#1 is merged as "), "{merged}");
+    assert_eq!(studio.status(&id), "merged");
+    assert_eq!(studio.git(&["log", "-1", "--format=%s", "main"]), "Add a feature (#1)\n");
+    assert_eq!(fs_err::read_to_string(studio.world.path("app/feature.txt")).unwrap(), "good\n");
+    let again = studio.world.json(&["pr", "merge", "1"]);
+    assert_eq!(again["before"], true, "{again}");
+
+    ao(&["session", "kill", "--cleanup", &id]).succeeds();
+    let trash = studio.world.json(&["trash", "list"]);
+    assert_eq!(trash["items"][0]["session"], id.as_str());
+    let place = trash["items"][0]["place"].as_str().unwrap();
+    assert_eq!(fs_err::read_to_string(format!("{place}/feature.txt")).unwrap(), "good\n");
+}
