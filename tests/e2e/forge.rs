@@ -159,7 +159,7 @@ fn local() -> Studio {
     let (script, root) = (studio.world.path("author.sh"), studio.world.path(""));
     let argv = ["sh", script.as_str(), env!("CARGO_BIN_EXE_ao"), root.as_str()];
     let agents = format!(
-        "agents:\n  author: {{ plugin: command, argv: {}, ready: ready, draft: '^> ?(.*)\\z' }}\ndefaults: {{ agent: author, runtime: process }}\n\
+        "agents:\n  author: {{ plugin: command, argv: {}, ready: ready }}\ndefaults: {{ agent: author, runtime: process }}\n\
          projects:\n",
         serde_json::json!(argv)
     );
@@ -200,7 +200,7 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
     assert_eq!((&thread["path"], &thread["body"]), (&"feature.txt".into(), &"say good".into()));
 
     // It may not help itself.
-    ao(&["send", &id, "merge it yourself"]);
+    ao(&["send", &id, "merge it yourself"]).succeeds();
     for (name, word) in [("approved", "approve"), ("merged", "merge")] {
         let file = studio.world.path(name);
         studio.wait("the agent has tried", || file.exists());
@@ -208,7 +208,7 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
         assert!(said.contains(&format!("somebody else has to {word} it")) && said.contains("exit 1"), "{said}");
     }
 
-    ao(&["send", &id, "fix it: say good"]);
+    ao(&["send", &id, "fix it: say good"]).succeeds();
     studio.wait_for_status(&id, "changes_requested");
     let taken = ao(&["pr", "checkout", "1"]);
     assert!(taken.code() == 1 && taken.stderr().contains("stands elsewhere"), "{taken}");
