@@ -127,6 +127,13 @@ impl Edge {
         Ok(Self { environment, places, opened: Mutex::default() })
     }
 
+    /// The same program in another environment. No file is opened.
+    pub(crate) fn within(environment: Environment) -> Result<Self, Failure> {
+        let variable = |name: &str| environment.variable(name).map(OsString::from);
+        let places = Places::resolve(&variable, &environment.home).map_err(Error::from)?;
+        Ok(Self { environment, places, opened: Mutex::default() })
+    }
+
     /// How this program is started by whoever started it now: by its name where it was found on the `PATH`, else by its
     /// path.
     pub(crate) fn called_as(&self) -> String {

@@ -51,6 +51,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("batch-spawn", schema_for!(batch_spawn::BatchView)),
         ("config-check", schema_for!(config::Checked)),
         ("config-show", schema_for!(config::Shown)),
+        ("demo", schema_for!(Event)),
         ("doctor", schema_for!(doctor::DoctorView)),
         ("events", schema_for!(Event)),
         ("gc", schema_for!(gc::GcView)),
