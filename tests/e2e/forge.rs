@@ -229,6 +229,7 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
     assert_eq!(again["before"], true, "{again}");
 
     ao(&["session", "kill", "--cleanup", &id]).succeeds();
+    assert_eq!(studio.status(&id), "merged", "what was merged stays that");
     let trash = studio.world.json(&["trash", "list"]);
     assert_eq!(trash["items"][0]["session"], id.as_str());
     let place = trash["items"][0]["place"].as_str().unwrap();

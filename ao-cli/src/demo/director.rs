@@ -54,7 +54,7 @@ fn steps(session: &Session, pull: &PullFacts) -> Vec<(String, Step)> {
         .collect();
     if let Some(files) = snapshot.conflicts.clone().filter(|files| !files.is_empty()) {
         let step = Step::TellOfConflict { session: id.clone(), number, files };
-        steps.push((format!("conflict {number} {head} {base}"), step));
+        steps.push((format!("conflict {number} {head}"), step));
     }
     if snapshot.state == PullState::Open && merge_gate(snapshot).is_empty() {
         if snapshot.decision == ReviewDecision::Approved {
