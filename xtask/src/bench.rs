@@ -20,6 +20,8 @@ pub(crate) enum Bench {
     Events,
     /// A host: its looks, its hints, what it costs while nothing happens, and terminals
     Host,
+    /// Pull requests in refs: a list of 1,000, a look at 100
+    Forge,
 }
 
 /// What becomes of the numbers.
@@ -38,6 +40,7 @@ pub(crate) fn run(report: &mut Report) {
     report.stage("bench ao", commands);
     report.stage("bench events", events);
     report.stage("bench host", host);
+    report.stage("bench forge", forge);
 }
 
 /// Runs one bench.
@@ -50,6 +53,7 @@ pub(crate) fn one(report: &mut Report, bench: Bench) {
         Bench::Commands => report.stage("bench ao", commands),
         Bench::Events => report.stage("bench events", events),
         Bench::Host => report.stage("bench host", host),
+        Bench::Forge => report.stage("bench forge", forge),
     };
 }
 
@@ -70,6 +74,10 @@ fn events() -> Result<(), Failure> {
 fn host() -> Result<(), Failure> {
     Program::cargo().args(["bench", "--package", "ao-host", "--bench", "host"]).run()?;
     Program::cargo().args(["bench", "--package", "ao-cli", "--bench", "hosting"]).run()
+}
+
+fn forge() -> Result<(), Failure> {
+    Program::cargo().args(["bench", "--package", "ao-plugin-local", "--bench", "scm"]).run()
 }
 
 fn plugins(numbers: Numbers) -> Result<(), Failure> {

@@ -6,8 +6,9 @@ use ao_core::Code;
 use ao_core::model::BranchName;
 use ao_core::slots::common::{FindEffect, Proof};
 use ao_core::slots::scm::{
-    CheckLogRequest, CheckoutRequest, MergeMethod, MergeOutcome, MergeRequest, OpenPull, PullChange, PullFound,
-    PullRef, PullTarget, Snapshot, SnapshotRequest, UpdatePull, WebhookDelivery, WebhookVerdict,
+    CheckLogRequest, CheckoutRequest, ConversationRequest, ListPulls, MergeMethod, MergeOutcome, MergeRequest,
+    OpenPull, PullChange, PullDiffRequest, PullFound, PullRef, PullTarget, Snapshot, SnapshotRequest, UpdatePull,
+    WebhookDelivery, WebhookVerdict,
 };
 
 use super::bench::{Bench, Opened};
@@ -41,6 +42,12 @@ checks! {
         "treat `known` as a hint: what has not changed is answered all the same" => snapshot_is_equal;
     Every "scm.snapshot.survives_any_known": "a `known` that is not the plugin's own is survived",
         "begin anew where `known` cannot be read" => any_known;
+    Every "scm.list.shows_the_pull": "`list` shows the pull request, once, and its pages end",
+        "answer every pull request on one page each, and no `next` with the last" => list_shows;
+    Every "scm.conversation.missing_is_not_found": "`conversation` of a pull request that is not there is `not_found`",
+        "hand the service's answer on as `not_found`" => conversation_missing;
+    Every "scm.diff.is_bounded": "`diff` answers at most the bytes that were asked for, and says where it cut",
+        "cut the text at a character, and set `truncated`" => diff_is_bounded;
     Every "scm.check_log.is_bounded": "`check_log` answers at most the bytes that were asked for, without control sequences",
         "cut the log from its beginning, at a character, and strip escape sequences" => log_is_bounded;
     Every "scm.merge.moved_head_is_not_merged": "`merge` of another head than the expected one does not merge",
@@ -49,6 +56,8 @@ checks! {
         "look for an open pull request of the branch first" => open_once;
     Every "scm.update.missing_is_not_found": "`update` of a pull request that is not there is answered with `not_found`",
         "hand the service's answer on as `not_found`" => update_missing;
+    Every "scm.update.happens_once": "a comment that is repeated with its key is said once, or `find_effect` tells",
+        "write the key down with what it made, and look for it first" => update_once;
     Every "scm.find_effect.finds_nothing_that_was_not": "an effect that nobody asked for is not `found`",
         "answer `absent`, or `unknown` where it cannot be told" => finds_nothing;
     Every "scm.checkout.names_a_ref": "`checkout` names a remote and a ref that cannot be taken for options",
@@ -75,6 +84,9 @@ pub(super) fn requests(samples: &Samples) -> Vec<Request> {
     let merge = MergeRequest::new(key, at, pull.clone(), NO_COMMIT, MergeMethod::Merge);
     vec![
         Request::reads("snapshot", &SnapshotRequest::new(at, Vec::new())),
+        Request::reads("list", &ListPulls::new(at)).word("state", Must::Survive),
+        Request::reads("conversation", &ConversationRequest::new(at, pull.clone())),
+        Request::reads("diff", &PullDiffRequest::new(at, pull.clone(), 100_u64)),
         Request::reads("check_log", &CheckLogRequest::new(at, pull.clone(), "check", 100_u64)),
         Request::changes("open_pull", &OpenPull::new(key, at, branch("ao/x-1"), branch("main"), "Conformance")),
         Request::changes("merge", &merge).word("method", Must::Refuse),
@@ -149,6 +161,60 @@ async fn any_known(bench: Bench) -> Verdict {
 fn pull(bench: &Bench, sample: &str) -> Verdict<PullRef> {
     let text = bench.text(sample)?;
     text.parse::<u64>().map(PullRef::new).or_else(|_| failed(format!("the sample `{sample}` is a number"), text))
+}
+
+async fn list_shows(bench: Bench) -> Verdict {
+    let (scm, at, wanted) = (bench.open()?.scm()?, bench.text("repository")?, pull(&bench, "pull")?);
+    let mut request = ListPulls::new(at);
+    let mut seen = Vec::new();
+    // More than any service has pages of for a sample.
+    for _ in 0..1000 {
+        let page = answer("`list`", scm.list(request.clone()).await)?;
+        seen.extend(page.pulls.into_iter().map(|pull| pull.pull.number));
+        request.page = page.next;
+        if request.page.is_none() {
+            let count = seen.iter().filter(|number| **number == wanted.number).count();
+            return demand(count == 1, format!("the pull request {} once", wanted.number), seen);
+        }
+    }
+    failed("a last page", "1000 pages, and another one after them")
+}
+
+async fn conversation_missing(bench: Bench) -> Verdict {
+    let (scm, at) = (bench.open()?.scm()?, bench.text("repository")?);
+    let request = ConversationRequest::new(at, pull(&bench, "missing")?);
+    refused("`conversation` of the sample `missing`", scm.conversation(request).await, &[Code::NOT_FOUND]).map(drop)
+}
+
+async fn diff_is_bounded(bench: Bench) -> Verdict {
+    let (scm, at, pull) = (bench.open()?.scm()?, bench.text("repository")?, pull(&bench, "pull")?);
+    for most in [0_u64, 1, 7, 1_000_000] {
+        let request = PullDiffRequest::new(at.as_str(), pull.clone(), most);
+        let diff = answer("`diff`", scm.diff(request).await)?;
+        demand(diff.text.len() as u64 <= most, format!("at most {most} bytes"), &diff)?;
+        demand(most > 7 || diff.truncated || diff.text.is_empty(), "`truncated`, where it was cut", &diff)?;
+    }
+    Ok(())
+}
+
+async fn update_once(bench: Bench) -> Verdict {
+    bench.effects()?;
+    let (scm, at, pull) = (bench.open()?.scm()?, bench.text("repository")?, pull(&bench, "pull")?);
+    let key = format!("ao-conformance comment {}", bench.door);
+    let body = format!("A comment of the conformance kit, {}.", bench.door);
+    let change = PullChange::Comment { body: body.clone(), thread: None };
+    let mut request = UpdatePull::new(key.as_str(), at.as_str(), pull.clone(), change);
+    request.author = Some("ao-conformance".to_owned());
+    answer("`update`", scm.update(request.clone()).await)?;
+    let proof = scm.find_effect(FindEffect::new(key, pull.number.to_string())).await;
+    if matches!(proof, Ok(Proof::Found { .. })) {
+        // Who can find it need not know it again.
+        return Ok(());
+    }
+    answer("`update`", scm.update(request).await)?;
+    let said = answer("`conversation`", scm.conversation(ConversationRequest::new(at, pull)).await)?;
+    let count = said.remarks.iter().filter(|remark| remark.body == body).count();
+    demand(count == 1, "one comment, or `find_effect` that finds it", said)
 }
 
 async fn log_is_bounded(bench: Bench) -> Verdict {

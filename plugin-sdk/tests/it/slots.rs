@@ -124,6 +124,20 @@ impl Scm for Wrong {
         Ok(snapshot)
     }
 
+    async fn list(&self, _request: ListPulls) -> Result<PullPage> {
+        let mut page = PullPage::new(Vec::new());
+        page.next = Some("always".into());
+        Ok(page)
+    }
+
+    async fn conversation(&self, _request: ConversationRequest) -> Result<Conversation> {
+        Ok(Conversation::new(Vec::new()))
+    }
+
+    async fn diff(&self, _request: PullDiffRequest) -> Result<PullDiff> {
+        Ok(PullDiff::new("+ everything"))
+    }
+
     async fn check_log(&self, _request: CheckLogRequest) -> Result<CheckLog> {
         Ok(CheckLog::new("\u{1b}[31mred"))
     }

@@ -7,26 +7,25 @@ use super::oid::Oid;
 use super::pull::{self, Pull};
 use super::record::{self, Merged, Record, State};
 use super::refs::Refs;
+use super::repository::Repository;
 use super::standing::{self, Standing};
-use super::text;
 use super::write::{self, Change, Written};
-use super::{LocalScm, clock, decide, identity};
+use super::{LocalScm, clock, decide, identity, open, text};
 
 pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRef> {
     let repository = scm.repository(&request.repository).await?;
     let number = request.pull.number;
-    let mut author = request.author.clone();
+    let author = match &request.author {
+        Some(author) => text::author(author)?,
+        None => identity::name(&repository).await?,
+    };
     for _ in 0..write::TRIES {
         let (refs, pull) = pull::one(scm, &repository, &request.pull).await?;
         if pull.made_by(&request.key).is_some() {
             return Ok(PullRef::new(number));
         }
         let standing = standing::of_one(scm, &repository, &refs, &pull).await?;
-        let name = match author.take() {
-            Some(name) => text::author(name)?,
-            None => identity::name(&repository).await?,
-        };
-        let by = By { key: &request.key, author: &name, at: clock::now() };
+        let by = By { key: &request.key, author: &author, at: clock::now() };
         let Some((said, record, entries)) = apply(&pull, &refs, &standing, &request.change, &by)? else {
             return Ok(PullRef::new(number));
         };
@@ -38,7 +37,6 @@ pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRe
         if write::write(&repository, &change).await? == Written::Done {
             return Ok(PullRef::new(number));
         }
-        author = Some(name);
     }
     Err(write::never(number))
 }
@@ -66,7 +64,7 @@ fn apply(pull: &Pull, refs: &Refs, standing: &Standing, change: &PullChange, by:
         what,
     };
     let number = pull.number;
-    let open = |doing: &str| match standing.state {
+    let is_open = |doing: &str| match standing.state {
         State::Open => Ok(()),
         State::Closed => Err(Error::conflict(format!(
             "pull request {number} is closed, so {doing}; open it again first (`ao pr reopen {number}`)"
@@ -76,26 +74,28 @@ fn apply(pull: &Pull, refs: &Refs, standing: &Standing, change: &PullChange, by:
     let (said, whats) = match change {
         PullChange::Close if standing.state == State::Closed => return Ok(None),
         PullChange::Close => {
-            open("it cannot be closed")?;
+            is_open("it cannot be closed")?;
             record.state = State::Closed;
             ("close", vec![What::Closed])
         }
         PullChange::Reopen if standing.state == State::Open => return Ok(None),
         PullChange::Reopen => {
             if standing.state == State::Merged {
-                open("it cannot be opened again: open another one")?;
+                is_open("it cannot be opened again: open another one")?;
             }
             if refs.head(&record.branch).is_none() {
                 return Err(Error::not_found(format!(
-                    "the branch `{}` of pull request {number} is gone: bring it back with `git branch {0} {}`",
-                    record.branch, record.head
+                    "the branch `{}` of pull request {number} is gone: bring it back with `git branch {} {}`",
+                    record.branch,
+                    text::word(record.branch.as_str()),
+                    record.head
                 )));
             }
             record.state = State::Open;
             ("reopen", vec![What::Reopened])
         }
         PullChange::Ready => {
-            open("it cannot become ready")?;
+            is_open("it cannot become ready")?;
             if !record.draft {
                 return Ok(None);
             }
@@ -120,7 +120,7 @@ fn apply(pull: &Pull, refs: &Refs, standing: &Standing, change: &PullChange, by:
             ("comment on", vec![What::Comment { body, thread, path: None, line: None, review: None }])
         }
         PullChange::Review { head, verdict, body, remarks } => {
-            open("it cannot be reviewed; comment on it instead")?;
+            is_open("it cannot be reviewed; comment on it instead")?;
             let reviewed = Oid::expected(head, "change.head")?;
             if *verdict == Verdict::Unknown {
                 return Err(Error::unsupported("this version of the plugin does not know this verdict"));
@@ -204,14 +204,9 @@ fn find_thread(pull: &Pull, thread: &str) -> Result<u64> {
 }
 
 /// Refuses to reopen where another one of the same branch into the same base is open.
-async fn lonely(
-    scm: &LocalScm,
-    repository: &super::repository::Repository<'_>,
-    refs: &Refs,
-    pull: &Pull,
-) -> Result<()> {
-    match super::open::standing_open(scm, repository, refs, &pull.record.branch, &pull.record.base).await? {
-        Some(other) => Err(super::open::exists(other, &pull.record.branch, &pull.record.base)),
+async fn lonely(scm: &LocalScm, repository: &Repository<'_>, refs: &Refs, pull: &Pull) -> Result<()> {
+    match open::standing_open(scm, repository, refs, &pull.record.branch, &pull.record.base).await? {
+        Some(other) => Err(open::exists(other, &pull.record.branch, &pull.record.base)),
         None => Ok(()),
     }
 }

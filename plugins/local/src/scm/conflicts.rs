@@ -78,7 +78,7 @@ async fn merge(scm: &LocalScm, repository: &Repository<'_>, base: &Oid, heads: &
         if left.is_some_and(|left| left.is_zero()) {
             return Ok(false);
         }
-        let pairs: String = rest.iter().map(|head| format!("{base} {head}\n")).collect();
+        let pairs: String = rest.iter().flat_map(|head| [base.as_str(), " ", head.as_str(), "\n"]).collect();
         let mut call = repository
             .at(["merge-tree", "--write-tree", "--stdin", "-z", "--name-only", "--no-messages"])
             // Nothing common is a finding here, and no reason to end before the next pair.

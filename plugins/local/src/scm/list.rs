@@ -37,11 +37,11 @@ pub(super) async fn list(scm: &LocalScm, request: ListPulls) -> Result<PullPage>
     let mut shown = Vec::new();
     for (pull, standing) in pulls.iter().zip(standings) {
         match standing {
+            Err(error) => tracing::warn!(number = pull.number, %error, "a pull request is left out"),
             Ok(standing) if wanted.is_none_or(|wanted| standing.state == wanted) => {
-                shown.push(view::brief(pull, &standing))
+                shown.push(view::brief(pull, &standing));
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(number = pull.number, %error, "a pull request is left out"),
         }
     }
     let is_more = shown.len() > PAGE;

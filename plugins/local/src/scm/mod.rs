@@ -1,14 +1,14 @@
 //! The scm `local`: pull requests that live in a git repository, with nothing but git.
 //!
-//! - A pull request is `refs/ao/prs/<number>`: a commit whose tree holds `pull.json` ([`record`]) and a file for everything
-//!   that was said or done, below `remarks/` ([`entry`]). Each change is a commit on the former one, so the ref is also
+//! - A pull request is `refs/ao/prs/<number>`: a commit whose tree holds `pull.json` (`record`) and a file for everything
+//!   that was said or done, below `remarks/` (`entry`). Each change is a commit on the former one, so the ref is also
 //!   the pull request's history. `git fetch origin "refs/ao/*:refs/ao/*"` carries them along.
-//! - A change is one `git fast-import`, whose last step moves the ref, and only from where it was read ([`write`]). Who
+//! - A change is one `git fast-import`, whose last step moves the ref, and only from where it was read (`write`). Who
 //!   loses a race reads again.
 //! - The commits of a pull request that are not on a branch any more stay: they are parents of its own commits.
-//! - What there is to see is computed from refs and objects ([`snapshot`]), in a number of git processes that depends on
+//! - What there is to see is computed from refs and objects (`snapshot`), in a number of git processes that depends on
 //!   the number of bases, not of pull requests; what was read of a commit is kept, as no commit changes.
-//! - Looking writes nothing, not even loose objects. Merging ([`merge`]) touches a check-out only by git's own
+//! - Looking writes nothing, not even loose objects. Merging (`merge`) touches a check-out only by git's own
 //!   `merge --ff-only`.
 
 mod change;

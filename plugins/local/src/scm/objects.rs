@@ -30,7 +30,7 @@ pub(super) async fn read(repository: &Repository<'_>, names: &[String]) -> Resul
     let mut fruitless = 0;
     while found.len() < names.len() {
         let wanted: String = names[found.len()..].iter().flat_map(|name| [name, "\n"]).collect();
-        let call = repository.at(["cat-file", "--batch"]).input(wanted).looking();
+        let call = repository.at(["cat-file", "--batch", "--buffer"]).input(wanted).looking();
         let output = call.output().await?;
         let before = found.len();
         found.extend(answers(&output.stdout).take(names.len() - before));
@@ -74,6 +74,12 @@ fn answers(mut rest: &[u8]) -> impl Iterator<Item = Option<Object>> {
     })
 }
 
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// The entries of a tree: names, and the objects' names.
 pub(super) fn entries(tree: &[u8], digits: usize) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
@@ -83,7 +89,7 @@ pub(super) fn entries(tree: &[u8], digits: usize) -> Option<Vec<(String, String)
         let end = rest.iter().position(|byte| *byte == 0)?;
         let name = String::from_utf8_lossy(rest.get(space + 1..end)?).into_owned();
         let object = rest.get(end + 1..end + 1 + digits / 2)?;
-        found.push((name, object.iter().map(|byte| format!("{byte:02x}")).collect()));
+        found.push((name, hex(object)));
         rest = &rest[end + 1 + digits / 2..];
     }
     Some(found)

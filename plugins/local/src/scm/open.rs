@@ -15,7 +15,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
     let body = text::body(&request.body, "body")?;
     let repository = scm.repository(&request.repository).await?;
     let author = match request.author {
-        Some(author) => text::author(author)?,
+        Some(author) => text::author(&author)?,
         None => identity::name(&repository).await?,
     };
     for _ in 0..write::TRIES {
@@ -28,7 +28,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
             return Err(exists(other, &request.branch, &request.base));
         }
         worth_it(&repository, &request.branch, &request.base, &head, &base).await?;
-        let (number, now) = (refs.next(), clock::now());
+        let (number, now) = (refs.next()?, clock::now());
         let record = Record {
             version: record::VERSION,
             key: request.key.clone(),

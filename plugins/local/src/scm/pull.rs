@@ -46,7 +46,7 @@ pub(super) type Loaded = Result<Arc<Pull>, String>;
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<BTreeMap<(Oid, u64), Loaded>>);
 
-/// Reads these pull requests, in three processes at most.
+/// Reads these pull requests, in two processes.
 pub(super) async fn load(
     scm: &LocalScm,
     repository: &Repository<'_>,
@@ -85,44 +85,62 @@ pub(super) async fn load(
     Ok(found)
 }
 
+/// What is read of each commit at first: its tree, the record, and the list of remarks.
+const TOPS: [&str; 3] = ["", "pull.json", REMARKS];
+
+/// The folder of what was said and done.
+const REMARKS: &str = "remarks";
+
 async fn read(repository: &Repository<'_>, wanted: &[(u64, &Oid)]) -> Result<Vec<Loaded>> {
-    let names: Vec<_> =
-        wanted.iter().flat_map(|(_, at)| [format!("{at}:pull.json"), format!("{at}:remarks")]).collect();
+    let names: Vec<_> = wanted.iter().flat_map(|(_, at)| TOPS.map(|name| format!("{at}:{name}"))).collect();
     let tops = objects::read(repository, &names).await?;
-    let mut files: Vec<Vec<(u64, String)>> = Vec::with_capacity(wanted.len());
-    for ((_, at), pair) in wanted.iter().zip(tops.chunks(2)) {
-        let tree = pair.get(1).and_then(Option::as_ref).filter(|object| object.kind == Kind::Tree);
-        let entries = tree.and_then(|tree| objects::entries(&tree.bytes, at.as_str().len())).unwrap_or_default();
-        files.push(entries.into_iter().filter_map(|(name, object)| Some((entry::number(&name)?, object))).collect());
-    }
-    let names: Vec<_> = files.iter().flatten().map(|(_, object)| object.clone()).collect();
+    let found: Vec<_> = wanted.iter().zip(tops.chunks(TOPS.len())).map(|((_, at), tops)| top(at, tops)).collect();
+    let files = found.iter().flatten().flat_map(|top| &top.files);
+    let names: Vec<_> = files.map(|(_, object)| object.clone()).collect();
     let mut blobs = objects::read(repository, &names).await?.into_iter();
     let mut loaded = Vec::with_capacity(wanted.len());
-    for (((number, at), pair), files) in wanted.iter().zip(tops.chunks(2)).zip(files) {
-        let blobs: Vec<_> = blobs.by_ref().take(files.len()).collect();
-        let record = pair.first().and_then(Option::as_ref);
-        let pull = assemble(*number, at, record, files, blobs);
+    for ((number, at), top) in wanted.iter().zip(found) {
+        let pull = top.and_then(|top| {
+            let blobs = blobs.by_ref().take(top.files.len()).collect();
+            assemble(*number, at, top, blobs)
+        });
         loaded.push(pull.map(Arc::new).map_err(|why| format!("`{}` cannot be read: {why}", refs::of_pull(*number))));
     }
     Ok(loaded)
 }
 
-fn assemble(
-    number: u64,
-    at: &Oid,
-    record: Option<&Object>,
+/// What a commit holds, but for what was said.
+struct Top {
+    record: Record,
+    /// The entries' numbers and objects.
     files: Vec<(u64, String)>,
-    blobs: Vec<Option<Object>>,
-) -> Result<Pull, String> {
-    let record = record.filter(|object| object.kind == Kind::Blob).ok_or("it is no commit with a file `pull.json`")?;
+}
+
+/// A list of remarks that is named and cannot be read is no empty one: somebody may have asked for changes in it.
+fn top(at: &Oid, tops: &[Option<Object>]) -> Result<Top, String> {
+    let digits = at.as_str().len();
+    let get = |index: usize, kind: Kind| tops.get(index)?.as_ref().filter(|object| object.kind == kind);
+    let record = get(1, Kind::Blob).ok_or("it is no commit with a file `pull.json`")?;
     let record = Record::read(&record.bytes).map_err(|why| format!("`pull.json`: {why}"))?;
+    let root =
+        get(0, Kind::Tree).and_then(|tree| objects::entries(&tree.bytes, digits)).ok_or("its tree is damaged")?;
+    if !root.iter().any(|(name, _)| name == REMARKS) {
+        return Ok(Top { record, files: Vec::new() });
+    }
+    let remarks = get(2, Kind::Tree).and_then(|tree| objects::entries(&tree.bytes, digits));
+    let remarks = remarks.ok_or_else(|| format!("`{REMARKS}` is missing or damaged"))?;
+    let files = remarks.into_iter().filter_map(|(name, object)| Some((entry::number(&name)?, object))).collect();
+    Ok(Top { record, files })
+}
+
+fn assemble(number: u64, at: &Oid, top: Top, blobs: Vec<Option<Object>>) -> Result<Pull, String> {
     let mut entries = BTreeMap::new();
-    for ((entry, _), blob) in files.into_iter().zip(blobs) {
-        let named = |why: String| format!("`remarks/{}`: {why}", entry::file(entry));
+    for ((entry, _), blob) in top.files.into_iter().zip(blobs) {
+        let named = |why: String| format!("`{REMARKS}/{}`: {why}", entry::file(entry));
         let blob = blob.filter(|object| object.kind == Kind::Blob).ok_or_else(|| named("it is missing".to_owned()))?;
         entries.insert(entry, Entry::read(&blob.bytes).map_err(named)?);
     }
-    Ok(Pull { number, at: at.clone(), record, entries })
+    Ok(Pull { number, at: at.clone(), record: top.record, entries })
 }
 
 /// One pull request, with the refs as they were when it was found.

@@ -35,8 +35,14 @@ impl Refs {
     }
 
     /// A number that no pull request has.
-    pub(super) fn next(&self) -> u64 {
-        self.highest + 1
+    pub(super) fn next(&self) -> Result<u64> {
+        let next = self.highest + 1;
+        let named = format!("{PULLS}{}", self.highest);
+        (next <= HIGHEST).then_some(next).ok_or_else(|| {
+            Error::conflict(format!(
+                "no number is left: `{named}` is the highest; move or delete it if it is not yours"
+            ))
+        })
     }
 }
 
@@ -130,6 +136,6 @@ mod tests {
         assert_eq!(refs.heads.len(), 1);
         assert_eq!(refs.pulls.keys().copied().collect::<Vec<_>>(), [7, 8]);
         assert!(refs.pulls[&8].as_ref().is_err_and(|why| why.contains("broken")));
-        assert_eq!((refs.merges.len(), refs.next()), (1, 10));
+        assert_eq!((refs.merges.len(), refs.next().ok()), (1, Some(10)));
     }
 }

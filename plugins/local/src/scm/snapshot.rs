@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::pull::{self, Pull};
+use super::pull::{self, Loaded, Pull};
 use super::record::State;
-use super::refs;
+use super::refs::{self, Refs};
 use super::repository::Repository;
 use super::standing::{self, Standing};
-use super::{LocalScm, conflicts, view};
+use super::{LocalScm, conflicts, objects, view};
 
 /// How many answers are kept: one each for a few repositories and questions.
 const KEPT: usize = 8;
@@ -24,54 +24,18 @@ pub(super) async fn snapshot(scm: &LocalScm, request: SnapshotRequest) -> Result
     let repository = scm.repository(&request.repository).await?;
     let refs = refs::look(&repository).await?;
     let known = digest(&repository, &refs.printed, &request.targets);
-    {
-        let answered = scm.answered.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, answer)) = answered.iter().find(|(digest, _)| *digest == known) {
-            return Ok(answer.clone());
-        }
+    if let Some(answer) = scm.answered.get(&known) {
+        return Ok(answer);
     }
-    // A branch's pull request is found by reading all: they are read once.
-    let wanted: Vec<_> = if request.targets.iter().any(|target| target.number.is_none()) {
-        refs.pulls.iter().map(|(number, at)| (*number, at.clone())).collect()
-    } else {
-        let numbers: BTreeSet<_> = request.targets.iter().filter_map(|target| target.number).collect();
-        numbers.into_iter().filter_map(|number| Some((number, refs.pulls.get(&number)?.clone()))).collect()
-    };
-    let loaded = pull::load(scm, &repository, &wanted).await?;
-    let mut of_branch: BTreeMap<&BranchName, Vec<&Arc<Pull>>> = BTreeMap::new();
-    for pull in loaded.values().rev().flatten() {
-        of_branch.entry(&pull.record.branch).or_default().push(pull);
-    }
-    // Every one that a target may mean.
-    let mut meant: BTreeMap<u64, Arc<Pull>> = BTreeMap::new();
-    for target in &request.targets {
-        match target.number {
-            Some(number) => {
-                meant.extend(loaded.get(&number).and_then(|found| Some((number, Arc::clone(found.as_ref().ok()?)))))
-            }
-            None => meant.extend(
-                of_branch.get(&target.branch).into_iter().flatten().map(|pull| (pull.number, Arc::clone(pull))),
-            ),
-        }
-    }
-    let meant: Vec<_> = meant.into_values().collect();
-    let standings = standing::of(scm, &repository, &refs, &meant).await?;
-    let standings: BTreeMap<u64, Result<Standing>> = meant.iter().map(|pull| pull.number).zip(standings).collect();
-    let choose = |target: &PullTarget| match target.number {
-        Some(number) => Some(number),
-        None => {
-            let found = of_branch.get(&target.branch)?;
-            let is_open = |pull: &&&Arc<Pull>| matches!(standings.get(&pull.number), Some(Ok(standing)) if standing.state == State::Open);
-            found.iter().find(is_open).or(found.first()).map(|pull| pull.number)
-        }
-    };
-    let chosen: Vec<_> = request.targets.iter().map(choose).collect();
+    let found = find(scm, &repository, &refs, &request.targets).await?;
+    let standings = standing::of(scm, &repository, &refs, &found.meant).await?;
+    let standings = found.meant.iter().map(|pull| pull.number).zip(standings).collect();
+    let chosen: Vec<_> = request.targets.iter().map(|target| found.choose(target, &standings)).collect();
     let foretold = foretell(scm, &repository, chosen.iter().flatten(), &standings).await?;
     let mut is_whole = true;
     let mut pulls = Vec::with_capacity(chosen.len());
     for (target, number) in request.targets.into_iter().zip(chosen) {
-        let found = number.and_then(|number| Some((number, loaded.get(&number)?)));
-        let found = match found {
+        let seen = match number.and_then(|number| Some((number, found.loaded.get(&number)?))) {
             None => PullFound::Absent,
             Some((_, Err(why))) => PullFound::Unknown { why: why.clone() },
             Some((number, Ok(pull))) => match &standings[&number] {
@@ -83,21 +47,70 @@ pub(super) async fn snapshot(scm: &LocalScm, request: SnapshotRequest) -> Result
                 }
             },
         };
-        is_whole &= !matches!(found, PullFound::Unknown { .. });
-        pulls.push(PullObservation::new(target.session, found));
+        is_whole &= !matches!(seen, PullFound::Unknown { .. });
+        pulls.push(PullObservation::new(target.session, seen));
     }
     let mut snapshot = Snapshot::new(pulls);
     snapshot.known = Some(known.clone());
     if is_whole {
-        let mut answered = scm.answered.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.len() >= KEPT {
-            answered.remove(0);
-        }
-        answered.push((known, snapshot.clone()));
+        scm.answered.put(known, snapshot.clone());
     }
     Ok(snapshot)
 }
 
+impl Answered {
+    fn get(&self, known: &str) -> Option<Snapshot> {
+        let answered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.iter().find(|(digest, _)| digest == known).map(|(_, answer)| answer.clone())
+    }
+
+    fn put(&self, known: String, answer: Snapshot) {
+        let mut answered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.len() >= KEPT {
+            answered.remove(0);
+        }
+        answered.push((known, answer));
+    }
+}
+
+type Standings = BTreeMap<u64, Result<Standing>>;
+
+/// What targets may mean.
+struct Candidates {
+    loaded: BTreeMap<u64, Loaded>,
+    /// Those that are looked at more closely: every one of a branch that a target names, as which of them is open is seen
+    /// only then.
+    meant: Vec<Arc<Pull>>,
+}
+
+async fn find(scm: &LocalScm, repository: &Repository<'_>, refs: &Refs, targets: &[PullTarget]) -> Result<Candidates> {
+    let numbers: BTreeSet<_> = targets.iter().filter_map(|target| target.number).collect();
+    let branches: BTreeSet<_> =
+        targets.iter().filter(|target| target.number.is_none()).map(|target| &target.branch).collect();
+    // To find a branch's, all are read: once.
+    let is_wanted = |number: &u64| !branches.is_empty() || numbers.contains(number);
+    let wanted = refs.pulls.iter().filter(|(number, _)| is_wanted(number));
+    let wanted: Vec<_> = wanted.map(|(number, at)| (*number, at.clone())).collect();
+    let loaded = pull::load(scm, repository, &wanted).await?;
+    let is_meant = |pull: &&Arc<Pull>| numbers.contains(&pull.number) || branches.contains(&pull.record.branch);
+    let meant = loaded.values().flatten().filter(is_meant).cloned().collect();
+    Ok(Candidates { loaded, meant })
+}
+
+impl Candidates {
+    /// The one that a target means: of a branch, the newest that is open, else the newest.
+    fn choose(&self, target: &PullTarget, standings: &Standings) -> Option<u64> {
+        if target.number.is_some() {
+            return target.number;
+        }
+        let of_branch = || self.meant.iter().rev().filter(|pull| pull.record.branch == target.branch);
+        let is_open =
+            |number: u64| matches!(standings.get(&number), Some(Ok(standing)) if standing.state == State::Open);
+        of_branch().find(|pull| is_open(pull.number)).or(of_branch().next()).map(|pull| pull.number)
+    }
+}
+
+/// Whether it could be merged into something.
 fn is_open(standing: &Standing) -> bool {
     standing.state == State::Open && standing.base.is_some()
 }
@@ -107,7 +120,7 @@ async fn foretell(
     scm: &LocalScm,
     repository: &Repository<'_>,
     chosen: impl Iterator<Item = &u64>,
-    standings: &BTreeMap<u64, Result<Standing>>,
+    standings: &Standings,
 ) -> Result<BTreeMap<u64, Vec<String>>> {
     let mut by_base: BTreeMap<_, Vec<(u64, _)>> = BTreeMap::new();
     for number in chosen.collect::<BTreeSet<_>>() {
@@ -134,5 +147,5 @@ fn digest(repository: &Repository<'_>, printed: &[u8], targets: &[PullTarget]) -
         let number = target.number.unwrap_or(0);
         digest.update(format!("\0{}\0{}\0{number}", target.session, target.branch));
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    objects::hex(&digest.finalize())
 }

@@ -17,8 +17,8 @@ pub(super) fn title(title: &str) -> Result<String> {
 }
 
 /// Who says it.
-pub(super) fn author(author: String) -> Result<String> {
-    line(&author, "author")
+pub(super) fn author(author: &str) -> Result<String> {
+    line(author, "author")
 }
 
 /// The name of a file.
@@ -49,6 +49,12 @@ pub(super) fn said(text: &str) -> Result<String> {
     body(text, "change.body")
 }
 
+/// A word of a command that somebody is told to type: a branch may be called `a;b`.
+pub(super) fn word(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-+@".contains(character);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 fn line(text: &str, field: &'static str) -> Result<String> {
     let text = text.trim();
     let problem = if text.is_empty() {
@@ -70,6 +76,13 @@ fn is_unseen(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(word("/home/me/app-1"), "/home/me/app-1");
+        assert_eq!(word("/a b/it's"), r"'/a b/it'\''s'");
+        assert_eq!(word("x;y$z"), "'x;y$z'");
+    }
 
     #[test]
     fn what_is_not_one_line_is_no_title() {

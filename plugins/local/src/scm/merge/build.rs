@@ -7,6 +7,7 @@ use ao_git_command::complaint;
 use super::super::oid::Oid;
 use super::super::pull::Pull;
 use super::super::repository::Repository;
+use super::super::text::word;
 use super::super::{LocalScm, conflicts, identity};
 use super::commit::{self, Commit};
 use super::{Wanted, blocked, replay};
@@ -70,18 +71,10 @@ fn default_message(pull: &Pull, method: MergeMethod) -> String {
 pub(super) fn conflict(pull: &Pull, conflicts: Vec<String>) -> MergeOutcome {
     let (branch, base) = (&pull.record.branch, &pull.record.base);
     MergeOutcome::Blocked {
-        why: format!("`{branch}` conflicts with `{base}` in {}", named(&conflicts)),
-        remedy: Some(format!("git rebase {base} {branch}")),
+        why: format!("`{branch}` conflicts with `{base}`"),
+        remedy: Some(format!("git rebase {} {}", word(base.as_str()), word(branch.as_str()))),
         conflicts,
     }
-}
-
-fn named(files: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let names: Vec<_> = files.iter().take(SHOWN).map(|file| format!("`{file}`")).collect();
-    let more = files.len().saturating_sub(SHOWN);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    names.join(", ") + &more
 }
 
 /// What a merge comes to.

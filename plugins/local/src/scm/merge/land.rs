@@ -13,6 +13,7 @@ use ao_git_command::complaint;
 use super::super::pull::Pull;
 use super::super::record::Attempt;
 use super::super::repository::Repository;
+use super::super::text::word;
 use super::super::{LocalScm, UpdateCheckout, refs};
 use super::blocked;
 use super::checkouts::{self, Checkout};
@@ -103,15 +104,9 @@ fn told(pull: &Pull, why: &str, checkout: &Checkout) -> MergeOutcome {
     let remedy = if checkout.is_gone {
         "git worktree prune".to_owned()
     } else {
-        format!("git -C {} merge --ff-only {}", quoted(checkout.path.as_str()), refs::of_merge(pull.number))
+        format!("git -C {} merge --ff-only {}", word(checkout.path.as_str()), refs::of_merge(pull.number))
     };
     blocked(why, Some(remedy))
-}
-
-/// As a shell reads it.
-fn quoted(path: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+@".contains(character);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// By the commit's name: the pin may be another's by now.
@@ -137,15 +132,4 @@ async fn fast_forward(repository: &Repository<'_>, place: &Utf8Path, attempt: &A
         .inside(place, ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", "--no-overwrite-ignore"])
         .arg(attempt.commit.as_str());
     call.output().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(quoted("/home/me/app-1"), "/home/me/app-1");
-        assert_eq!(quoted("/a b/it's"), r"'/a b/it'\''s'");
-    }
 }

@@ -97,7 +97,10 @@ fn judge(pull: &Pull, standing: &Standing, request: &MergeRequest) -> Judged {
     }
     let Some(base) = &standing.base else {
         let why = format!("its base `{}` is gone", record.base);
-        return Judged::Not(blocked(why, Some(format!("git branch {} {}", record.base, record.base_commit))));
+        return Judged::Not(blocked(
+            why,
+            Some(format!("git branch {} {}", text::word(record.base.as_str()), record.base_commit)),
+        ));
     };
     if request.expected_base.as_ref().is_some_and(|expected| expected != base.as_str()) {
         return Judged::Not(MergeOutcome::BaseMoved);

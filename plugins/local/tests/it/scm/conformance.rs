@@ -23,7 +23,7 @@ async fn it_keeps_the_contract() {
         Ok(Arc::new(LocalScm::with_environment(config, environment(&root))?).into_instance())
     });
     let kit = ScmKit::of(subject, json!({})).repository(forge.repository.as_str()).branch("ao/app-1");
-    let kit = kit.pull(&pull.number.to_string()).missing("404").new_branch("ao/app-2").base("main").effects();
+    let kit = kit.pull(pull.number.to_string()).missing("404").new_branch("ao/app-2").base("main").effects();
     let report = tokio::task::spawn_blocking(move || kit.run()).await.expect("the kit does not panic");
     assert!(report.is_kept(), "\n{report}");
     let skipped: Vec<_> = report.skipped().map(|record| record.check.as_str()).collect();

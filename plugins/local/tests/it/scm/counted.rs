@@ -6,7 +6,7 @@ use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment, write};
+use super::forge::{Forge, environment, executable, write};
 
 /// A program `git` before the real one, that writes down each of its starts. The one with the number in the file `stop` does
 /// not begin: it makes a file `reached`, and waits to be killed.
@@ -23,9 +23,7 @@ impl Counted {
              : > $cd_/reached\nexec sleep 600\nfi\nPATH=/usr/local/bin:/usr/bin:/bin exec git \"$@\"\n"
         );
         write(&directory.join("bin/git"), script.as_bytes());
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(directory.join("bin/git"), mode).expect("mode");
+        executable(&directory.join("bin/git"));
         let mut variables = environment(&forge.path(""));
         variables.insert("PATH".into(), format!("{directory}/bin:/usr/local/bin:/usr/bin:/bin"));
         let scm = LocalScm::with_environment(Config::default(), variables).expect("plugin");

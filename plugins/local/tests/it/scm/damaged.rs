@@ -63,10 +63,12 @@ async fn a_remark_that_cannot_be_read_makes_the_whole_unknown() {
     let pull = forge.pull("feature", "a.txt", "one\n").await;
     let comment = PullChange::Comment { body: "x".into(), thread: None };
     forge.update("comment", "me", &pull, comment).await.expect("comment");
-    let blob = forge.git(&["rev-parse", "refs/ao/prs/1:remarks/000001.json"]).await;
-    let file = forge.project.join(".git/objects").join(&blob[..2]).join(&blob[2..]);
-    std::fs::remove_file(file).expect("lost");
-    let found = forge.found(&forge.another(), "any", Some(1)).await;
-    let PullFound::Unknown { why } = found else { panic!("{found:?}") };
-    assert!(why.contains("remarks/000001.json"), "{why}");
+    for lost in ["remarks/000001.json", "remarks"] {
+        let object = forge.git(&["rev-parse", &format!("refs/ao/prs/1:{lost}")]).await;
+        let file = forge.project.join(".git/objects").join(&object[..2]).join(&object[2..]);
+        std::fs::remove_file(file).expect("lost");
+        let found = forge.found(&forge.another(), "any", Some(1)).await;
+        let PullFound::Unknown { why } = found else { panic!("{found:?}") };
+        assert!(why.contains(lost), "{why}");
+    }
 }

@@ -1,6 +1,7 @@
 //! A scratch repository with branches, and the plugin on it, in one environment.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 
 use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
@@ -36,8 +37,20 @@ impl Forge {
         forge
     }
 
+    /// With another way to store objects.
+    pub(crate) async fn stored(option: &str) -> Self {
+        let forge = Self::initialised(&["init", "--quiet", "--initial-branch=main", option]).await;
+        forge.first_commit().await;
+        forge.git(&["checkout", "--quiet", "-b", "desk"]).await;
+        forge
+    }
+
     /// Without a commit.
     pub(crate) async fn empty() -> Self {
+        Self::initialised(&["init", "--quiet", "--initial-branch=main"]).await
+    }
+
+    async fn initialised(init: &[&str]) -> Self {
         let root = tempfile::tempdir().expect("scratch");
         let path = Utf8Path::from_path(root.path()).expect("utf-8").canonicalize_utf8().expect("real");
         for directory in ["app", "home"] {
@@ -46,7 +59,7 @@ impl Forge {
         let scm = plugin(&path, Config::default());
         let project = path.join("app");
         let forge = Self { root, scm, repository: project.clone(), project };
-        forge.git(&["init", "--quiet", "--initial-branch=main"]).await;
+        forge.git(init).await;
         forge
     }
 
@@ -193,6 +206,10 @@ pub(crate) fn write(path: &Utf8Path, bytes: &[u8]) {
     let mut file = std::fs::OpenOptions::new();
     let mut file = file.write(true).create(true).truncate(true).open(path).expect("open");
     file.write_all(bytes).expect("write");
+}
+
+pub(crate) fn executable(path: &Utf8Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("mode");
 }
 
 fn tree(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {

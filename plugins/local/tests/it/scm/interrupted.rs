@@ -12,6 +12,9 @@ use super::forge::Forge;
 /// More git processes than any of it starts.
 const MOST: usize = 60;
 
+/// Those before only look, in whatever way it merges.
+const FIRST_WRITE: usize = 8;
+
 /// Runs it until this git process would begin, and kills it there. Whether it came that far.
 async fn killed_at<T>(counted: &Counted, number: usize, run: impl Future<Output = T>) -> bool {
     counted.stop_at(number);
@@ -31,12 +34,12 @@ async fn killed_at<T>(counted: &Counted, number: usize, run: impl Future<Output 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merge_that_is_killed_is_repeated() {
-    for (method, desk) in [(MergeMethod::Squash, "desk"), (MergeMethod::Rebase, "main")] {
+    for (method, desk, first) in [(MergeMethod::Squash, "desk", 1), (MergeMethod::Rebase, "main", FIRST_WRITE)] {
         let forge = Forge::new().await;
         forge.commit("main", "main", "b.txt", "base\n").await;
         forge.git(&["checkout", "--quiet", desk]).await;
         let mut came = 0;
-        for number in 1..MOST {
+        for number in first..MOST {
             let pull = {
                 let branch = format!("feature-{number}");
                 forge.commit(&branch, "main~1", &format!("{number}.txt"), "new\n").await;
@@ -49,7 +52,7 @@ async fn a_merge_that_is_killed_is_repeated() {
             if !killed_at(&counted, number, scm.merge(request.clone())).await {
                 break;
             }
-            came = number;
+            came += 1;
             let context = format!("{method:?} on {desk}, killed before the git process {number}");
             // Whoever looks next sees it as it is: merged exactly where the base has it.
             let moved = forge.oid("main").await != base;
@@ -65,7 +68,7 @@ async fn a_merge_that_is_killed_is_repeated() {
             let shown = forge.show(&pull).await;
             assert_eq!((shown.state, shown.merged_as), (PullState::Merged, Some(commit)), "{context}");
         }
-        assert!(came > 10, "{method:?}: it was killed {came} times");
+        assert!(came > 8, "{method:?}: it was killed {came} times");
     }
 }
 

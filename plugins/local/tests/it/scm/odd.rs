@@ -85,7 +85,7 @@ async fn what_is_not_utf_8_is_kept_and_shown_as_far_as_it_can_be() {
         (commit[end..].to_vec(), commit.windows(19).any(|part| part == b"encoding ISO-8859-1"))
     };
     assert_eq!(message("main").await, message(&head).await);
-    assert_eq!(message("main").await.1, true);
+    assert!(message("main").await.1);
 }
 
 #[tokio::test]
@@ -100,4 +100,36 @@ async fn a_worktree_or_a_directory_of_a_repository_names_it_too() {
     assert_eq!(shown.conflicts, Some(vec!["dir/a.txt".to_owned()]));
     let request = PullDiffRequest::new(forge.repository.as_str(), pull, 10_000_u64);
     assert!(forge.scm.diff(request).await.expect("diff").text.contains("+++ b/dir/a.txt"));
+}
+
+#[tokio::test]
+async fn names_of_objects_may_be_longer() {
+    let forge = Forge::stored("--object-format=sha256").await;
+    for (method, branch) in [(MergeMethod::Rebase, "one"), (MergeMethod::Squash, "two"), (MergeMethod::Merge, "three")]
+    {
+        forge.commit(branch, "main", &format!("{branch}.txt"), "new\n").await;
+        forge.commit("main", "main", "b.txt", branch).await;
+        let pull = forge.open(branch).await;
+        let comment = PullChange::Comment { body: "x".into(), thread: None };
+        forge.update(branch, "me", &pull, comment).await.expect("comment");
+        let shown = forge.show(&pull).await;
+        assert_eq!((shown.head.len(), shown.threads.len(), shown.conflicts), (64, 1, Some(Vec::new())));
+        let merged = forge.merge(&pull, method).await;
+        assert!(matches!(merged, MergeOutcome::Merged { .. }), "{merged:?}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_merged_as_the_base_s_attributes_say() {
+    let forge = Forge::bare().await;
+    forge.commit("main2", "main", ".gitattributes", "b.txt merge=union\n").await;
+    forge.git(&["push", "--quiet", "origin", "main2:main"]).await;
+    forge.git(&["fetch", "--quiet", "origin", "main:refs/remotes/origin/main"]).await;
+    forge.commit("feature", "origin/main", "b.txt", "b\nfeature\n").await;
+    forge.commit("main2", "main", "b.txt", "b\nbase\n").await;
+    forge.git(&["push", "--quiet", "origin", "main2:main"]).await;
+    let pull = forge.open("feature").await;
+    assert_eq!(forge.show(&pull).await.conflicts, Some(Vec::new()));
+    assert!(matches!(forge.merge(&pull, MergeMethod::Squash).await, MergeOutcome::Merged { .. }));
+    assert_eq!(forge.git_in(&forge.repository, &["show", "main:b.txt"]).await, "b\nbase\nfeature");
 }
