@@ -42,7 +42,7 @@ fn bash_proposes_names() {
     assert_eq!(bash(&world, &["plug"]), ["plugin"]);
     assert_eq!(bash(&world, &["spawn", "--project", ""]), ["api", "app"]);
     assert_eq!(bash(&world, &["spawn", "--agent", "f"]), ["fast", "fixture"]);
-    assert_eq!(bash(&world, &["plugin", "inspect", "tracker/"]), ["tracker/fixture"]);
+    assert_eq!(bash(&world, &["plugin", "inspect", "tracker/"]), ["tracker/fixture", "tracker/local"]);
     assert!(bash(&world, &["plugin", "inspect", "workspace/"]).contains(&"workspace/worktree".to_owned()));
     assert_eq!(bash(&world, &["plugin", "remove", ""])[0], "libao_plugin_fixture.so");
     let trusted = world.path("ao/data/plugins/installed/libao_plugin_fixture.so");
@@ -76,7 +76,7 @@ fn asking_makes_nothing_runs_nothing_and_is_silent_about_errors() {
     let library = world.library("lib/libao_plugin_fixture.so", |_| {});
     let hash = ao_host::hash::sha256(&fs_err::read(library).unwrap());
     let world = world.variable("AO_PLUGIN_PATH", "../lib").variable("AO_TRUST_PLUGINS", &hash);
-    assert_eq!(bash(&world, &["plugin", "inspect", "tracker/"]), [] as [&str; 0]);
+    assert_eq!(bash(&world, &["plugin", "inspect", "tracker/"]), ["tracker/local"]);
     assert!(!exists(&world.path("ao")), "no copy was made");
 
     world.file("app/agent-orchestrator.yaml", "version: [\n");

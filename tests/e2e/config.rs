@@ -340,7 +340,7 @@ fn a_plugin_that_does_not_exist_is_an_error_where_everything_is_trusted() {
     assert_snapshot!(with_tracker("fixtur").ao(&["config", "check"]), @r"
     $ ao config check
     --- stderr
-    error: no tracker plugin is named `fixtur`; there are fixture
+    error: no tracker plugin is named `fixtur`; there are fixture, local
        ,-[[ROOT]/app/agent-orchestrator.yaml:7:14]
      6 |     path: .
      7 |     tracker: fixtur
@@ -361,7 +361,7 @@ fn of_an_untrusted_file_no_library_is_looked_at() {
     $ ao config check
     [ROOT]/app/agent-orchestrator.yaml: no errors
     --- stderr
-    warning: no tracker plugin is named `acme`; there is none
+    warning: no tracker plugin is named `acme`; there are local
        ,-[[ROOT]/app/agent-orchestrator.yaml:7:14]
      6 |     path: .
      7 |     tracker: { plugin: acme }

@@ -135,16 +135,19 @@ fn a_good_library_is_trusted_listed_and_inspected() {
     origin:  ./libao_plugin_fixture.so
     sha256:  [SHA256]
 
-    METHOD       KIND  DEADLINE  REPEAT      PROVIDED
-    snapshot     call  60 s      idempotent  yes
-    check_log    call  60 s      idempotent  yes
-    open_pull    call  60 s      once        yes
-    merge        call  60 s      once        yes
-    update       call  30 s      once        yes
-    find_effect  call  30 s      idempotent  yes
-    checkout     call  10 s      idempotent  yes
-    webhook      call  5 s       idempotent  yes
-    doctor       call  10 s      idempotent  yes
+    METHOD        KIND  DEADLINE  REPEAT      PROVIDED
+    snapshot      call  60 s      idempotent  yes
+    list          call  60 s      idempotent  yes
+    conversation  call  60 s      idempotent  yes
+    diff          call  60 s      idempotent  yes
+    check_log     call  60 s      idempotent  yes
+    open_pull     call  60 s      once        yes
+    merge         call  60 s      once        yes
+    update        call  30 s      once        yes
+    find_effect   call  30 s      idempotent  yes
+    checkout      call  10 s      idempotent  yes
+    webhook       call  5 s       idempotent  yes
+    doctor        call  10 s      idempotent  yes
 
     settings (JSON Schema): {
       "$schema": "https://json-schema.org/draft/2020-12/schema",

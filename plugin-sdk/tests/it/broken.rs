@@ -32,6 +32,10 @@ pub(crate) trait Fault: Send + Sync + 'static {
         None
     }
 
+    async fn comments(&self, _world: &Good, _id: &str) -> Option<Result<Vec<IssueComment>>> {
+        None
+    }
+
     async fn describe(&self, _request: &DescribeIssue) -> Option<Result<IssueText>> {
         None
     }
@@ -54,6 +58,8 @@ impl Fault for Sound {}
 /// A tracker in memory that keeps the contract.
 pub(crate) struct Good {
     pub(crate) issues: Issues,
+    /// What was said, by key and issue.
+    pub(crate) said: std::sync::Mutex<Vec<(String, String, IssueComment)>>,
     pub(crate) calls: AtomicU64,
     pub(crate) host: Arc<dyn Host>,
 }
@@ -73,6 +79,30 @@ impl Good {
         issue.body.clone_from(&request.body);
         issues.push((request.key.clone(), issue.clone()));
         issue
+    }
+
+    pub(crate) fn change(&self, request: UpdateIssue) -> Result<Issue> {
+        let mut issues = self.issues.lock().expect("a sound test");
+        let mut found = issues.iter_mut().map(|(_, issue)| issue);
+        let Some(issue) = found.find(|issue| issue.id == request.id) else {
+            return Err(Error::not_found(format!("no issue `{}`", request.id)));
+        };
+        match request.change {
+            IssueChange::State { state } => issue.state = state,
+            IssueChange::BlockedBy { issues } => issue.blocked_by = issues,
+            IssueChange::Edit { title, body } => {
+                issue.title = title.unwrap_or_else(|| issue.title.clone());
+                issue.body = body.unwrap_or_else(|| issue.body.clone());
+            }
+            IssueChange::Comment { body } => {
+                let mut said = self.said.lock().expect("a sound test");
+                if said.iter().all(|(key, _, _)| *key != request.key) {
+                    said.push((request.key, request.id, IssueComment::new("ann", Timestamp::from_millis(0), body)));
+                }
+            }
+            _ => return Err(Error::unsupported("this change of an issue")),
+        }
+        Ok(issue.clone())
     }
 }
 
@@ -111,15 +141,16 @@ impl<F: Fault> Tracker for Faulty<F> {
             return answer;
         }
         self.0.find(&request.id)?;
-        let IssueChange::State { state } = request.change else {
-            return Err(Error::unsupported("this change of an issue"));
-        };
-        let mut issues = self.0.issues.lock().expect("a sound test");
-        for (_, issue) in issues.iter_mut().filter(|(_, issue)| issue.id == request.id) {
-            issue.state = state;
+        self.0.change(request)
+    }
+
+    async fn comments(&self, request: GetIssue) -> Result<Vec<IssueComment>> {
+        if let Some(answer) = self.1.comments(&self.0, &request.id).await {
+            return answer;
         }
-        drop(issues);
-        self.0.find(&request.id)
+        self.0.find(&request.id)?;
+        let said = self.0.said.lock().expect("a sound test");
+        Ok(said.iter().filter(|(_, id, _)| *id == request.id).map(|(_, _, comment)| comment.clone()).collect())
     }
 
     async fn describe(&self, request: DescribeIssue) -> Result<IssueText> {
@@ -152,7 +183,11 @@ pub(crate) fn must_be_empty(config: &Value) -> Result<()> {
 }
 
 pub(crate) fn tracker<F: Fault>(world: &Issues, host: Arc<dyn Host>, fault: Arc<F>) -> Instance {
-    Arc::new(Faulty(Good { issues: Arc::clone(world), calls: AtomicU64::new(0), host }, fault)).into_instance()
+    Arc::new(Faulty(
+        Good { issues: Arc::clone(world), said: std::sync::Mutex::default(), calls: AtomicU64::new(0), host },
+        fault,
+    ))
+    .into_instance()
 }
 
 pub(crate) fn world() -> Issues {

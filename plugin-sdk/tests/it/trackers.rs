@@ -59,7 +59,12 @@ fault! { Nameless {
 fn a_title_of_two_lines() {
     let report = found(
         Nameless,
-        &["tracker.get.answers_the_issue", "tracker.list.agrees_with_get", "tracker.create.keeps_text"],
+        &[
+            "tracker.get.answers_the_issue",
+            "tracker.list.agrees_with_get",
+            "tracker.create.keeps_text",
+            "tracker.update.edits",
+        ],
     );
     says(&report, "tracker.get.answers_the_issue", "a title of one line");
 }
@@ -86,6 +91,7 @@ fn an_answer_that_changes_by_itself() {
             "call.slow_delays_nobody",
             "tracker.get.repeated_is_equal",
             "tracker.create.keeps_text",
+            "tracker.update.edits",
         ],
     );
 }
@@ -181,6 +187,43 @@ fn an_update_of_nothing_and_of_a_newer_kind() {
     let report = run(subject(Agreeable));
     says(&report, "tracker.update.missing_is_not_found", "`not_found`");
     says(&report, "wire.unknown_variant_is_survived", "`update` refuses");
+}
+
+fault! { Careless {
+    async fn update(&self, world: &Good, request: &UpdateIssue) -> Option<Result<Issue>> {
+        let IssueChange::Edit { title: None, body } = &request.change else { return None };
+        // As where the whole record is sent, and what was not said with it is empty.
+        let change = IssueChange::Edit { title: Some("untitled".into()), body: body.clone() };
+        Some(world.change(UpdateIssue::new(request.key.as_str(), request.id.as_str(), change)))
+    }
+}}
+
+#[test]
+fn an_edit_that_changes_more_than_it_was_asked() {
+    found(Careless, &["tracker.update.edits"]);
+}
+
+fault! { Deaf {
+    async fn comments(&self, _world: &Good, _id: &str) -> Option<Result<Vec<IssueComment>>> {
+        Some(Ok(Vec::new()))
+    }
+}}
+
+#[test]
+fn comments_that_are_always_none() {
+    found(Deaf, &["tracker.comments.missing_is_not_found", "tracker.comments.show_what_was_said"]);
+}
+
+fault! { Anonymous {
+    async fn comments(&self, world: &Good, id: &str) -> Option<Result<Vec<IssueComment>>> {
+        let comment = |_| vec![IssueComment::new("", Timestamp::from_millis(0), "said")];
+        Some(world.find(id).map(comment))
+    }
+}}
+
+#[test]
+fn a_comment_of_nobody() {
+    found(Anonymous, &["tracker.comments.repeated_are_equal", "tracker.comments.show_what_was_said"]);
 }
 
 fault! { Mute {
