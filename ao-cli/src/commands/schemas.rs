@@ -71,6 +71,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("pr-list", schema_for!(pr::list::PullList)),
         ("pr-merge", schema_for!(pr::merge::MergedView)),
         ("pr-show", schema_for!(pr::show::PullView)),
+        ("pr-checks", schema_for!(pr::checks::ChecksView)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("resume", schema_for!(HeldView)),
         ("send", schema_for!(send::SentView)),

@@ -11,7 +11,7 @@ use ao_core::slots::scm::{CheckState, PullState, ReviewDecision};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The agent is told of a check that failed.
-    TellOfCheck { session: SessionId, number: u64, head: String, check: String },
+    TellOfCheck { session: SessionId, number: u64, check: String },
     /// The agent is told of files that conflict.
     TellOfConflict { session: SessionId, number: u64, files: Vec<String> },
     /// Its work is approved.
@@ -48,8 +48,8 @@ fn steps(session: &Session, pull: &PullFacts) -> Vec<(String, Step)> {
     let failed = snapshot.checks.iter().filter(|check| check.required && check.state == CheckState::Failed);
     let mut steps: Vec<_> = failed
         .map(|check| {
-            let (head, check) = (head.clone(), check.name.clone());
-            (format!("check {check} {head}"), Step::TellOfCheck { session: id.clone(), number, head, check })
+            let check = check.name.clone();
+            (format!("check {check} {head}"), Step::TellOfCheck { session: id.clone(), number, check })
         })
         .collect();
     if let Some(files) = snapshot.conflicts.clone().filter(|files| !files.is_empty()) {
@@ -97,7 +97,7 @@ mod tests {
         let pending = session(|pull| pull.checks = check(CheckState::Pending));
         assert_eq!(next(&pending), None);
         let failed = session(|pull| pull.checks = check(CheckState::Failed));
-        let tell = Step::TellOfCheck { session: id.clone(), number: 1, head: "h1".into(), check: "readme".into() };
+        let tell = Step::TellOfCheck { session: id.clone(), number: 1, check: "readme".into() };
         assert_eq!(next(&failed), Some(tell));
         let green = session(|pull| pull.checks = check(CheckState::Passed));
         assert_eq!(next(&green), Some(Step::Approve { number: 1 }));

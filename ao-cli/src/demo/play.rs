@@ -9,7 +9,6 @@ use ao_core::model::PluginName;
 use ao_core::model::facts::Session;
 use ao_core::{Code, Error};
 use ao_host::sessions::{Crew, Sessions};
-use ao_host::store::Reader;
 
 use super::director::{self, Step};
 use super::show::Memory;
@@ -142,8 +141,8 @@ impl Play<'_> {
     /// Takes a step. The answer is whether it is done; what has moved meanwhile is tried again.
     fn take(&mut self, step: &Step) -> Result<bool, Failure> {
         match step {
-            Step::TellOfCheck { session, number, head, check } => {
-                let log = self.log(head, check)?;
+            Step::TellOfCheck { session, number, check } => {
+                let log = self.log(*number, check)?;
                 let text = format!("The check `{check}` of your pull request #{number} failed: {log}");
                 self.run(&["send", session.as_str(), &text])
             }
@@ -162,13 +161,11 @@ impl Play<'_> {
     }
 
     /// What a check printed, in one line.
-    fn log(&self, head: &str, check: &str) -> Result<String, Failure> {
-        let reader = manager::reader(&self.stage.edge)?;
-        let runs = reader.check_runs_of(&self.stage.project()?.path, head).map_err(Error::from)?;
-        let mut results = runs.into_iter().rev().flat_map(|run| run.results);
-        let log = results.find(|result| result.name.as_str() == check).and_then(|result| result.log);
-        let text = log.and_then(|log| fs_err::read_to_string(log).ok()).unwrap_or_default();
-        Ok(ao_core::text::one_line(&text, MOST_LOG))
+    fn log(&mut self, number: u64, check: &str) -> Result<String, Failure> {
+        let number = number.to_string();
+        let arguments = ["pr", "checks", &number, "--log", check];
+        self.show.say(&format!("$ ao {}", arguments.join(" ")))?;
+        Ok(ao_core::text::one_line(&self.stage.must(&arguments)?, MOST_LOG))
     }
 
     /// Runs a command of `ao`, and shows it. The answer is whether it is done; one that may succeed later is not.

@@ -2,6 +2,7 @@
 //! turn it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -132,6 +133,40 @@ pub fn next_run<'a>(
     may.min_by_key(|run| (last.get(&run.directory), run.requested_at, &run.id))
 }
 
+/// How long the logs of a run are kept.
+const KEEP: Duration = Duration::from_hours(30 * 24);
+/// How much all of them may take, in bytes: 1 GiB.
+const QUOTA: u64 = 1 << 30;
+
+/// A run that is over, as far as it matters for how long it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRun {
+    /// Its id.
+    pub id: String,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What its directory takes.
+    pub bytes: u64,
+    /// Whether it is of the head of a living session's pull request.
+    pub is_wanted: bool,
+}
+
+/// The runs that go: those that are older than 30 days, and of more than 1 GiB the oldest. What is wanted stays.
+#[must_use]
+pub fn retired_runs(runs: &[KeptRun], now: Timestamp) -> Vec<String> {
+    let mut total: u64 = runs.iter().map(|run| run.bytes).sum();
+    let mut oldest: Vec<_> = runs.iter().filter(|run| !run.is_wanted).collect();
+    oldest.sort_by_key(|run| (run.ended_at, &run.id));
+    let mut gone = Vec::new();
+    for run in oldest {
+        if now.since(run.ended_at) > KEEP || total > QUOTA {
+            total -= run.bytes;
+            gone.push(run.id.clone());
+        }
+    }
+    gone
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -256,6 +291,22 @@ mod tests {
         assert_eq!(changes, RunChanges::default(), "nobody knows what its head is");
         let other = CheckedHead { plan: plan("d2"), ..head("/p", "old") };
         assert_eq!(run_changes(&[other], &runs[..1], &BTreeSet::new()).superseded, ["1"], "the definition changed");
+    }
+
+    #[test]
+    fn old_runs_go_and_of_too_much_the_oldest() {
+        const DAY: i64 = 24 * 60 * 60;
+        let kept = |id: &str, day: i64, bytes: u64| KeptRun {
+            id: id.to_owned(),
+            ended_at: at(day * DAY),
+            bytes,
+            is_wanted: id == "head",
+        };
+        let now = at(100 * DAY);
+        assert_eq!(retired_runs(&[kept("a", 69, 1), kept("b", 71, 1), kept("head", 1, 1)], now), ["a"]);
+        let big = [kept("c", 99, QUOTA / 2), kept("b", 98, QUOTA), kept("a", 97, 1), kept("head", 1, QUOTA / 4)];
+        assert_eq!(retired_runs(&big, now), ["a", "b"]);
+        assert_eq!(retired_runs(&[kept("head", 1, 2 * QUOTA)], now), Vec::<String>::new());
     }
 
     proptest! {

@@ -20,7 +20,8 @@ mod status;
 
 pub use branch::{Follow, follow};
 pub use checks::{
-    CheckPlan, CheckedHead, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, run_changes, shown_checks,
+    CheckPlan, CheckedHead, KeptRun, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, retired_runs, run_changes,
+    shown_checks,
 };
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;

@@ -18,6 +18,7 @@ mod child;
 mod command;
 mod log;
 mod place;
+pub(crate) mod retire;
 mod spec;
 pub(crate) mod start;
 
@@ -26,11 +27,13 @@ pub use spec::{CHECK_VERSION, Spec};
 
 use ao_core::config::Checks;
 use ao_core::lifecycle::{CheckPlan, shown_checks};
+use ao_core::model::{CheckName, CheckRun};
 use ao_core::slots::scm::Check;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::hash::sha256;
 use crate::store::Reader;
+use crate::world::Places;
 
 /// The hidden command that runs checks: `ao __check <spec file>`.
 pub const CHECK_COMMAND: &str = "__check";
@@ -45,6 +48,15 @@ pub fn plan(checks: &Checks) -> CheckPlan {
 /// How the checks of the project in this directory stand at a commit, by what the store has of them.
 pub fn gate(reader: &dyn Reader, directory: &Utf8Path, commit: &str, checks: &Checks) -> ao_core::Result<Vec<Check>> {
     Ok(shown_checks(&plan(checks), &reader.check_runs_of(directory, commit)?))
+}
+
+/// Where the output of a run's check is, or will be; none where it never ran.
+#[must_use]
+pub fn log_of(places: &Places, run: &CheckRun, name: &CheckName) -> Option<Utf8PathBuf> {
+    match run.result(name) {
+        Some(result) => result.log.clone(),
+        None => Some(place::log_file(&place::Place::of(places, run).directory, &format!("check-{name}"))),
+    }
 }
 
 /// How many commits are checked at once when nothing is said: half as many as there are processors, and at least 1.

@@ -12,7 +12,7 @@ pub(super) const ENDED_FILE: &str = "ended.json";
 /// What the program that runs the checks complained about itself.
 pub(super) const COMPLAINTS_FILE: &str = "check.stderr";
 /// The folder, beside the runs, of what is kept between them.
-const CACHE: &str = ".cache";
+pub(super) const CACHE: &str = ".cache";
 /// The folder, beside the runs, of what is about to be removed.
 const TRASH: &str = ".trash";
 

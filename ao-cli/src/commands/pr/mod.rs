@@ -2,6 +2,7 @@
 
 mod change;
 mod checkout;
+pub(super) mod checks;
 mod close;
 mod comment;
 pub(super) mod create;
@@ -22,6 +23,7 @@ subcommands! {
         List(list),
         Show(show),
         Diff(diff),
+        Checks(checks),
         Review(review),
         Comment(comment),
         Resolve(resolve),

@@ -244,6 +244,7 @@ impl Engine {
             }
             Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error, left)?,
+            Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Expired => self.expiring.ended(),
         }
         Ok(())

@@ -20,6 +20,7 @@ mod once;
 mod pulls;
 mod queue;
 mod reload;
+mod retiring;
 mod round;
 mod settings;
 mod spool;
@@ -55,6 +56,7 @@ use look::Answers;
 pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
+use retiring::Retiring;
 use round::Round;
 use wakes::{Files, Meaning, Wake, Wakes, git_directory};
 
@@ -162,6 +164,9 @@ enum Done {
         error: Option<Error>,
         left: Option<Error>,
     },
+    ChecksRetired {
+        gone: Vec<String>,
+    },
     Expired,
 }
 
@@ -196,6 +201,7 @@ struct Engine {
     archiving: Archiving,
     expiring: Expiring,
     checking: Checking,
+    retiring: Retiring,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -327,6 +333,7 @@ impl Engine {
             archiving: Archiving::default(),
             expiring: Expiring::default(),
             checking: Checking::new(checks),
+            retiring: Retiring::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -436,6 +443,7 @@ impl Engine {
         self.apply_settings()?;
         self.archive_if_due();
         self.expire_if_due();
+        self.retire_checks_if_due()?;
         let now = self.elapsed();
         self.begin_round(now);
         let trees = now >= self.trees_at;

@@ -127,9 +127,9 @@ fn what_cannot_be_checked_has_failed_and_says_why() {
     rig.play(async |host| host.over(&rig, 1).await);
     let why = rig.result("a").why.unwrap();
     assert!(why.contains("has no commit"), "{why}");
-    rig.configure("      commands: { a: [no-such-program-anywhere] }", 1);
+    let rig = Rig::new("      commands: { a: [no-such-program-anywhere] }");
     rig.pull(&rig.commit("work", &[]));
-    rig.play(async |host| host.over(&rig, 2).await);
+    rig.play(async |host| host.over(&rig, 1).await);
     let why = rig.result("a").why.unwrap();
     assert!(why.contains("`no-such-program-anywhere` was not found"), "{why}");
 }

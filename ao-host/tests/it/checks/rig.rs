@@ -5,7 +5,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::lifecycle::{Policy, StatusName, status};
 use ao_core::model::event::{Event, EventData, EventKind};
 use ao_core::model::facts::{ChosenPlugins, Session, WorkspaceFacts};
 use ao_core::model::process::ProcStat;
@@ -229,10 +228,6 @@ impl Rig {
         fs_err::read(self.result(name).log.unwrap()).unwrap()
     }
 
-    pub(crate) fn status(&self, id: &SessionId) -> StatusName {
-        status(&self.sessions.get(id).unwrap(), self.sessions.world.now(), &Policy::default()).name
-    }
-
     /// How a session's facts say that its checks stand.
     pub(crate) fn shown(&self, id: &SessionId) -> Vec<(String, CheckState, bool)> {
         let checks = self.sessions.get(id).unwrap().pull.unwrap().snapshot.checks;
@@ -319,6 +314,16 @@ impl Rig {
             }
         };
         tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("no `{path}`: {:#?}", self.runs()));
+    }
+
+    /// Waits until a run is written down.
+    pub(crate) async fn until_asked(&self) {
+        let asked = async {
+            while self.runs().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.expect("a run");
     }
 
     /// Lets checks that wait for it go on.
