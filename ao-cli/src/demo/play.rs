@@ -60,6 +60,8 @@ pub(crate) fn play(stage: &Stage, cast: &Cast, mut show: Show) -> Result<bool, F
     let crew = Crew::for_project(&stage.setup, stage.project()?, None)?;
     show.say(&format!("\n== a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
     let mut play = Play { stage, show, crew, taken: BTreeSet::new(), memory: Memory::default() };
+    // From here on an interrupt ends the play, and not the program: there is a host to be ended.
+    block_on(follow(&stage.edge, LOOK_EVERY, async || Ok(ControlFlow::Break(()))))??;
     play.begin()?;
     let outcome = play.go_on(cast)?;
     let is_for_people = !matches!(play.show, Show::Events { .. });
