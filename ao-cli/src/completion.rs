@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use ao_core::plugin::registrations;
 use ao_core::slots::Slot;
+use ao_core::slots::scm::PullState;
 use ao_core::text::one_line;
 use ao_host::setup::Loaded;
 use ao_host::store::{Reader, SessionFilter};
@@ -74,7 +75,21 @@ pub(crate) fn running() -> ArgValueCandidates {
     candidates(|edge| ids(edge, Which::Running))
 }
 
-/// The same, and names of projects.
+/// Numbers of pull requests that sessions are known to have, the newest session's first.
+pub(crate) fn pulls() -> ArgValueCandidates {
+    candidates(|edge| {
+        let sessions = manager::reader(edge).ok()?.sessions(&SessionFilter::default()).ok()?;
+        let known = sessions.iter().rev().filter_map(|session| Some((session, &session.pull.as_ref()?.snapshot)));
+        let open = known.filter(|(_, pull)| pull.state == PullState::Open);
+        let shown = open.enumerate().map(|(place, (session, pull))| {
+            let title = pull.title.as_deref().map(|title| format!(": {title}")).unwrap_or_default();
+            named(&pull.pull.number, &format!("{}{title}", session.id)).display_order(Some(place))
+        });
+        Some(shown.collect())
+    })
+}
+
+/// The same as [`running`], and names of projects.
 pub(crate) fn running_or_projects() -> ArgValueCandidates {
     candidates(|edge| {
         let mut found = ids(edge, Which::Running).unwrap_or_default();

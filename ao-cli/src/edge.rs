@@ -41,6 +41,10 @@ pub(crate) const VARIABLES: &[Variable] = &[
         name: "AO_SESSION_ID",
         about: "set for agents: a session that one starts counts as its session's child",
     },
+    Variable {
+        name: "AO_SESSION_TOKEN",
+        about: "set for agents, another with each launch: who holds a session's is its agent, whatever else it says",
+    },
     Variable { name: "AO_TRUST_CONFIG", about: "SHA-256 sums of trusted configuration files, separated by commas" },
     Variable { name: "AO_TRUST_PLUGINS", about: "SHA-256 sums of trusted plugin libraries, separated by commas" },
     Variable { name: "EDITOR", about: "the editor of `ao issue edit`, unless `VISUAL` names one" },
@@ -120,6 +124,13 @@ impl Edge {
             current_directory: utf8(current, "the current directory")?,
             program: utf8(program, "the path of this program")?,
         };
+        Ok(Self { environment, places, opened: Mutex::default() })
+    }
+
+    /// The same program in another environment. No file is opened.
+    pub(crate) fn within(environment: Environment) -> Result<Self, Failure> {
+        let variable = |name: &str| environment.variable(name).map(OsString::from);
+        let places = Places::resolve(&variable, &environment.home).map_err(Error::from)?;
         Ok(Self { environment, places, opened: Mutex::default() })
     }
 

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Read};
 use ao_core::{Code, Error};
 use camino::Utf8Path;
 
+use crate::edge::Edge;
+
 /// The longest text, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -21,6 +23,17 @@ pub(crate) fn stdin() -> Result<String, Error> {
 pub(crate) fn file(path: &Utf8Path) -> Result<String, Error> {
     let file = fs_err::File::open(path).map_err(|error| Error::not_found(error.to_string()))?;
     read(file, path.as_str())
+}
+
+/// A text from where the command line says: written there, in a file, or with `-` for either on standard input.
+pub(crate) fn given(edge: &Edge, words: Option<&str>, from: Option<&Utf8Path>) -> Result<Option<String>, Error> {
+    match (words, from) {
+        (Some("-"), _) => stdin().map(Some),
+        (Some(words), _) => Ok(Some(words.to_owned())),
+        (None, Some(path)) if path == "-" => stdin().map(Some),
+        (None, Some(path)) => file(&edge.absolute(path)).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 fn read(source: impl Read, name: &str) -> Result<String, Error> {

@@ -3,6 +3,7 @@
 //! `cli` says what is accepted, `commands` has a file for each command, `completion` answers shells, `edge` reads everything that comes from
 //! outside, `output` prints everything that goes out, and `failure` says why a command ended without success.
 
+mod author;
 mod builtin;
 mod certify;
 mod cli;
@@ -14,6 +15,7 @@ mod event_line;
 mod expiring;
 mod failure;
 mod following;
+mod git;
 mod holding;
 mod host_view;
 mod hosting;

@@ -9,7 +9,7 @@ use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{DeliveryLevel, ProjectName, SessionId};
 use ao_host::failpoint::Failpoints;
 use ao_host::registry::Condition;
-use ao_host::sessions::{Crew, Killed, Recovered, Sessions, Undelivered, taken_from};
+use ao_host::sessions::{Crew, Killed, Recovered, Sessions, TOKEN_VARIABLE, Undelivered, holder_of, taken_from};
 use ao_host::setup::{ConfigFiles, Setup};
 use ao_host::store::{Backups, Reader, SqliteReader, SqliteStore};
 use ao_host::world::World;
@@ -152,9 +152,12 @@ pub(crate) fn session(sessions: &Sessions, id: &SessionId) -> Result<Session, Fa
     Ok(sessions.get(id)?)
 }
 
-/// The session whose agent runs this command, if one does. Its word is taken for it: this guards against accidents.
-pub(crate) fn calling_session(edge: &Edge) -> Option<SessionId> {
-    edge.environment.variable("AO_SESSION_ID")?.parse().ok()
+/// The session whose agent runs this command, if one does: the one whose token it holds, else the one that it says it is.
+/// Its word is taken for it: this guards against accidents.
+pub(crate) fn calling_session(edge: &Edge) -> Result<Option<SessionId>, Failure> {
+    let said = edge.environment.variable("AO_SESSION_ID").and_then(|id| id.parse().ok());
+    let Some(token) = edge.environment.variable(TOKEN_VARIABLE) else { return Ok(said) };
+    Ok(holder_of(token, said.as_ref(), &reader(edge)?)?.or(said))
 }
 
 /// Ends a session's agent and all that it started; its worktree stays.

@@ -43,7 +43,10 @@ fn has_played(run: &Run, engine: Engine) {
     for commit in ["Count vowels", "Print the first of several longest words", "Count characters"] {
         assert!(said.matches(commit).count() >= 2, "said by the agent and shown in the log: {commit}: {run}");
     }
-    assert!(said.contains("all three are done"), "{run}");
+    assert!(said.contains("all three are done, and merged"), "{run}");
+    for step in ["README.md says it now.", "changed it once more, as main has it now", "$ ao pr merge 3"] {
+        assert!(said.contains(step), "{step}: {run}");
+    }
 }
 
 fn leaves_nothing(engine: Engine) {
@@ -64,14 +67,34 @@ fn keeps(engine: Engine) {
     assert!(run.stderr().contains(&root.as_str().replace(world.path("").as_str(), "[ROOT]/")), "{run}");
     // What it says to try.
     let home = root.join("ao");
-    let list = world.ao_with(&["session", "list", "--json"], &[("AO_HOME", home.as_str())]).succeeds().json();
-    assert_eq!(list["sessions"].as_array().unwrap().len(), 3);
-    let log = world
-        .command("git")
-        .args(["-C", root.join("textstat").as_str(), "log", "--branches", "--format=%s"])
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8(log.stdout).unwrap().lines().count(), 4);
+    for (command, key) in [("session", "sessions"), ("trash", "items")] {
+        let list = world.ao_with(&[command, "list", "--json"], &[("AO_HOME", home.as_str())]).succeeds().json();
+        assert_eq!(list[key].as_array().unwrap().len(), 3, "{list}");
+    }
+    let textstat = root.join("textstat");
+    let log = world.command("git").args(["-C", textstat.as_str(), "log", "--format=%s", "main"]).output().unwrap();
+    let log = String::from_utf8(log.stdout).unwrap();
+    assert!(log.matches("Merge pull request").count() == 3 && log.lines().count() == 8, "{log}");
+    let tested = world.command("sh").arg(textstat.join("tests.sh")).status().unwrap();
+    assert!(tested.success());
+}
+
+#[test]
+fn events_are_json_and_an_agent_of_ones_own_may_play() {
+    let world = world(Engine::Pty);
+    let argv =
+        serde_json::json!([env!("CARGO_BIN_EXE_ao"), "__demo_agent", "{prompt_file}", "{directory}/heard.jsonl"]);
+    let agent = format!("{{ plugin: command, argv: {argv}, ready: listening }}");
+    world.file("app/agent-orchestrator.yaml", format!("version: 1\nagents: {{ mine: {agent} }}\n"));
+    world.ao(&["trust"]).succeeds();
+    let run = world.ao(&["demo", "--json", "--agent", "mine"]).succeeds();
+    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line}"));
+    let events: Vec<_> = run.stdout().lines().map(read).collect();
+    for (kind, least) in [("session.spawned", 3), ("pr.opened", 3), ("check.changed", 4), ("pr.merged", 3)] {
+        let count = events.iter().filter(|event| event["type"] == kind).count();
+        assert!(count >= least, "{kind}: {count}");
+    }
+    assert_eq!(temporary(&world), [""; 0]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod disks;
 mod doctor;
 mod events;
 mod follower;
+mod forge;
 mod held;
 mod help;
 mod host;

@@ -115,7 +115,7 @@ impl Arguments {
             config_file: setup.loaded.files.local.clone(),
             crew: Crew::for_project(&setup, project, self.agent.as_ref())?.with_tracker(&setup, project)?,
             environment: agent_environment(&edge.environment.variables),
-            parent: manager::calling_session(edge),
+            parent: manager::calling_session(edge)?,
             seen: RefCell::default(),
         };
         let issues = if self.dry_run {

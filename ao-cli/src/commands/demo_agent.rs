@@ -13,11 +13,13 @@ use crate::failure::Outcome;
 pub(crate) struct Arguments {
     /// The file with the task
     prompt_file: Utf8PathBuf,
+    /// The file in which it writes down what it hears
+    heard: Utf8PathBuf,
 }
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
-        demo::agent::work(edge, &self.prompt_file)?;
+        demo::agent::work(edge, &self.prompt_file, &self.heard)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,8 +1,13 @@
-//! The demo: a small real program with a real test suite, three tasks, three agents at once.
+//! The demo: a small real program with a real test suite, three issues, three agents at once, and everything from there to
+//! three merges, by the same commands that anybody would type.
 
 pub(crate) mod agent;
+mod director;
 mod play;
+mod show;
 mod stage;
+mod tasks;
 
-pub(crate) use play::play;
+pub(crate) use play::{Cast, play};
+pub(crate) use show::Show;
 pub(crate) use stage::Stage;

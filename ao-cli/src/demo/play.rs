@@ -1,114 +1,212 @@
-//! What the demo shows: three sessions at once, then their commits and diffs.
+//! The demo from its first issue to its last merge, by the commands that anybody would type.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ao_core::lifecycle::StatusName;
-use ao_core::model::SessionId;
-use ao_host::sessions::{Crew, Repeat, SpawnRequest, agent_environment};
+use ao_core::model::PluginName;
+use ao_core::model::facts::Session;
+use ao_core::{Code, Error};
+use ao_host::sessions::{Crew, Sessions};
 
-use super::Stage;
-use super::agent::TASKS;
+use super::director::{self, Step};
+use super::show::Memory;
+use super::tasks::TASKS;
+use super::{Show, Stage};
 use crate::edge::block_on;
 use crate::failure::Failure;
-use crate::output;
+use crate::following::follow;
+use crate::manager;
 use crate::session_view::Full;
 
-/// How long the agents may take together.
-const LIMIT: Duration = Duration::from_mins(1);
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How much of an agent's new output is read at a look, in bytes.
-const LOG_BYTES: u64 = 64 * 1024;
+/// How often is looked, whatever happens.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How much of a check's log is sent to the agent, in characters.
+const MOST_LOG: usize = 600;
+/// What every issue asks for besides, which a real agent would not know.
+const MANNERS: &str = "Add a case under `cases/` and run `sh tests.sh`. Commit your work, then run `ao pr create`. If you are told \
+                       of a problem, mend it, commit, and answer with `ao pr comment NUMBER TEXT`.";
 
-/// One session, as it is watched.
-struct Watched {
-    id: SessionId,
-    branch: String,
-    status: Option<StatusName>,
-    cursor: Option<u64>,
+/// Who plays.
+#[derive(Clone, Debug)]
+pub(crate) enum Cast {
+    /// The demo's scripted agents.
+    Scripted,
+    /// The user's own agent of this name.
+    Own(PluginName),
 }
 
-/// Plays it. The answer is whether every agent did its task.
-pub(crate) fn play(stage: &Stage) -> Result<bool, Failure> {
+impl Cast {
+    /// How long all of it may take.
+    const fn limit(&self) -> Duration {
+        match self {
+            Self::Scripted => Duration::from_mins(4),
+            Self::Own(_) => Duration::from_hours(1),
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed,
+    Interrupted,
+}
+
+/// Plays it. The answer is whether every issue was settled.
+pub(crate) fn play(stage: &Stage, cast: &Cast, mut show: Show) -> Result<bool, Failure> {
     let crew = Crew::for_project(&stage.setup, stage.project()?, None)?;
-    say(&format!("a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
-    let mut watched = block_on(spawn_all(stage, &crew))??;
-    block_on(watch(stage, &crew, &mut watched))??;
-    let done = watched.iter().all(|session| session.status == Some(StatusName::Done));
-    show(stage, &watched)?;
-    say(if done { "all three are done; each branch can be merged by itself" } else { "not every agent did its task" })?;
-    Ok(done)
-}
-
-async fn spawn_all(stage: &Stage, crew: &Crew) -> Result<Vec<Watched>, Failure> {
-    let project = stage.project()?;
-    let mut watched = Vec::new();
-    for task in &TASKS {
-        let request = SpawnRequest {
-            project,
-            config_file: stage.setup.loaded.files.local.clone(),
-            crew,
-            issue: None,
-            repeat: Repeat::Refuse,
-            prompt: Some(task.prompt.to_owned()),
-            branch: None,
-            environment: agent_environment(&stage.environment.variables),
-            parent: None,
-        };
-        let session = stage.sessions.spawn(&request).await?.session;
-        let branch = session.workspace.as_ref().map(|workspace| workspace.branch.to_string()).unwrap_or_default();
-        output::text(&format!("{:8} spawned on {branch}: {}\n", session.id, task.prompt))?;
-        watched.push(Watched { id: session.id, branch, status: None, cursor: Some(0) });
+    show.say(&format!("\n== a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
+    let mut play = Play { stage, show, crew, taken: BTreeSet::new(), memory: Memory::default() };
+    // From here on an interrupt ends the play, and not the program: there is a host to be ended.
+    block_on(follow(&stage.edge, LOOK_EVERY, async || Ok(ControlFlow::Break(()))))??;
+    play.begin()?;
+    let outcome = play.go_on(cast)?;
+    let is_for_people = !matches!(play.show, Show::Events { .. });
+    // The screen of the table is left before the end is told.
+    drop(play);
+    if is_for_people {
+        tell_end(stage, outcome)?;
     }
-    Ok(watched)
+    Ok(outcome == Outcome::Done)
 }
 
-/// Prints what the agents print, and each change of a status, until all have ended.
-async fn watch(stage: &Stage, crew: &Crew, watched: &mut [Watched]) -> Result<(), Failure> {
-    let give_up = stage.sessions.world.now().after(LIMIT);
-    loop {
-        let mut living = 0;
-        for session in watched.iter_mut() {
-            living += usize::from(look(stage, crew, session).await?);
+fn tell_end(stage: &Stage, outcome: Outcome) -> Result<(), Failure> {
+    let mut show = Show::Lines;
+    match outcome {
+        Outcome::Done => {
+            show.say("\n== git log --graph --oneline main")?;
+            show.say(&stage.git(&["log", "--graph", "--oneline", "main"])?)?;
+            show.say("\n== all three are done, and merged; their worktrees are in the trash of the demo")?;
+            show.say("try it in a repository of yours:")?;
+            show.say("  ao init --local && ao issue new \"Fix the parser\" && ao start --detach && ao spawn 1")
         }
-        if living == 0 || stage.sessions.world.now() >= give_up {
-            return Ok(());
+        Outcome::Failed => show.say("\n== not every agent did its task"),
+        Outcome::Interrupted => show.say("\n== interrupted"),
+    }
+}
+
+struct Play<'a> {
+    stage: &'a Stage,
+    show: Show,
+    crew: Crew,
+    taken: BTreeSet<String>,
+    memory: Memory,
+}
+
+impl Play<'_> {
+    /// A host, three issues, and an agent for each.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.run(&["start", "--detach"])?;
+        for task in &TASKS {
+            self.run(&["issue", "new", task.title, "--body", &format!("{}\n\n{MANNERS}", task.body)])?;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        for number in 1..=TASKS.len() {
+            self.run(&["spawn", &number.to_string()])?;
+        }
+        Ok(())
+    }
+
+    /// Watches, and takes each step when its time has come.
+    fn go_on(&mut self, cast: &Cast) -> Result<Outcome, Failure> {
+        let manager = manager::open(&self.stage.edge)?;
+        let give_up = manager.world.now().after(cast.limit());
+        loop {
+            let mut found = None;
+            block_on(follow(&self.stage.edge, LOOK_EVERY, async || {
+                let sessions = self.stage.sessions()?;
+                self.show.look(self.stage, &manager, &self.crew.runtime, &mut self.memory, &sessions).await?;
+                if director::is_over(&sessions) {
+                    found = Some(Next::End(Outcome::Done));
+                } else if manager.world.now() >= give_up || sessions.iter().any(|session| has_failed(session, &manager))
+                {
+                    found = Some(Next::End(Outcome::Failed));
+                } else if let Some((name, step)) = director::next(&sessions, &self.taken) {
+                    found = Some(Next::Step(name, step));
+                }
+                Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            }))??;
+            match found {
+                None => return Ok(Outcome::Interrupted),
+                Some(Next::End(outcome)) => return Ok(outcome),
+                Some(Next::Step(name, step)) => {
+                    if self.take(&step)? {
+                        self.taken.insert(name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a step. The answer is whether it is done; what has moved meanwhile is tried again.
+    fn take(&mut self, step: &Step) -> Result<bool, Failure> {
+        match step {
+            Step::TellOfCheck { session, number, check } => {
+                let log = self.log(*number, check)?;
+                let text = format!("The check `{check}` of your pull request #{number} failed: {log}");
+                self.run(&["send", session.as_str(), &text])
+            }
+            Step::TellOfConflict { session, number, files } => {
+                let files = files.join(", ");
+                let text = format!("Your pull request #{number} conflicts with main in {files}: rebase it onto main.");
+                self.run(&["send", session.as_str(), &text])
+            }
+            Step::Approve { number } => {
+                let number = number.to_string();
+                self.run(&["pr", "review", &number, "--approve", "-m", "The checks pass, and it does what it says."])
+            }
+            Step::Merge { number } => self.run(&["pr", "merge", &number.to_string()]),
+            Step::CleanUp { session } => self.run(&["session", "kill", "--cleanup", session.as_str()]),
+        }
+    }
+
+    /// What a check printed, in one line.
+    fn log(&mut self, number: u64, check: &str) -> Result<String, Failure> {
+        let number = number.to_string();
+        let arguments = ["pr", "checks", &number, "--log", check];
+        self.show.say(&format!("$ ao {}", arguments.join(" ")))?;
+        Ok(ao_core::text::one_line(&self.stage.must(&arguments)?, MOST_LOG))
+    }
+
+    /// Runs a command of `ao`, and shows it. The answer is whether it is done; one that may succeed later is not.
+    fn run(&mut self, arguments: &[&str]) -> Result<bool, Failure> {
+        let shown: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
+        self.show.say(&format!("$ ao {}", shown.join(" ")))?;
+        let ended = self.stage.ao(arguments)?;
+        let said = if ended.stdout.trim().is_empty() { ended.stderr.trim() } else { ended.stdout.trim() };
+        for line in said.lines() {
+            self.show.say(&format!("  {line}"))?;
+        }
+        let later = i32::from(Code::UNAVAILABLE.exit_code());
+        match ended.status.code() {
+            Some(0) => Ok(true),
+            // A message that waits is delivered by the host.
+            Some(code) if code == later => Ok(arguments.first() == Some(&"send")),
+            _ => Err(Error::other(format!("`ao {}` failed: {}", shown.join(" "), ended.stderr.trim())).into()),
+        }
     }
 }
 
-/// Looks at one session. The answer is whether it goes on.
-async fn look(stage: &Stage, crew: &Crew, watched: &mut Watched) -> Result<bool, Failure> {
-    if watched.status.is_some_and(StatusName::is_over) {
-        return Ok(false);
-    }
-    let session = stage.sessions.get(&watched.id)?;
-    // The status first: what was printed before the end is there by then.
-    let seen = Full::now(&session, &stage.sessions.world).status;
-    let logs = stage.sessions.logs(&session, &crew.runtime, watched.cursor, LOG_BYTES).await?;
-    watched.cursor = logs.cursor;
-    for line in logs.text.lines().filter(|line| !line.trim().is_empty()) {
-        output::text(&format!("{:8} | {}\n", watched.id, output::printable(line)))?;
-    }
-    if watched.status != Some(seen.name) {
-        output::text(&format!("{:8} is {}: {}\n", watched.id, seen.name, seen.reason))?;
-        watched.status = Some(seen.name);
-    }
-    Ok(!seen.name.is_over())
+/// What a look led to.
+enum Next {
+    Step(String, Step),
+    End(Outcome),
 }
 
-fn show(stage: &Stage, watched: &[Watched]) -> Result<(), Failure> {
-    say("git log --graph --oneline --all")?;
-    output::text(&format!("{}\n", stage.git(&["log", "--graph", "--oneline", "--branches"])?))?;
-    for session in watched {
-        let range = format!("main..{}", session.branch);
-        say(&format!("git diff {range} -- textstat.sh"))?;
-        output::text(&format!("{}\n", stage.git(&["diff", "--unified=1", &range, "--", "textstat.sh"])?))?;
-    }
-    Ok(())
+/// Whether nothing more comes of a session by itself.
+fn has_failed(session: &Session, manager: &Sessions) -> bool {
+    let name = Full::now(session, &manager.world).status.name;
+    matches!(name, StatusName::Dead | StatusName::Errored | StatusName::Done)
 }
 
-fn say(line: &str) -> Result<(), Failure> {
-    output::text(&format!("\n== {line}\n"))
+/// As it would be typed.
+fn quoted(argument: &str) -> String {
+    let line = argument.lines().next().unwrap_or_default();
+    let more = if line.len() < argument.len() { "…" } else { "" };
+    if line.contains(|c: char| c.is_whitespace() || "\"`$".contains(c)) {
+        return format!("'{line}{more}'");
+    }
+    format!("{line}{more}")
 }

@@ -1,35 +1,38 @@
 //! The demo's stage: a project in a temporary directory, with an installation of `ao` of its own.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::config::Project;
 use ao_core::model::InvalidName;
-use ao_core::plugin::registrations;
+use ao_core::model::facts::Session;
 use ao_core::{Code, Error};
-use ao_host::failpoint::Failpoints;
-use ao_host::sessions::{Crew, Sessions};
-use ao_host::setup::{ConfigFiles, Environment, Loaded, Setup};
-use ao_host::store::{SessionFilter, SqliteStore};
+use ao_host::setup::{ConfigFiles, Environment, Setup};
+use ao_host::store::{Reader, SessionFilter};
 use ao_host::trust::Trust;
-use ao_host::world::{Places, World, files};
+use ao_host::world::files;
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::edge::{Edge, block_on};
+use super::play::Cast;
+use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::output;
-use crate::process::Program;
+use crate::process::{Ended, Program};
+use crate::{manager, output};
 
 /// The project's name.
 const PROJECT: &str = "textstat";
+
+/// How long one command may take.
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// The project as it is in the beginning.
 const FILES: &[(&str, &str)] = &[
     ("README.md", include_str!("program/README.md")),
     ("textstat.sh", include_str!("program/textstat.sh")),
     ("tests.sh", include_str!("program/tests.sh")),
+    ("readme.sh", include_str!("program/readme.sh")),
     ("cases/lines.cmd", "lines\n"),
     ("cases/lines.in", "a b\nc\n"),
     ("cases/lines.out", "2\n"),
@@ -41,65 +44,71 @@ const FILES: &[(&str, &str)] = &[
     ("cases/words.out", "3\n"),
 ];
 
+/// Variables that say which session calls, or where another installation has its things.
+const NOT_OURS: [&str; 9] = [
+    "AO_CALLER_TYPE",
+    "AO_CONFIG_PATH",
+    "AO_GLOBAL_CONFIG",
+    "AO_PLUGIN_PATH",
+    "AO_PROJECT_ID",
+    "AO_SESSION_ID",
+    "AO_SESSION_MARKER",
+    "AO_SESSION_TOKEN",
+    "AO_SPOOL",
+];
+
 /// Everything that the demo needs, in one directory that goes away with it.
 pub(crate) struct Stage {
     directory: TempDir,
     pub(super) repository: Utf8PathBuf,
-    pub(super) environment: Environment,
+    /// The outside, as the demo's own installation sees it.
+    pub(super) edge: Edge,
     pub(super) setup: Setup,
-    pub(super) sessions: Sessions,
 }
 
 impl Stage {
     /// Makes the project, a configuration for it, and an empty installation.
-    pub(crate) fn build(edge: &Edge) -> Result<Self, Failure> {
+    pub(crate) fn build(edge: &Edge, cast: &Cast) -> Result<Self, Failure> {
         let unusable =
             |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, "cannot make a temporary directory", &error);
+        let agent = agent(edge, cast)?;
         let directory = tempfile::Builder::new().prefix("ao-demo-").tempdir().map_err(unusable)?;
         let root = Utf8Path::from_path(directory.path())
             .ok_or_else(|| Error::invalid_input("the path of the temporary directory is not UTF-8"))?;
         let root = files::canonical(root).map_err(unusable)?;
         let repository = root.join(PROJECT);
-        let environment = environment(edge, &root, &repository);
-        write_project(&repository, &environment)?;
-        let places = Places::resolve(&|name| environment.variable(name).map(Into::into), &environment.home)
-            .map_err(Error::from)?;
+        let edge = Edge::within(environment(edge, &root, &repository))?;
+        write_project(&repository, &edge.environment)?;
         let config = repository.join("agent-orchestrator.yaml");
-        let bytes = configuration(&environment.program);
+        // A JSON text is a YAML text, whatever the paths hold.
+        let bytes = format!("{:#}\n", configuration(&agent));
         write(&config, &bytes)?;
-        Trust::add_config(&places.trust_file(), &config, bytes.as_bytes()).map_err(Error::from)?;
-        let files = ConfigFiles { global: None, local: Some(config) };
-        let setup = Loaded::read(files, &environment, &places)?.compose(&environment, &places, registrations())?;
+        Trust::add_config(&edge.places.trust_file(), &config, bytes.as_bytes()).map_err(Error::from)?;
+        let setup = edge.setup_of(ConfigFiles { global: None, local: Some(config) })?;
         let needed = ["sh", "awk", "cat", "dirname"];
         if let Some(missing) = needed.into_iter().find(|program| !setup.has_program(program)) {
             let message = format!("the demo's little project needs `{missing}`, which is not on your PATH");
             return Err(Error::unavailable(message).into());
         }
-        places.ensure().map_err(Error::from)?;
-        let sessions = Sessions {
-            store: Arc::new(SqliteStore::open(&places.state_db()).map_err(Error::from)?),
-            world: World::system(),
-            places,
-            failpoints: Failpoints::default(),
-            program: environment.program.clone(),
-        };
-        Ok(Self { directory, repository, environment, setup, sessions })
+        Ok(Self { directory, repository, edge, setup })
     }
 
     /// Ends every process of the demo.
     pub(crate) fn clear(&self) -> Result<(), Failure> {
-        for session in self.sessions.store.sessions(&SessionFilter::default()).map_err(Error::from)? {
-            if session.runtime.is_some() && session.end.is_none() {
-                let runtime = Crew::runtime_of(&self.setup, &session)?;
-                block_on(self.sessions.kill(&session.id, &runtime, "the demo is over"))??;
+        if self.edge.places.state_db().exists() {
+            for session in self.sessions()? {
+                if session.runtime.is_some() && session.end.is_none() {
+                    self.must(&["session", "kill", session.id.as_str()])?;
+                }
             }
         }
+        self.ao(&["stop"])?;
         Ok(())
     }
 
     /// Leaves the directory where it is.
     pub(crate) fn keep(self) {
-        let home = self.environment.variable("AO_HOME").unwrap_or_default().to_owned();
+        let home = self.edge.environment.variable("AO_HOME").unwrap_or_default().to_owned();
         let repository = self.repository.clone();
         let _ = self.directory.keep();
         output::note(format_args!("kept: {repository}"));
@@ -112,15 +121,41 @@ impl Stage {
         Ok(self.setup.loaded.config.project(&name)?)
     }
 
+    /// The sessions, in the order of their creation.
+    pub(super) fn sessions(&self) -> Result<Vec<Session>, Failure> {
+        Ok(manager::reader(&self.edge)?.sessions(&SessionFilter::default()).map_err(Error::from)?)
+    }
+
+    /// Runs one of `ao`'s commands, as anybody would.
+    pub(super) fn ao(&self, arguments: &[&str]) -> Result<Ended, Failure> {
+        let program = Program {
+            path: self.edge.environment.program.clone(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: self.edge.environment.variables.clone(),
+            limit: LIMIT,
+        };
+        Ok(program.run(&self.repository)?)
+    }
+
+    /// The same, which must succeed.
+    pub(super) fn must(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let ended = self.ao(arguments)?;
+        let failed = || Error::other(format!("`ao {}` failed: {}", arguments.join(" "), ended.stderr.trim()));
+        Ok(ended.success().ok_or_else(failed)?.to_owned())
+    }
+
     /// What git says in the project.
     pub(super) fn git(&self, arguments: &[&str]) -> Result<String, Failure> {
-        git(&self.repository, &self.environment, arguments)
+        git(&self.repository, &self.edge.environment, arguments)
     }
 }
 
 /// The user's environment with an installation of its own, and an author for the commits.
 fn environment(edge: &Edge, root: &Utf8Path, repository: &Utf8Path) -> Environment {
     let mut environment = edge.environment.clone();
+    for name in NOT_OURS {
+        environment.variables.remove(name);
+    }
     let mut set = |name: &str, value: &str| environment.variables.insert(name.to_owned(), value.to_owned());
     set("AO_HOME", root.join("ao").as_str());
     set("GIT_CONFIG_NOSYSTEM", "1");
@@ -129,20 +164,48 @@ fn environment(edge: &Edge, root: &Utf8Path, repository: &Utf8Path) -> Environme
         set(&format!("GIT_{role}_NAME"), "Demo Agent");
         set(&format!("GIT_{role}_EMAIL"), "agent@example.org");
     }
-    for name in ["AO_CONFIG_PATH", "AO_GLOBAL_CONFIG", "AO_PLUGIN_PATH"] {
-        environment.variables.remove(name);
+    // A real agent says `ao`, and means this one.
+    let own = edge.environment.program.parent().filter(|_| edge.environment.program.file_name() == Some("ao"));
+    if let Some(own) = own {
+        let path = edge.environment.variable("PATH").unwrap_or_default();
+        set("PATH", &format!("{own}:{path}"));
     }
     repository.clone_into(&mut environment.current_directory);
     environment
 }
 
-fn configuration(program: &Utf8Path) -> String {
-    // A JSON text is a YAML text, whatever the path holds.
-    let program = serde_json::Value::from(program.as_str());
-    format!(
-        "version: 1\nagents:\n  demo:\n    plugin: command\n    argv: [{program}, __demo_agent, \"{{prompt_file}}\"]\n\
-         defaults:\n  agent: demo\nprojects:\n  {PROJECT}:\n    path: .\n    sessionPrefix: demo\n"
-    )
+/// The agent as the configuration is to have it: the demo's own, or the user's.
+fn agent(edge: &Edge, cast: &Cast) -> Result<Value, Failure> {
+    let Cast::Own(name) = cast else {
+        let program = edge.environment.program.as_str().replace('{', "{{").replace('}', "}}");
+        let heard = "{directory}/heard.jsonl";
+        return Ok(json!({
+            "plugin": "command",
+            "argv": [program, "__demo_agent", "{prompt_file}", heard],
+            "ready": "listening",
+            "transcript": { "path": heard },
+        }));
+    };
+    let setup = edge.setup_of(edge.config_files_if_any())?;
+    setup.require_trust()?;
+    let Some(configured) = setup.loaded.config.agents().get(name) else { return Ok(json!({ "plugin": name })) };
+    let mut agent = configured.to_json();
+    agent["plugin"] = Value::from(configured.plugin.as_str());
+    Ok(agent)
+}
+
+fn configuration(agent: &Value) -> Value {
+    let name: &str = "demo";
+    json!({
+        "version": 1,
+        "agents": { name: agent },
+        "defaults": { "agent": name, "tracker": "local", "scm": "local" },
+        "projects": { PROJECT: {
+            "path": ".",
+            "sessionPrefix": "demo",
+            "checks": { "commands": { "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] } },
+        } },
+    })
 }
 
 fn write_project(repository: &Utf8Path, environment: &Environment) -> Result<(), Failure> {

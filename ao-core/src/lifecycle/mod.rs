@@ -10,6 +10,7 @@ mod expiry;
 mod inbox;
 #[cfg(feature = "config")]
 mod limits;
+mod merge;
 pub mod observe;
 mod plan;
 mod policy;
@@ -29,6 +30,7 @@ pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
 pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
 #[cfg(feature = "config")]
 pub use limits::{Exceeded, Load, exceeded};
+pub use merge::{Blocker, is_own_pull, merge_gate};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

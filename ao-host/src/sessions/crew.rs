@@ -46,25 +46,23 @@ pub struct Crew {
 pub struct Forge {
     /// The plugin.
     pub scm: Bound<dyn Scm>,
-    /// The repository, as the configuration writes it.
+    /// The repository, as the configuration writes it; the project's directory where it names none.
     pub repository: String,
 }
 
 impl Forge {
-    /// For a session that exists; none where its project names no scm, or no repository. It is no part of a [`Crew`], which
-    /// everything else needs: an scm that cannot be had must not keep a session from being reached.
+    /// Of a project; none where it names no scm.
+    pub fn for_project(setup: &Setup, project: &Project) -> Result<Option<Self>, SetupError> {
+        let Some(wanted) = &project.scm else { return Ok(None) };
+        let scm = Bound::new(setup.instance(Slot::Scm, wanted)?, Instance::scm)?;
+        Ok(Some(Self { scm, repository: project.repository() }))
+    }
+
+    /// For a session that exists; none where its project names no scm. It is no part of a [`Crew`], which everything else
+    /// needs: an scm that cannot be had must not keep a session from being reached.
     pub fn for_session(setup: &Setup, session: &Session) -> Result<Option<Self>, SetupError> {
         let Ok(project) = setup.loaded.config.project(&session.project) else { return Ok(None) };
-        let Some(wanted) = &project.scm else { return Ok(None) };
-        let Some(repository) = &project.repo else {
-            tracing::warn!(
-                "the pull requests of the project `{0}` are not looked at: write `repo: <owner>/<name>` under `projects.{0}`",
-                project.name
-            );
-            return Ok(None);
-        };
-        let scm = Bound::new(setup.instance(Slot::Scm, wanted)?, Instance::scm)?;
-        Ok(Some(Self { scm, repository: repository.as_str().to_owned() }))
+        Self::for_project(setup, project)
     }
 }
 

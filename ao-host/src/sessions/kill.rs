@@ -31,10 +31,14 @@ impl Sessions {
             let failed = session.failure.is_some();
             return if failed { self.record_end(id, EndKind::Killed, reason) } else { Err(not_launched(id)) };
         }
-        // What had done its task before stays done.
+        // What had done its task before, or was merged, stays that.
         let now = overlay(&session, &self.world);
         let name = status(&now, self.world.now(), &Policy::default()).name;
-        let kind = if name == StatusName::Done { EndKind::Done } else { EndKind::Killed };
+        let kind = match name {
+            StatusName::Done => EndKind::Done,
+            StatusName::Merged => EndKind::Merged,
+            _ => EndKind::Killed,
+        };
         let operation = self.operation(OperationKind::Kill, Step::SignalTree.name())?;
         let claim = self.store.claim(id, &operation, &*self.world.proc)?;
         let session = self.refuse_interrupted(claim, OperationKind::Kill)?;

@@ -14,6 +14,7 @@ use ao_core::{Code, Error, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::observe::read_records;
+use super::token::{TOKEN_VARIABLE, digest, new_token};
 use super::{Sessions, SpawnRequest};
 use crate::hash::sha256;
 use crate::world::files::{self, PRIVATE_FILE};
@@ -135,9 +136,14 @@ impl Sessions {
         for name in &plan.env_remove {
             environment.remove(name);
         }
+        // The last word: no plan can give an agent another session's.
+        let token = new_token(&*self.world.rng);
+        let digest = digest(&token);
+        environment.insert(TOKEN_VARIABLE.to_owned(), token);
         let launch = PreparedLaunch { plan, environment };
         let (meaning, at_launch) = (launch.plan.exit_meaning, !launch.sends_prompt());
         self.change(id, |session| {
+            session.token_sha256 = Some(digest);
             if let Some(agent) = &mut session.agent {
                 agent.exit_meaning = meaning;
             }

@@ -17,6 +17,7 @@ mod numbers;
 mod observe;
 mod output;
 mod plan;
+mod pull;
 mod rebuild;
 mod recover;
 mod restore;
@@ -24,6 +25,7 @@ mod resume;
 mod spawn;
 mod steps;
 mod tidy;
+mod token;
 mod trash;
 mod typing;
 mod undo;
@@ -56,6 +58,7 @@ pub use rebuild::{Left, Rebuild, Rebuilt, Taken, taken_from};
 pub use recover::Recovered;
 pub use resume::Undelivered;
 pub use spawn::{Repeat, SpawnRequest, Spawned};
+pub use token::{TOKEN_VARIABLE, holder_of};
 
 /// What the session manager works with.
 pub struct Sessions {

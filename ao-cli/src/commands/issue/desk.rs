@@ -1,8 +1,6 @@
 //! The project's tracker, and who it is that asks.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use ao_core::Error;
 use ao_core::model::{IssueId, ProjectName};
@@ -15,11 +13,7 @@ use camino::Utf8PathBuf;
 use crate::commands::spawn;
 use crate::edge::{Edge, block_on};
 use crate::failure::Failure;
-use crate::process::Program;
-use crate::{completion, manager, output};
-
-/// What git needs of the environment to know its user's name.
-const SHOWN: [&str; 5] = ["HOME", "PATH", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM"];
+use crate::{author, completion, manager, output};
 
 /// Whose issues.
 #[derive(clap::Args)]
@@ -88,19 +82,8 @@ impl Desk {
 
     /// Who asks: the session whose agent runs this command, else the user as git calls them.
     pub(super) fn author(&self, edge: &Edge) -> String {
-        if let Some(session) = manager::calling_session(edge) {
-            return format!("session:{session}");
-        }
-        let variable = |name: &str| Some((name.to_owned(), edge.environment.variable(name)?.to_owned()));
-        let git = Program {
-            path: "git".into(),
-            arguments: ["config", "--get", "user.name"].map(str::to_owned).to_vec(),
-            environment: SHOWN.into_iter().filter_map(variable).collect::<BTreeMap<_, _>>(),
-            limit: Duration::from_secs(5),
-        };
-        let name = git.run(&self.directory).ok().and_then(|ended| ended.success().map(str::to_owned));
-        let name = name.filter(|name| !name.trim().is_empty());
-        name.or_else(|| edge.environment.variable("USER").map(str::to_owned)).unwrap_or_else(|| "unknown".to_owned())
+        // Where the sessions cannot be read, nobody is one.
+        author::author(edge, &self.directory, manager::calling_session(edge).ok().flatten().as_ref())
     }
 
     /// An error of the tracker, saying which.

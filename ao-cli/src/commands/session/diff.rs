@@ -1,9 +1,7 @@
 //! `ao session diff`: what a session has changed, against what it was started from.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use ao_core::Error;
 use ao_core::model::SessionId;
@@ -13,7 +11,7 @@ use camino::Utf8PathBuf;
 
 use crate::edge::Edge;
 use crate::failure::{Failure, Outcome};
-use crate::process::Program;
+use crate::git::Git;
 use crate::{completion, manager, output};
 
 /// Show what a session has changed, committed or not, against the commit where its branch left the base
@@ -29,19 +27,13 @@ pub(crate) struct Arguments {
     stat: bool,
 }
 
-/// What git needs of the environment: its own settings are found by these.
-const SHOWN: [&str; 6] = ["HOME", "PATH", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "TMPDIR"];
-
-/// Options before every git command: no program that a repository names is run for a look.
-const QUIET: [&str; 4] = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
-
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let stored = manager::reader(edge)?.session(&self.session).map_err(Error::from)?;
         let session = stored.ok_or_else(|| Error::from(StoreError::NoSession(self.session.clone())))?;
         let side = Side::of(&session)?;
-        let git = Git { directory: side.directory.clone(), environment: environment(edge) };
-        let base = git.base(&session, &side)?;
+        let git = Git::at(side.directory.clone(), edge);
+        let base = base(&git, &session, &side)?;
         let form = if self.stat { "--stat" } else { "--binary" };
         let mut arguments =
             vec!["diff", "--no-ext-diff", "--no-textconv", "--no-color", form, "--end-of-options", &base];
@@ -93,48 +85,18 @@ impl Side {
     }
 }
 
-fn environment(edge: &Edge) -> BTreeMap<String, String> {
-    let variable = |name: &str| Some((name.to_owned(), edge.environment.variable(name)?.to_owned()));
-    let mut environment: BTreeMap<_, _> = SHOWN.into_iter().filter_map(variable).collect();
-    environment.extend([("LC_ALL", "C"), ("GIT_OPTIONAL_LOCKS", "0")].map(|(name, value)| (name.into(), value.into())));
-    environment
-}
-
-/// git, in a directory.
-struct Git {
-    directory: Utf8PathBuf,
-    environment: BTreeMap<String, String>,
-}
-
-impl Git {
-    fn program(&self, arguments: &[&str]) -> Program {
-        Program {
-            path: "git".into(),
-            arguments: QUIET.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect(),
-            environment: self.environment.clone(),
-            limit: Duration::from_mins(1),
+/// Where the session's work left the base: an agent may have brought its branch up to date since it was started.
+fn base(git: &Git, session: &Session, side: &Side) -> Result<String, Failure> {
+    let workspace = session.workspace.as_ref();
+    let head = side.commit.as_deref().unwrap_or("HEAD");
+    let reference = workspace.map(|workspace| workspace.base_ref.as_str()).filter(|name| !name.is_empty());
+    let names = reference.into_iter().flat_map(|name| [name.to_owned(), format!("refs/remotes/origin/{name}")]);
+    let recorded = workspace.and_then(|workspace| workspace.base.clone());
+    for name in names.chain(recorded.clone()) {
+        if let Some(base) = git.text(&["merge-base", "--end-of-options", &name, head])? {
+            return Ok(base);
         }
     }
-
-    /// What git says; nothing where it refuses.
-    fn text(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
-        Ok(self.program(arguments).run(&self.directory)?.success().map(str::to_owned))
-    }
-
-    /// Where the session's work left the base: an agent may have brought its branch up to date since it was started.
-    fn base(&self, session: &Session, side: &Side) -> Result<String, Failure> {
-        let workspace = session.workspace.as_ref();
-        let head = side.commit.as_deref().unwrap_or("HEAD");
-        let reference = workspace.map(|workspace| workspace.base_ref.as_str()).filter(|name| !name.is_empty());
-        let names = reference.into_iter().flat_map(|name| [name.to_owned(), format!("refs/remotes/origin/{name}")]);
-        let recorded = workspace.and_then(|workspace| workspace.base.clone());
-        for name in names.chain(recorded.clone()) {
-            if let Some(base) = self.text(&["merge-base", "--end-of-options", &name, head])? {
-                return Ok(base);
-            }
-        }
-        let message =
-            format!("it cannot be told what `{}` was started from; is its repository still there?", session.id);
-        recorded.ok_or_else(|| Error::not_found(message).into())
-    }
+    let message = format!("it cannot be told what `{}` was started from; is its repository still there?", session.id);
+    recorded.ok_or_else(|| Error::not_found(message).into())
 }

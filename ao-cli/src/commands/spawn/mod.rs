@@ -78,7 +78,7 @@ impl Arguments {
             prompt,
             branch: self.branch,
             environment: agent_environment(&edge.environment.variables),
-            parent: manager::calling_session(edge),
+            parent: manager::calling_session(edge)?,
         };
         let view = if self.dry_run { plan(edge, &request)? } else { spawn(edge, &request)? };
         if !self.format.is_json() {

@@ -61,6 +61,8 @@ record! {
             prompt: Option<PromptFacts>,
             /// The plugins that were chosen for it.
             plugins: Option<ChosenPlugins>,
+            /// The SHA-256 of the token that its agent was given at its last launch, in hexadecimal.
+            token_sha256: Option<String>,
             /// What stands at its identity ref in the repository; written down before it is put there.
             identity: Option<String>,
             /// Its workspace.

@@ -14,7 +14,7 @@ record! {
         required {
             /// The scm plugin.
             scm: PluginName,
-            /// The repository, as the configuration writes it.
+            /// The repository, as the configuration writes it; the project's directory where it names none.
             repository: String,
             /// The pull request as it was last seen.
             snapshot: PullSnapshot,

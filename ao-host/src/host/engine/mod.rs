@@ -389,10 +389,15 @@ impl Engine {
             } else {
                 let here = parts(&session);
                 moved |= self.live.get(id).is_none_or(|known| stands(known) != stands(&session));
+                let pull = session.pull.clone();
                 let before = self.live.insert(id.clone(), session);
-                if before.as_ref().map(parts) != Some(here) {
+                let is_other = before.as_ref().map(parts) != Some(here);
+                if is_other {
                     self.queue.add((Facet::Tree, id.clone()), now);
                     self.queue.add((Facet::Hooks, id.clone()), now);
+                }
+                // Somebody else has looked at it, because something is to be done about it.
+                if is_other || before.is_some_and(|before| before.pull != pull) {
                     self.wake_pull(id.clone(), now);
                 }
                 self.queue.add((Facet::Life, id.clone()), now + TOGETHER);

@@ -56,6 +56,15 @@ async fn one_call_a_repository_for_all_sessions() {
 }
 
 #[tokio::test]
+async fn without_a_repo_the_scm_is_asked_about_the_projects_directory() {
+    let desk = Desk::new(&["own"], "  own: { path: ./own, scm: SCM }\n");
+    let _engine = desk.engine().await;
+    let asked = asked(&desk);
+    let [(repository, 1)] = &asked[..] else { panic!("{asked:?}") };
+    assert!(repository.starts_with('/') && repository.ends_with("/own"), "{repository}");
+}
+
+#[tokio::test]
 async fn what_is_seen_is_written_told_and_handed_back() {
     let desk = Desk::new(&["app"], TWO);
     desk.script().snapshots = Some(Box::new(all_have(open(7))));
