@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     follow: bool,
     /// Run a check once more, or all of them
     #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with = "log")]
-    rerun: Option<Option<CheckName>>,
+    rerun: Option<Vec<CheckName>>,
     /// Print what a check has printed
     #[arg(long, value_name = "NAME")]
     log: Option<CheckName>,
@@ -102,8 +102,8 @@ struct Row {
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let subject = self.subject(edge)?;
-        if let Some(name) = &self.rerun {
-            return subject.rerun(edge, name.as_ref());
+        if let Some(names) = &self.rerun {
+            return subject.rerun(edge, names.first());
         }
         if let Some(name) = &self.log {
             return subject.print_log(edge, name, self.follow);
