@@ -116,7 +116,7 @@ impl Desk<'_> {
                 self.must("git", &["add", "--", file])?;
                 say(&format!("{file} conflicts; changed it once more, as main has it now"))?;
             }
-            ended = self.run("git", &["-c", "core.editor=true", "rebase", "--continue"])?;
+            ended = self.run("git", &["-c", "core.editor=:", "rebase", "--continue"])?;
         }
         Err(Error::other(format!("git rebase: {}", ended.stderr.trim())).into())
     }

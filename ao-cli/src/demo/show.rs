@@ -114,7 +114,9 @@ impl Show {
         let rows: Vec<_> = sessions.iter().map(|session| row(session, manager)).collect();
         page.table(["SESSION", "ISSUE", "PR", "CHECKS", "STATUS", "WHY"], &rows);
         page.gap();
-        lines.iter().for_each(|line| page.line(line));
+        for line in lines {
+            page.line(line);
+        }
         screen.draw(&page)
     }
 }
