@@ -112,6 +112,10 @@ fn try_one(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<Tidied
     let by_pull = session.pull.as_ref().is_some_and(|pull| pull.snapshot.state == PullState::Merged);
     let by_end = session.end.as_ref().is_some_and(|end| end.kind == EndKind::Merged);
     let merged = (by_pull || by_end).then_some(Merged::Told);
+    if by_pull && session.end.is_none() && session.failure.is_none() {
+        // Nothing is left for its agent to do.
+        manager::kill(edge, sessions, &session.id, "its pull request is merged")?;
+    }
     let cleaned = block_on(sessions.cleanup(&session.id, &workspace, merged))??;
     let mut tidied = would_go(session);
     if let Some(item) = cleaned.item {

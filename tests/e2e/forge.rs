@@ -228,7 +228,7 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
     let again = studio.world.json(&["pr", "merge", "1"]);
     assert_eq!(again["before"], true, "{again}");
 
-    ao(&["session", "kill", "--cleanup", &id]).succeeds();
+    ao(&["session", "cleanup", &id]).succeeds();
     assert_eq!(studio.status(&id), "merged", "what was merged stays that");
     let trash = studio.world.json(&["trash", "list"]);
     assert_eq!(trash["items"][0]["session"], id.as_str());

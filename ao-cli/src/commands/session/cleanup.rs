@@ -14,7 +14,8 @@ use crate::{completion, expiring, manager};
 /// Move the worktrees of ended sessions into the trash
 ///
 /// Without names, those whose work is all merged or where there was none. A session that is named is moved whatever is
-/// in it. `ao trash restore` brings it back, byte for byte, for 30 days.
+/// in it; where its pull request is merged, its agent is ended first. `ao trash restore` brings it back, byte for byte, for
+/// 30 days.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// These, whatever is in them

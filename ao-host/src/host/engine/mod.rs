@@ -510,6 +510,7 @@ impl Engine {
             }
             let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
             if let Some(git) = git {
+                wanted.insert(git.join("logs").into_std_path_buf(), Meaning::Commits(session.id.clone()));
                 wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
             }
         }

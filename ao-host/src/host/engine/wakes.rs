@@ -143,6 +143,8 @@ pub(super) enum Meaning {
     Spool(SessionId),
     /// The git directory of a session's worktree.
     Head(SessionId),
+    /// The directory where git logs, in `HEAD`, each commit that the worktree comes to stand on.
+    Commits(SessionId),
     /// The directory of a run of checks.
     Checks,
     /// The directory of configuration files, or of the record of what is trusted.
@@ -164,7 +166,11 @@ impl Meaning {
             }
             Self::Spool(id) if !name.starts_with('.') => vec![Wake::Hooks(id.clone())],
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
-            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) | Self::Checks => Vec::new(),
+            // A branch that moves on takes its pull request with it.
+            Self::Commits(id) if name == "HEAD" => vec![Wake::Tree(id.clone()), Wake::Pull(id.clone())],
+            Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) | Self::Commits(_) | Self::Checks => {
+                Vec::new()
+            }
             Self::Config(files) => {
                 files.iter().filter(|file| file.file_name() == Some(name)).map(|_| Wake::Config).collect()
             }
