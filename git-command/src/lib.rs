@@ -1,8 +1,12 @@
 //! Runs git: argument vectors, a deliberate environment, patience where two git processes meet.
 
+mod version;
+
 use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
+
+pub use version::{Need, doctor};
 
 /// Variables by which git, when it runs a hook or an alias, points its children at its own repository
 /// (`git rev-parse --local-env-vars`), and others that change what a command means. `GIT_CONFIG_COUNT` is left: it
