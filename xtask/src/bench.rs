@@ -77,7 +77,8 @@ fn host() -> Result<(), Failure> {
 }
 
 fn forge() -> Result<(), Failure> {
-    Program::cargo().args(["bench", "--package", "ao-plugin-local", "--bench", "scm"]).run()
+    Program::cargo().args(["bench", "--package", "ao-plugin-local", "--bench", "scm"]).run()?;
+    Program::cargo().args(["bench", "--package", "ao-plugin-git", "--bench", "check_out"]).run()
 }
 
 fn plugins(numbers: Numbers) -> Result<(), Failure> {
