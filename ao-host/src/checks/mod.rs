@@ -1,10 +1,10 @@
 //! Checks of pull requests that the host runs itself.
 //!
 //! A *run* is some checks of a project at one commit. Everything of it stands in one directory, with a part for each
-//! attempt ([`place`]). The host makes a clean copy of the commit, writes down what to run ([`Spec`]) and starts
+//! attempt. The host makes a clean copy of the commit, writes down what to run ([`Spec`]) and starts
 //! `ao __check` ([`check`]), which runs the commands one after the other, writes what each found into the attempt's
 //! directory, whole or not at all, and ends everything that a command has left behind. The host reads these files
-//! ([`start`]) and writes them into its store, which alone counts.
+//! and writes them into its store, which alone counts.
 //!
 //! Like an agent's holder, the process belongs to no host: it goes on when its host ends, and the next one finds it by
 //! what it wrote down of itself. One that ended without a result is started again, at most twice.

@@ -403,6 +403,18 @@ impl Host {
     }
 }
 
+impl Rig {
+    /// Waits until a session's facts show a verdict of every check.
+    pub(crate) async fn until_shown(&self, id: &SessionId) {
+        let shown = async {
+            while self.shown(id).iter().any(|(_, state, _)| *state == CheckState::Pending) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, shown).await.expect("verdicts");
+    }
+}
+
 /// Commands by name, each a line for the shell.
 pub(crate) fn commands(lines: &[(&str, &str)]) -> String {
     let texts: BTreeMap<_, _> = lines.iter().copied().collect();

@@ -20,7 +20,7 @@ fn a_pull_request_is_checked_where_nothing_of_the_users_is_seen() {
     let id = rig.pull(&head);
     rig.play(async |host| {
         host.over(&rig, 1).await;
-        host.until(|data| matches!(data, EventData::CheckChanged(_))).await;
+        rig.until_shown(&id).await;
     });
     let good = rig.result("good");
     assert_eq!(
@@ -68,6 +68,7 @@ fn what_was_checked_is_not_checked_again_unless_somebody_asks() {
             })
             .unwrap();
         host.over(&rig, 2).await;
+        rig.until_shown(&id).await;
     });
     assert_eq!(ran(), "abb");
     assert_eq!(rig.shown(&id)[1], ("b".to_owned(), CheckState::Failed, true));
