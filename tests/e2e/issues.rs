@@ -87,6 +87,16 @@ fn an_issue_goes_from_the_command_line_to_an_agent() {
 }
 
 #[test]
+fn of_many_processes_at_once_each_makes_an_issue() {
+    let studio = local();
+    let started: Vec<_> = (0..8).map(|_| studio.world.start(&["issue", "new", "The same title"])).collect();
+    let made = started.into_iter().map(|started| started.finish().succeeds().stdout().trim().parse::<u32>().unwrap());
+    let mut made: Vec<_> = made.collect();
+    made.sort_unstable();
+    assert_eq!(made, (1..=8).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_an_issue_says_is_changed_by_options() {
     let studio = local();
     let world = &studio.world;

@@ -178,6 +178,28 @@ async fn changes_of_one_issue_at_once_are_all_there() {
     }
 }
 
+/// Plain git takes no lock of ours: whoever is slower looks again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobodys_change_is_lost_to_somebody_who_takes_no_lock() {
+    const EACH: usize = 10;
+    let scratch = Scratch::new(Store::Ref).await;
+    scratch.create("0").await;
+    let ours = async {
+        for number in 1..EACH {
+            scratch.create(&number.to_string()).await;
+        }
+    };
+    let theirs = async {
+        for number in 0..EACH {
+            while !scratch.try_put_note(&format!("note-{number}.txt")).await {}
+        }
+    };
+    tokio::join!(ours, theirs);
+    assert_eq!(scratch.ids().await.len(), EACH);
+    let names = scratch.git(&["ls-tree", "--name-only", "refs/ao/issues"]).await;
+    assert_eq!(names.matches("note-").count(), EACH, "{names}");
+}
+
 #[tokio::test]
 async fn every_worktree_sees_the_same_issues() {
     for store in STORES {
