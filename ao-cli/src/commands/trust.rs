@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use ao_core::Error;
 use ao_core::config::{Config, Document, PostCreateCommand, Project};
+use ao_core::model::CheckName;
 use ao_host::hash::sha256;
 use ao_host::setup::read_config;
 use ao_host::trust::Trust;
@@ -83,7 +84,18 @@ fn runs(config: &Config) -> Vec<String> {
         format!("agent {name}: plugin {}{}", agent.plugin, lead(": ", &words.join(" ")))
     });
     let steps = config.projects().flat_map(post_create);
-    libraries.chain(agents).chain(steps).collect()
+    libraries.chain(agents).chain(steps).chain(config.projects().flat_map(checks)).collect()
+}
+
+fn checks(project: &Project) -> impl Iterator<Item = String> {
+    let checks = project.checks.as_ref();
+    let setup = checks.into_iter().flat_map(|checks| &checks.setup).map(|step| (None, step));
+    let commands = checks.into_iter().flat_map(|checks| &checks.commands);
+    let commands = commands.map(|(name, command)| (Some(name), &command.step));
+    setup.chain(commands).map(|(name, step)| {
+        let name = name.map_or("setup", CheckName::as_str);
+        format!("check {name} of {}: {}", project.name, step.argv.join(" "))
+    })
 }
 
 fn post_create(project: &Project) -> impl Iterator<Item = String> {

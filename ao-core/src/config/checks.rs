@@ -184,7 +184,7 @@ impl Written {
         let step = |command: PostCreateCommand, own: Option<HumanDuration>, env: &BTreeMap<String, String>| {
             let argv = match command {
                 PostCreateCommand::Run(argv) => argv,
-                // The user spelled it out as a line for the shell.
+                // The user spelled it out. tidy: shell because `{sh: …}` asks for one
                 PostCreateCommand::Shell(line) => ["sh", "-c"].map(str::to_owned).into_iter().chain([line]).collect(),
             };
             CheckStep { argv, env: env.clone(), timeout: own.unwrap_or(timeout) }

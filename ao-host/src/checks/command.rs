@@ -28,7 +28,7 @@ const MEASURE: Duration = Duration::from_millis(500);
 /// A measurement may take this part of the time.
 const SHARE: u32 = 10;
 /// How much is read at once.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 16 * 1024;
 
 /// How a command went.
 #[derive(Debug)]

@@ -64,7 +64,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(directory.path()).unwrap().join("x.log");
         let mut log = Log::create(&path, most).unwrap();
-        parts.iter().for_each(|part| log.add(part).unwrap());
+        for part in parts {
+            log.add(part).unwrap();
+        }
         let dropped = log.finish().unwrap();
         (fs_err::read(&path).unwrap(), dropped)
     }

@@ -18,6 +18,7 @@ mod sessions;
 mod store;
 mod store_archive;
 mod store_backup;
+mod store_checks;
 mod store_damage;
 mod store_facts;
 mod store_file;

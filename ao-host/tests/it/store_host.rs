@@ -188,14 +188,17 @@ fn an_older_database_is_brought_up_to_date() {
     let indexes =
         ["events_by_type", "events_by_session_and_type", "events_by_time"].map(|name| format!("DROP INDEX {name};"));
     let messages = "DROP INDEX messages_waiting; ALTER TABLE messages DROP COLUMN facts;";
-    let back =
-        format!("{} DROP TABLE event_causes; DROP TABLE host; {messages} PRAGMA user_version = 2;", indexes.concat());
+    let checks = "DROP TABLE check_results; DROP TABLE check_runs;";
+    let back = format!(
+        "{} DROP TABLE event_causes; DROP TABLE host; {messages} {checks} PRAGMA user_version = 2;",
+        indexes.concat()
+    );
     database.execute_batch(&back).unwrap();
     drop(database);
     let reader = SqliteReader::open(&scratch.db()).unwrap();
     assert_eq!((reader.host().unwrap(), reader.effects(&cause.id, 10).unwrap()), (None, Vec::new()));
     assert_eq!(reader.events(&EventFilter::default()).unwrap().len(), 3);
-    assert_eq!(reader.waiting_messages().unwrap(), []);
+    assert_eq!((reader.waiting_messages().unwrap(), reader.check_runs().unwrap()), (Vec::new(), Vec::new()));
     let effects = scratch.store().effects(&cause.id, 10).unwrap();
     assert_eq!(effects.into_iter().map(|event| event.id).collect::<Vec<_>>(), [effect.id]);
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ao_core::model::{BranchName, SessionId};
 use ao_core::slots::Workspace;
 use ao_core::slots::workspace::{
-    CreateWorkspace, DiscardWorkspace, Discarded, ForgetWorkspace, IdentifySession, IdentityChange, ListWorkspaces,
-    Merged, ObserveWorkspaces, Presence, PreserveWorkspace, Purpose, Receipt, RelocateWorkspace, RestoreWorkspace,
-    RetireBranch, WorkspaceInfo,
+    CheckOutCommit, CreateWorkspace, DiscardWorkspace, Discarded, ForgetWorkspace, IdentifySession, IdentityChange,
+    ListWorkspaces, Merged, ObserveWorkspaces, Presence, PreserveWorkspace, Purpose, Receipt, ReleaseCommit,
+    RelocateWorkspace, RestoreWorkspace, RetireBranch, WorkspaceInfo,
 };
 use ao_core::{Code, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -56,6 +56,8 @@ checks! {
         "write down where the copy is; keep others from taking it for abandoned" => relocated;
     Every "workspace.identify.never_overwrites": "an identity that is there is a `conflict` for another one, and only itself is taken back",
         "write with an expected old value, and remove with one" => identify;
+    Every "workspace.check_out.is_a_clean_copy": "a clean copy of a commit is made once, is there again for who repeats it, and is let go",
+        "pin the commit first; make a repository of its own; touch nothing that stands there and is not yours" => checked_out;
     Every "workspace.create.given_up_can_be_taken_back": "a `create` that is given up is there once or not, and `discard` takes it back",
         "make the copy so that each step can be found and undone" => create_given_up;
 }
@@ -82,6 +84,8 @@ pub(super) fn requests(_samples: &Samples) -> Vec<Request> {
         Request::changes("forget", &ForgetWorkspace::new(nowhere, copy)),
         Request::changes("retire", &RetireBranch::new(nowhere, own, "0".repeat(40), Merged::Told))
             .tagged("because", Must::Refuse),
+        Request::changes("check_out", &CheckOutCommit::new(nowhere, "0".repeat(40), copy)),
+        Request::changes("release", &ReleaseCommit::new(nowhere, copy)),
         Request::reads("observe", &ObserveWorkspaces::new(vec![Utf8PathBuf::from(copy)])),
         Request::reads("list", &ListWorkspaces::new(nowhere, "/nonexistent")),
         Request::changes("identify", &IdentifySession::new(nowhere, id, write)).tagged("change", Must::Refuse),
@@ -420,6 +424,35 @@ async fn preserved(bench: Bench) -> Verdict {
         removed.or_else(|error| failed(format!("`{file}` can be removed"), error.to_string()))?;
         stage.taken_back(&made).await?;
         stage.let_go(&made, kept).await
+    })
+    .await
+}
+
+async fn checked_out(bench: Bench) -> Verdict {
+    staged(bench, |stage| async move {
+        let made = stage.create(stage.request(1)).await?;
+        let target = stage.below.join("ao-conformance-check");
+        let request = CheckOutCommit::new(stage.project.clone(), made.head.clone(), target.clone());
+        let first = stage.workspace.check_out(request.clone()).await;
+        let release = ReleaseCommit::new(stage.project.clone(), target.clone());
+        let looked = async {
+            let first = answer("`check_out`", first)?;
+            demand(target.is_dir(), "a directory at the target", &target)?;
+            equal("what `list` finds", &vec![made.path.clone()], &stage.listed_paths().await?)?;
+            let again = answer("`check_out` once more", stage.workspace.check_out(request).await)?;
+            equal("the notes of the same copy", &first.notes, &again.notes)
+        };
+        let verdict = looked.await;
+        // Whatever came of it: nothing is to stay pinned.
+        let released = stage.workspace.release(release.clone()).await;
+        stage.taken_back(&made).await?;
+        verdict?;
+        equal("the commit that was let go", &Some(made.head), &answer("`release`", released)?.commit)?;
+        equal(
+            "what a second `release` lets go",
+            &None,
+            &answer("`release`", stage.workspace.release(release).await)?.commit,
+        )
     })
     .await
 }

@@ -79,7 +79,7 @@ fn pin(target: &Utf8Path) -> Result<String> {
     let Some(name) = target.file_name().filter(|_| target.is_absolute()) else { return refuse("is not absolute") };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let plain = name.chars().all(is_plain) && !name.starts_with('.') && !name.ends_with('.');
-    if !plain || name.contains("..") || name.ends_with(".lock") {
+    if !plain || name.contains("..") || Utf8Path::new(name).extension() == Some("lock") {
         return refuse("must end in a name of letters, digits, `.`, `-` and `_`");
     }
     Ok(format!("{PINS}{name}"))

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     follow: bool,
     /// Run a check once more, or all of them
     #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with = "log")]
-    rerun: Option<Option<CheckName>>,
+    rerun: Option<Vec<CheckName>>,
     /// Print what a check has printed
     #[arg(long, value_name = "NAME")]
     log: Option<CheckName>,
@@ -102,8 +102,8 @@ struct Row {
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let subject = self.subject(edge)?;
-        if let Some(name) = &self.rerun {
-            return subject.rerun(edge, name.as_ref());
+        if let Some(names) = &self.rerun {
+            return subject.rerun(edge, names.first());
         }
         if let Some(name) = &self.log {
             return subject.print_log(edge, name, self.follow);
@@ -362,6 +362,56 @@ impl View for ChecksView {
         }
         if self.checks.iter().any(|row| row.state == CheckState::Failed) {
             page.line(format_args!("`ao pr checks {} --log NAME` prints what one has printed", self.number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> CheckName {
+        text.parse().unwrap()
+    }
+
+    fn run(id: &str, names: &[&str], state: RunState, found: &[(&str, CheckState)]) -> CheckRun {
+        let app: ProjectName = "app".parse().unwrap();
+        let names: Vec<_> = names.iter().map(|text| name(text)).collect();
+        let mut run = CheckRun::new(id, app, "/p", "c", "d", names, Timestamp::from_millis(0), state);
+        for (text, state) in found {
+            run.add(CheckResult::new(name(text), *state, Timestamp::from_millis(1), Timestamp::from_millis(2)));
+        }
+        run
+    }
+
+    fn view(required: &[(&str, bool)], runs: &[CheckRun]) -> ChecksView {
+        let rows = required.iter().map(|(text, required)| Row::new(&name(text), *required, runs));
+        let (project, session) = ("app".parse().unwrap(), "app-1".parse().unwrap());
+        ChecksView { project, session, number: 1, commit: "c".to_owned(), checks: rows.collect(), notes: Vec::new() }
+    }
+
+    #[test]
+    fn the_newest_run_of_a_check_is_shown_and_required_ones_decide() {
+        use CheckState::{Failed, Passed, Pending};
+        let checks = [("lint", false), ("test", true)];
+        let first = run("1", &["lint", "test"], RunState::Ended, &[("lint", Failed), ("test", Failed)]);
+        let again = |state, found: &[(&str, CheckState)]| run("2", &["test"], state, found);
+        let (ok, failed, later) = (ExitCode::SUCCESS, ExitCode::FAILURE, ExitCode::from(75));
+        let table = [
+            ("nothing ran", vec![], [Pending, Pending], later),
+            ("it failed", vec![first.clone()], [Failed, Failed], failed),
+            ("once more", vec![first.clone(), again(RunState::Running, &[])], [Failed, Pending], later),
+            ("it passed then", vec![first.clone(), again(RunState::Ended, &[("test", Passed)])], [Failed, Passed], ok),
+            ("that was let go", vec![first, again(RunState::Superseded, &[])], [Failed, Failed], failed),
+        ];
+        for (why, runs, expected, code) in table {
+            let view = view(&checks, &runs);
+            let states: Vec<_> = view.checks.iter().map(|row| row.state).collect();
+            assert_eq!(states, expected, "{why}");
+            assert_eq!(view.exit_code(), code, "{why}");
+            let mut page = Page::for_stdout();
+            view.write(&mut page);
+            assert!(page.as_str().contains("test"), "{why}: {}", page.as_str());
         }
     }
 }

@@ -288,7 +288,7 @@ fn checks_that_cannot_be_run_are_refused() {
         ("commands: { test: [] }", "test"),
         ("commands: { test: { run: [make], sh: make } }", "either `run` or `sh`"),
         ("commands: { test: [make] }\n  cache: { paths: [../x] }", "must not leave"),
-        ("commands: { test: [make] }\n  timeout: 5", "duration"),
+        ("commands: { test: [make] }\n  timeout: 5x", "duration"),
         ("{}", "commands"),
     ] {
         let told = complaint(&with_project(&format!("checks:\n  {lines}")));

@@ -243,7 +243,7 @@ impl Engine {
                 self.read_store()?;
             }
             Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
-            Done::CheckEnded { id, error, left } => self.check_ended(&id, error, left)?,
+            Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Expired => self.expiring.ended(),
         }

@@ -49,6 +49,8 @@ pub(super) struct Checking {
     directories: BTreeSet<Utf8PathBuf>,
     /// Runs that something is still to come of, a line each.
     open: Vec<String>,
+    /// Whether one of them runs, or will in its turn. What waits for a configuration may wait for good.
+    is_moving: bool,
 }
 
 impl Checking {
@@ -79,13 +81,13 @@ impl Checking {
 
     /// Whether an engine that makes one pass has to wait for them.
     pub(super) fn is_awaited(&self) -> bool {
-        self.mode == CheckMode::Run && !self.open.is_empty()
+        self.mode == CheckMode::Run && self.is_moving
     }
 }
 
 /// A head, with what is needed to check it.
 struct Head {
-    head: CheckedHead,
+    checked: CheckedHead,
     checks: Checks,
     limit: usize,
 }
@@ -100,7 +102,7 @@ struct Heads {
 
 impl Heads {
     fn of(&self, run: &CheckRun) -> Option<&Head> {
-        self.heads.iter().find(|Head { head, .. }| {
+        self.heads.iter().find(|Head { checked: head, .. }| {
             head.directory == run.directory && head.commit == run.commit && head.plan.definition == run.definition
         })
     }
@@ -131,12 +133,15 @@ impl Engine {
             self.checking.ask(now + LOOK_EVERY);
         }
         let later = self.checking.not_before.values().min().copied();
-        later.into_iter().for_each(|at| self.checking.ask(at.max(now + TOGETHER)));
+        if let Some(at) = later {
+            self.checking.ask(at.max(now + TOGETHER));
+        }
         let directories = running.iter().map(|run| start::directory(&self.context.sessions, run)).collect();
         if std::mem::replace(&mut self.checking.directories, directories) != self.checking.directories {
             self.watch_files();
         }
         self.checking.open = open.iter().map(line).collect();
+        self.checking.is_moving = !running.is_empty() || open.iter().any(|run| heads.of(run).is_some());
         if self.checking.mode == CheckMode::Leave {
             // What nobody has asked for yet is to come, too.
             self.checking.open.extend(self.wanted(&heads)?.wanted.iter().map(|(head, names)| head_line(head, names)));
@@ -161,7 +166,7 @@ impl Engine {
                         pull: pull.snapshot.pull.number,
                         plan: plan(&checks),
                     };
-                    found.heads.push(Head { head, checks, limit });
+                    found.heads.push(Head { checked: head, checks, limit });
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -177,14 +182,14 @@ impl Engine {
         let store = &self.context.sessions.store;
         let mut runs = store.open_check_runs()?;
         let mut seen = BTreeSet::new();
-        for Head { head, .. } in &heads.heads {
+        for Head { checked: head, .. } in &heads.heads {
             if seen.insert((&head.directory, &head.commit)) {
                 let of_head = store.check_runs_of(&head.directory, &head.commit)?;
                 runs.extend(of_head.into_iter().filter(|run| !run.state.is_open()));
             }
         }
         runs.sort_by(|left, right| (left.requested_at, &left.id).cmp(&(right.requested_at, &right.id)));
-        let only: Vec<_> = heads.heads.iter().map(|head| head.head.clone()).collect();
+        let only: Vec<_> = heads.heads.iter().map(|head| head.checked.clone()).collect();
         Ok(run_changes(&only, &runs, &heads.undecided))
     }
 
@@ -320,7 +325,7 @@ impl Engine {
     fn look_at_run(&mut self, run: CheckRun) -> Result<()> {
         let sight = start::look(&self.context.sessions, &run);
         sight.damaged.iter().for_each(|why| tracing::warn!("of the checks `{}`: {why}", run.id));
-        self.record(&run.id, sight.results)?;
+        self.record(&run.id, &sight.results)?;
         if sight.is_over {
             self.end_run(run, None);
         }
@@ -328,7 +333,7 @@ impl Engine {
     }
 
     /// Writes down what checks found, and tells of it.
-    fn record(&mut self, id: &str, results: Vec<CheckResult>) -> Result<()> {
+    fn record(&mut self, id: &str, results: &[CheckResult]) -> Result<()> {
         if results.is_empty() {
             return Ok(());
         }
@@ -360,7 +365,7 @@ impl Engine {
     }
 
     /// Nothing of a run's attempt runs any more. `error` is why it was not begun, `left` why something of it stays.
-    pub(super) fn check_ended(&mut self, id: &str, error: Option<Error>, left: Option<Error>) -> Result<()> {
+    pub(super) fn check_ended(&mut self, id: &str, error: Option<&Error>, left: Option<&Error>) -> Result<()> {
         self.checking.busy.remove(id);
         let is_cancelled = self.checking.cancelled.remove(id);
         if let Some(left) = left {
@@ -369,9 +374,9 @@ impl Engine {
         let sessions = Arc::clone(&self.context.sessions);
         let Some(run) = sessions.store.check_run(id)? else { return Ok(()) };
         // What came in its last moment.
-        self.record(id, start::look(&sessions, &run).results)?;
+        self.record(id, &start::look(&sessions, &run).results)?;
         let now = sessions.world.now();
-        let is_final = error.as_ref().is_some_and(|error| !is_worth_another_try(error));
+        let is_final = error.is_some_and(|error| !is_worth_another_try(error));
         let ended = self.change_run(id, &mut |run| {
             run.runner = None;
             if run.left().next().is_none() {
@@ -381,14 +386,14 @@ impl Engine {
                 run.why = Some("the head of the pull request has moved, or it is not open any more".to_owned());
             } else if is_final || run.attempt >= MOST_ATTEMPTS {
                 run.state = RunState::Ended;
-                run.why = Some(given_up(run, error.as_ref()));
+                run.why = Some(given_up(run, error));
                 return give_up(run, now)
                     .iter()
                     .map(|found| sessions.world.event(run.session.as_ref(), evidence(run, found)))
                     .collect();
             } else {
                 run.state = RunState::Waiting;
-                run.why = Some(given_up(run, error.as_ref()));
+                run.why = Some(given_up(run, error));
             }
             run.ended_at = (run.state != RunState::Waiting).then_some(now);
             Vec::new()
@@ -404,14 +409,16 @@ impl Engine {
                 && session.pull.as_ref().is_some_and(|pull| pull.snapshot.head == run.commit)
         };
         let ids: Vec<_> = self.live.values().filter(at_head).map(|session| session.id.clone()).collect();
-        ids.into_iter().for_each(|id| self.wake_pull(id, elapsed));
+        for id in ids {
+            self.wake_pull(id, elapsed);
+        }
         Ok(())
     }
 
     /// Writes into the sessions' facts how their checks stand, where that is news.
     fn show_checks(&mut self, heads: &Heads) -> Result<()> {
         let mut shown = BTreeMap::new();
-        for Head { head, .. } in &heads.heads {
+        for Head { checked: head, .. } in &heads.heads {
             let runs = self.context.sessions.store.check_runs_of(&head.directory, &head.commit)?;
             let Some(session) = self.live.get(&head.session) else { continue };
             let Some(pull) = &session.pull else { continue };

@@ -159,7 +159,9 @@ impl Meaning {
             Self::Session(id) if path.extension().is_none_or(|extension| extension != "tmp") => {
                 vec![Wake::Session(id.clone())]
             }
-            Self::Checks if name.ends_with(".json") && !name.starts_with('.') => vec![Wake::Checks],
+            Self::Checks if path.extension().is_some_and(|extension| extension == "json") && !name.starts_with('.') => {
+                vec![Wake::Checks]
+            }
             Self::Spool(id) if !name.starts_with('.') => vec![Wake::Hooks(id.clone())],
             Self::Head(id) if name == "HEAD" => vec![Wake::Tree(id.clone())],
             Self::Store | Self::Session(_) | Self::Spool(_) | Self::Head(_) | Self::Checks => Vec::new(),

@@ -28,7 +28,7 @@ use crate::sessions::PROGRAM;
 use crate::support::Scratch;
 
 /// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An scm whose pull requests stand in a file: a line each of a branch, a number and the head.
 #[derive(Debug)]
