@@ -8,7 +8,7 @@ use std::time::Duration;
 use ao_core::{Code, Error};
 use ao_host::store::StoreWatch;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::edge::Edge;
@@ -48,6 +48,37 @@ pub(crate) async fn follow(
             _ = interrupted.recv() => return Ok(()),
             _ = ended.recv() => return Ok(()),
         }
+    }
+}
+
+/// Heeds interrupts for as long as it lives: from then on they end no program by themselves.
+pub(crate) struct Interrupts {
+    runtime: tokio::runtime::Runtime,
+    signals: [Signal; 2],
+}
+
+impl Interrupts {
+    /// From now on.
+    pub(crate) fn heed() -> Result<Self, Error> {
+        let unheard = |error: io::Error| Error::wrap(Code::OTHER, "cannot wait for signals", &error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
+        let signals = {
+            let _inside = runtime.enter();
+            [signal(SignalKind::interrupt()).map_err(unheard)?, signal(SignalKind::terminate()).map_err(unheard)?]
+        };
+        Ok(Self { runtime, signals })
+    }
+
+    /// Whether one has come that nobody has asked about.
+    pub(crate) fn came(&mut self) -> bool {
+        let [interrupted, ended] = &mut self.signals;
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = interrupted.recv() => true,
+                _ = ended.recv() => true,
+                () = tokio::time::sleep(Duration::from_millis(1)) => false,
+            }
+        })
     }
 }
 

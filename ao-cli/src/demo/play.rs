@@ -16,7 +16,7 @@ use super::tasks::TASKS;
 use super::{Show, Stage};
 use crate::edge::block_on;
 use crate::failure::Failure;
-use crate::following::follow;
+use crate::following::{Interrupts, follow};
 use crate::manager;
 use crate::session_view::Full;
 
@@ -52,16 +52,15 @@ impl Cast {
 enum Outcome {
     Done,
     Failed,
-    Interrupted,
 }
 
 /// Plays it. The answer is whether every issue was settled.
 pub(crate) fn play(stage: &Stage, cast: &Cast, mut show: Show) -> Result<bool, Failure> {
     let crew = Crew::for_project(&stage.setup, stage.project()?, None)?;
     show.say(&format!("\n== a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
-    let mut play = Play { stage, show, crew, taken: BTreeSet::new(), memory: Memory::default() };
-    // From here on an interrupt ends the play, and not the program: there is a host to be ended.
-    block_on(follow(&stage.edge, LOOK_EVERY, async || Ok(ControlFlow::Break(()))))??;
+    // An interrupt ends the play, and not the program: there is a host to be ended.
+    let interrupts = Interrupts::heed()?;
+    let mut play = Play { stage, show, crew, interrupts, taken: BTreeSet::new(), memory: Memory::default() };
     play.begin()?;
     let outcome = play.go_on(cast)?;
     let is_for_people = !matches!(play.show, Show::Events { .. });
@@ -77,6 +76,12 @@ fn tell_end(stage: &Stage, outcome: Outcome) -> Result<(), Failure> {
     let mut show = Show::Lines;
     match outcome {
         Outcome::Done => {
+            show.say("\n== what became of the issues")?;
+            for session in stage.sessions()? {
+                let issue = session.issue_facts.map(|issue| issue.title).unwrap_or_default();
+                let number = session.pull.map(|pull| pull.snapshot.pull.number).unwrap_or_default();
+                show.say(&format!("{:8} #{number} is merged: {issue}", session.id))?;
+            }
             show.say("\n== git log --graph --oneline main")?;
             show.say(&stage.git(&["log", "--graph", "--oneline", "main"])?)?;
             show.say("\n== all three are done, and merged; their worktrees are in the trash of the demo")?;
@@ -84,7 +89,6 @@ fn tell_end(stage: &Stage, outcome: Outcome) -> Result<(), Failure> {
             show.say("  ao init --local && ao issue new \"Fix the parser\" && ao start --detach && ao spawn 1")
         }
         Outcome::Failed => show.say("\n== not every agent did its task"),
-        Outcome::Interrupted => show.say("\n== interrupted"),
     }
 }
 
@@ -92,6 +96,7 @@ struct Play<'a> {
     stage: &'a Stage,
     show: Show,
     crew: Crew,
+    interrupts: Interrupts,
     taken: BTreeSet<String>,
     memory: Memory,
 }
@@ -129,7 +134,7 @@ impl Play<'_> {
                 Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             }))??;
             match found {
-                None => return Ok(Outcome::Interrupted),
+                None => return Err(interrupted().into()),
                 Some(Next::End(outcome)) => return Ok(outcome),
                 Some(Next::Step(name, step)) => {
                     if self.take(&step)? {
@@ -172,6 +177,9 @@ impl Play<'_> {
 
     /// Runs a command of `ao`, and shows it. The answer is whether it is done; one that may succeed later is not.
     fn run(&mut self, arguments: &[&str]) -> Result<bool, Failure> {
+        if self.interrupts.came() {
+            return Err(interrupted().into());
+        }
         let shown: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
         self.show.say(&format!("$ ao {}", shown.join(" ")))?;
         let ended = self.stage.ao(arguments)?;
@@ -187,6 +195,10 @@ impl Play<'_> {
             _ => Err(Error::other(format!("`ao {}` failed: {}", shown.join(" "), ended.stderr.trim())).into()),
         }
     }
+}
+
+fn interrupted() -> Error {
+    Error::new(Code::CANCELLED, "interrupted; what the demo had started has been ended")
 }
 
 /// What a look led to.

@@ -305,13 +305,20 @@ impl Book {
         })
     }
 
-    /// Writes down what an scm plugin said.
-    pub(super) fn pulls(&mut self, forge: &Forge, answers: &Answers<PullFound>) -> Result<Vec<Session>> {
+    /// Writes down what an scm plugin said when it was `asked`. What a command has seen since then is newer.
+    pub(super) fn pulls(
+        &mut self,
+        forge: &Forge,
+        answers: &Answers<PullFound>,
+        asked: Timestamp,
+    ) -> Result<Vec<Session>> {
         let now = self.sessions.world.now();
         let ids: Vec<_> = answers.keys().cloned().collect();
+        // A time that is still to come is of a clock that was put back since.
+        let is_newer = |session: &Session| session.pull.as_ref().is_some_and(|pull| pull.at > asked && pull.at <= now);
         self.write(&ids, &mut |session| {
             // How it ended is written down, and what becomes of its pull request is somebody else's.
-            if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none()) {
+            if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none() && !is_newer(session)) {
                 observe::pull(session, &forge.scm.plugin, &forge.repository, found, now);
             }
             Vec::new()

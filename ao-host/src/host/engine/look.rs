@@ -90,6 +90,8 @@ pub(super) async fn workspaces(
 
 /// What was seen of pull requests.
 pub(super) struct Pulls {
+    /// When it was asked.
+    pub(super) asked: Timestamp,
     pub(super) answers: Answers<PullFound>,
     /// For the next look.
     pub(super) known: Option<String>,
@@ -97,7 +99,7 @@ pub(super) struct Pulls {
 }
 
 /// Asks an scm about the pull requests of sessions in one repository.
-pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Option<String>) -> Pulls {
+pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Option<String>, asked: Timestamp) -> Pulls {
     let targets: Vec<_> = sessions.iter().filter_map(|session| pull_target(session, &forge.repository)).collect();
     let mut request = SnapshotRequest::new(forge.repository.as_str(), targets);
     request.known.clone_from(&known);
@@ -111,7 +113,7 @@ pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Opti
         let found = seen.remove(&session.id).unwrap_or_else(|| PullFound::Unknown { why: why.clone() });
         (session.id, found)
     });
-    Pulls { answers: answers.collect(), known, error }
+    Pulls { asked, answers: answers.collect(), known, error }
 }
 
 /// What is asked about a session. One that is closed is looked for by its branch: another may have taken its place.

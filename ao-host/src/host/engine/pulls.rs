@@ -84,8 +84,9 @@ impl Engine {
     pub(super) fn ask_scm(&mut self, hosted: Hosted, sessions: Vec<Session>) {
         let Hosted { forge, lane } = hosted;
         let known = self.pulls.known.get(&lane).cloned();
+        let asked = self.context.sessions.world.now();
         self.calls.spawn(async move {
-            let seen = look::pulls(Arc::clone(&forge), sessions, known).await;
+            let seen = look::pulls(Arc::clone(&forge), sessions, known, asked).await;
             Done::Pulls { hosted: Hosted { forge, lane }, seen }
         });
     }
@@ -93,10 +94,10 @@ impl Engine {
     /// Writes down what a look at pull requests brought back.
     pub(super) fn finish_pulls(&mut self, hosted: &Hosted, seen: look::Pulls) -> Result<()> {
         let Hosted { forge, lane } = hosted;
-        let (now, look::Pulls { mut answers, known, error }) = (self.elapsed(), seen);
+        let (now, look::Pulls { asked, mut answers, known, error }) = (self.elapsed(), seen);
         self.busy.remove(lane);
         self.overlay_pulls(&mut answers)?;
-        self.book.pulls(forge, &answers)?;
+        self.book.pulls(forge, &answers, asked)?;
         self.checking.ask(now);
         let in_use = |session: &Session| self.crews.known_forge(session).is_some_and(|now| now.lane == *lane);
         let known = known.filter(|_| answers.keys().filter_map(|id| self.live.get(id)).any(in_use));

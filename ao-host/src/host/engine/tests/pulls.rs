@@ -94,6 +94,24 @@ async fn what_is_seen_is_written_told_and_handed_back() {
 }
 
 #[tokio::test]
+async fn an_answer_older_than_what_a_command_saw_changes_nothing() {
+    let desk = Desk::new(&["app"], TWO);
+    desk.script().snapshots = Some(Box::new(all_have(open(7))));
+    let mut engine = desk.engine().await;
+    let session = desk.session(0);
+    let forge = Arc::clone(&engine.crews.known_forge(&session).unwrap().forge);
+    let seen = session.pull.unwrap().at;
+    let mut closed = open(7);
+    closed.state = PullState::Closed;
+    let answers = [(desk.ids[0].clone(), PullFound::Found { snapshot: Box::new(closed) })].into();
+    let before = ao_core::model::Timestamp::from_millis(seen.as_millis() - 1);
+    engine.book.pulls(&forge, &answers, before).unwrap();
+    assert_eq!(desk.session(0).pull.unwrap().snapshot.state, PullState::Open);
+    engine.book.pulls(&forge, &answers, seen).unwrap();
+    assert_eq!(desk.session(0).pull.unwrap().snapshot.state, PullState::Closed);
+}
+
+#[tokio::test]
 async fn an_scm_that_cannot_be_asked_changes_nothing_and_is_left_in_peace() {
     let desk = Desk::new(&["app", "lib", "app"], TWO);
     desk.script().snapshots = Some(Box::new(all_have(open(7))));
