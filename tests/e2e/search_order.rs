@@ -54,7 +54,7 @@ impl Places {
         let list = self.list();
         assert_eq!(list["problems"], Value::Array(Vec::new()));
         let rows = list["plugins"].as_array().unwrap().clone();
-        let row = rows.iter().find(|row| row["slot"] == "tracker")?;
+        let row = rows.iter().find(|row| row["slot"] == "tracker" && row["name"] == "fixture")?;
         Some(row["origin"]["path"].as_str().unwrap().replace(self.world.path("").as_str(), ""))
     }
 

@@ -60,6 +60,10 @@ record! {
             /// Where to look: the issue or pull request.
             target: String,
         }
+        optional {
+            /// The repository, as in the request whose outcome is unknown.
+            repository: Option<String>,
+        }
     }
 }
 

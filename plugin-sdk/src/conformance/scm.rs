@@ -206,7 +206,7 @@ async fn update_once(bench: Bench) -> Verdict {
     let mut request = UpdatePull::new(key.as_str(), at.as_str(), pull.clone(), change);
     request.author = Some("ao-conformance".to_owned());
     answer("`update`", scm.update(request.clone()).await)?;
-    let proof = scm.find_effect(FindEffect::new(key, pull.number.to_string())).await;
+    let proof = scm.find_effect(effect(&bench, key, pull.number.to_string())).await;
     if matches!(proof, Ok(Proof::Found { .. })) {
         // Who can find it need not know it again.
         return Ok(());
@@ -269,7 +269,7 @@ async fn open_once(bench: Bench) -> Verdict {
     if again.as_ref().is_ok_and(|again| again.number == first.number) {
         return Ok(());
     }
-    let proof = scm.find_effect(FindEffect::new(request.key, first.number.to_string())).await;
+    let proof = scm.find_effect(effect(&bench, request.key, first.number.to_string())).await;
     let told = matches!(proof, Ok(Proof::Found { .. }));
     demand(told || again.is_err(), "the same pull request, a refusal, or `find_effect` that finds it", again)
 }
@@ -282,7 +282,7 @@ async fn update_missing(bench: Bench) -> Verdict {
 
 async fn finds_nothing(bench: Bench) -> Verdict {
     let target = bench.samples.text("pull").unwrap_or("999999999").to_owned();
-    match bench.open()?.scm()?.find_effect(FindEffect::new("ao-conformance-never-used", target)).await {
+    match bench.open()?.scm()?.find_effect(effect(&bench, "ao-conformance-never-used", target)).await {
         Ok(proof) => demand(!matches!(proof, Proof::Found { .. }), "`absent` or `unknown`", proof),
         Err(error) if error.code == Code::NOT_FOUND => Ok(()),
         Err(error) => answer("`find_effect`", Err(error)),
@@ -308,4 +308,11 @@ async fn webhook(bench: Bench) -> Verdict {
         demand(!verified, "`rejected`, or an error", came)?;
     }
     Ok(())
+}
+
+/// Asks about an effect in the repository of the samples.
+fn effect(bench: &Bench, key: impl Into<String>, target: impl Into<String>) -> FindEffect {
+    let mut request = FindEffect::new(key, target);
+    request.repository = bench.samples.text("repository").map(str::to_owned);
+    request
 }

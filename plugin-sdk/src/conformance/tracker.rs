@@ -228,7 +228,7 @@ async fn describe_takes_any(bench: Bench) -> Verdict {
 async fn finds_nothing(bench: Bench) -> Verdict {
     let tracker = bench.open()?.tracker()?;
     let target = bench.samples.text("issue").unwrap_or(NOBODYS).to_owned();
-    match tracker.find_effect(FindEffect::new("ao-conformance-never-used", target)).await {
+    match tracker.find_effect(effect(&bench, "ao-conformance-never-used", target)).await {
         Ok(proof) => demand(!matches!(proof, Proof::Found { .. }), "`absent` or `unknown`", proof),
         // Where it looks may not exist.
         Err(error) if error.code == Code::NOT_FOUND => Ok(()),
@@ -256,7 +256,7 @@ async fn with_title(bench: &Bench, opened: &Opened, title: &str) -> Verdict<Vec<
 /// An issue was made once, or what was made can be found by its key.
 async fn made_once(bench: &Bench, opened: &Opened, request: &CreateIssue, target: &str) -> Verdict {
     let tracker = opened.tracker()?;
-    let proof = tracker.find_effect(FindEffect::new(request.key.clone(), target)).await;
+    let proof = tracker.find_effect(effect(bench, request.key.clone(), target)).await;
     if matches!(proof, Ok(Proof::Found { .. })) {
         return Ok(());
     }
@@ -396,4 +396,11 @@ async fn comments_show(bench: Bench) -> Verdict {
     let shown = answer("`comments` of the new issue", tracker.comments(get(&bench, &made.id)).await)?;
     let shown: Vec<_> = shown.iter().map(|comment| comment.body.replace("\r\n", "\n").trim_end().to_owned()).collect();
     equal("what was said", &said.to_vec(), &shown)
+}
+
+/// Asks about an effect in the repository of the samples.
+fn effect(bench: &Bench, key: impl Into<String>, target: impl Into<String>) -> FindEffect {
+    let mut request = FindEffect::new(key, target);
+    request.repository = bench.samples.text("repository").map(str::to_owned);
+    request
 }

@@ -211,6 +211,10 @@ impl Workspace for Wrong {
         Ok(Identified::new())
     }
 
+    async fn check_out(&self, _request: CheckOutCommit) -> Result<CheckedOut> {
+        Ok(CheckedOut::new())
+    }
+
     async fn identities(&self, request: FindIdentities) -> Result<Identities> {
         let mut found = Identities::new();
         found.projects = request.projects.into_iter().map(ProjectIdentities::new).collect();

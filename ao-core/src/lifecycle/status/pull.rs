@@ -30,8 +30,8 @@ pub(super) fn gates(facts: &Session) -> Option<Status> {
     } else if snapshot.decision == ReviewDecision::ChangesRequested {
         (StatusName::ChangesRequested, "reviewers want changes".to_owned())
     } else if conflicts > 0 {
-        let files = if conflicts == 1 { "file" } else { "files" };
-        (StatusName::PrOpen, format!("{conflicts} {files} conflict with the base"))
+        let files = if conflicts == 1 { "1 file conflicts".to_owned() } else { format!("{conflicts} files conflict") };
+        (StatusName::PrOpen, format!("{files} with the base"))
     } else if is_mergeable(snapshot) {
         (StatusName::Mergeable, "every gate is green".to_owned())
     } else if snapshot.decision == ReviewDecision::Approved {

@@ -276,7 +276,7 @@ fn a_pull_request_stands_as_its_gates_do() {
     assert_eq!(name(|pull| pull.state = PullState::Closed), StatusName::Idle);
     let conflicting = status(&with_pull(|pull| pull.conflicts = Some(vec!["a".into()])), at(2), &Policy::default());
     assert_eq!(conflicting.name, StatusName::PrOpen);
-    assert_eq!(conflicting.reason, "#7: 1 file conflict with the base");
+    assert_eq!(conflicting.reason, "#7: 1 file conflicts with the base");
 }
 
 /// A row: its name, what makes it match, what it says.

@@ -8,11 +8,12 @@ use super::pull::{self, Pull};
 use super::record::{Attempt, State};
 use super::{LocalScm, refs, standing};
 
-/// Looks in the pull request that the target names, else in all. The request names no repository: it is the configured
-/// one, or the last one that this instance was asked about.
+/// Looks in the pull request that the target names, else in all.
 pub(super) async fn find(scm: &LocalScm, request: FindEffect) -> Result<Proof> {
-    let Some(path) = scm.config.repository.clone().or_else(|| scm.last()) else { return Ok(Proof::Unknown) };
-    let repository = scm.repository(path.as_str()).await?;
+    if request.repository.is_none() && scm.config.repository.is_none() {
+        return Ok(Proof::Unknown);
+    }
+    let repository = scm.repository(request.repository.as_deref().unwrap_or_default()).await?;
     let refs = refs::look(&repository).await?;
     let mut wanted: Vec<_> = refs.pulls.iter().map(|(number, at)| (*number, at.clone())).collect();
     if let Ok(named) = request.target.parse::<u64>() {

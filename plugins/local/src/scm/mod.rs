@@ -36,8 +36,6 @@ mod text;
 mod view;
 mod write;
 
-use std::sync::{Mutex, PoisonError};
-
 use ao_plugin_sdk::prelude::*;
 
 use ao_git_command::{Environment, Git};
@@ -75,8 +73,6 @@ pub struct LocalScm {
     known: standing::Known,
     foretold: conflicts::Foretold,
     answered: snapshot::Answered,
-    /// The repository that was last asked about: some requests name none.
-    last: Mutex<Option<Utf8PathBuf>>,
 }
 
 impl LocalScm {
@@ -93,19 +89,13 @@ impl LocalScm {
         let git = Git::new(environment);
         let (seen, known) = (pull::Seen::default(), standing::Known::default());
         let (foretold, answered) = (conflicts::Foretold::default(), snapshot::Answered::default());
-        Ok(Self { git, config, seen, known, foretold, answered, last: Mutex::default() })
+        Ok(Self { git, config, seen, known, foretold, answered })
     }
 
     /// The repository of a request.
     async fn repository(&self, named: &str) -> Result<Repository<'_>> {
         let path = repository::locate(self.config.repository.as_deref(), named)?;
-        let repository = repository::open(&self.git, &path).await?;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
-        Ok(repository)
-    }
-
-    fn last(&self) -> Option<Utf8PathBuf> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        repository::open(&self.git, &path).await
     }
 }
 

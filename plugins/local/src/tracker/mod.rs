@@ -22,7 +22,6 @@ mod shelf;
 mod yaml;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use ao_git_command::{Environment, Git};
 use ao_plugin_sdk::camino::Utf8Component;
@@ -64,8 +63,6 @@ pub enum Store {
 pub struct LocalTracker {
     config: Config,
     git: Git,
-    /// The repositories that somebody asked about: where to look for what does not say where it was.
-    known: Mutex<BTreeSet<Utf8PathBuf>>,
 }
 
 impl LocalTracker {
@@ -76,16 +73,13 @@ impl LocalTracker {
 
     fn made(config: Config, git: Git) -> Result<Self> {
         check(&config)?;
-        let known = Mutex::new(config.repository.iter().cloned().collect());
-        Ok(Self { config, git, known })
+        Ok(Self { config, git })
     }
 
     /// The issues of the repository that a request names.
     async fn desk(&self, repository: Option<&str>) -> Result<Desk> {
         let directory = place::directory(self.config.repository.as_ref(), repository)?;
-        let desk = self.desk_of(&directory).await?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(directory);
-        Ok(desk)
+        self.desk_of(&directory).await
     }
 
     async fn desk_of(&self, directory: &Utf8Path) -> Result<Desk> {
@@ -104,10 +98,6 @@ impl LocalTracker {
             }
         };
         Ok(Desk { shelf, common: place.common })
-    }
-
-    fn known(&self) -> Vec<Utf8PathBuf> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
@@ -142,16 +132,11 @@ impl Tracker for LocalTracker {
     }
 
     async fn find_effect(&self, request: FindEffect) -> Result<Proof> {
-        let known = self.known();
-        if known.is_empty() {
+        if request.repository.is_none() && self.config.repository.is_none() {
             return Ok(Proof::Unknown);
         }
-        for directory in known {
-            if let Some(issue) = self.desk_of(&directory).await?.effect(&request.key).await? {
-                return Ok(Proof::Found { reference: issue.id });
-            }
-        }
-        Ok(Proof::Absent)
+        let issue = self.desk(request.repository.as_deref()).await?.effect(&request.key).await?;
+        Ok(issue.map_or(Proof::Absent, |issue| Proof::Found { reference: issue.id }))
     }
 
     async fn doctor(&self, request: Doctor) -> Result<Vec<Finding>> {
@@ -161,7 +146,7 @@ impl Tracker for LocalTracker {
             finding
         };
         let mut findings = Vec::new();
-        let mut directories: BTreeSet<_> = self.known().into_iter().collect();
+        let mut directories: BTreeSet<_> = self.config.repository.iter().cloned().collect();
         for repository in &request.repositories {
             match place::directory(self.config.repository.as_ref(), Some(repository)) {
                 Ok(directory) => drop(directories.insert(directory)),

@@ -75,10 +75,15 @@ async fn an_issue_is_what_was_made_of_it() {
         scratch.update("reopen", "1", IssueChange::State { state: IssueState::Open }).await.unwrap();
         scratch.update("close", "1", IssueChange::State { state: IssueState::Closed }).await.unwrap();
         assert_eq!(scratch.get("1").await.unwrap().state, IssueState::Open);
-        let found = scratch.tracker.find_effect(FindEffect::new("close", "1")).await.unwrap();
-        assert_eq!(found, Proof::Found { reference: "1".to_owned() });
-        assert_eq!(scratch.tracker.find_effect(FindEffect::new("never", "1")).await.unwrap(), Proof::Absent);
-        assert_eq!(scratch.another().find_effect(FindEffect::new("close", "1")).await.unwrap(), Proof::Unknown);
+        let effect = async |key: &str| {
+            let mut request = FindEffect::new(key, "1");
+            request.repository = Some(scratch.app.to_string());
+            scratch.another().find_effect(request).await.unwrap()
+        };
+        assert_eq!(effect("close").await, Proof::Found { reference: "1".to_owned() });
+        assert_eq!(effect("never").await, Proof::Absent);
+        let nowhere = scratch.tracker.find_effect(FindEffect::new("close", "1")).await.unwrap();
+        assert_eq!(nowhere, Proof::Unknown, "nobody says where");
 
         let refused = scratch.update("waits", "1", IssueChange::BlockedBy { issues: list(&["99"]) }).await.unwrap_err();
         assert!(refused.message.contains("no issue 99"), "{refused}");

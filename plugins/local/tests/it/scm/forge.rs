@@ -81,6 +81,13 @@ impl Forge {
         plugin(&self.path(""), Config::default())
     }
 
+    /// Whether an effect of a pull request happened.
+    pub(crate) async fn effect(&self, key: &str, number: u64) -> Result<Proof> {
+        let mut request = FindEffect::new(key, number.to_string());
+        request.repository = Some(self.repository.to_string());
+        self.scm.find_effect(request).await
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         write(&self.project.join(name), text.as_bytes());
     }

@@ -57,7 +57,7 @@ async fn a_merge_that_is_killed_is_repeated() {
             // Whoever looks next sees it as it is: merged exactly where the base has it.
             let moved = forge.oid("main").await != base;
             assert_eq!(forge.show(&pull).await.state == PullState::Merged, moved, "{context}");
-            let proof = forge.scm.find_effect(FindEffect::new(request.key.as_str(), pull.number.to_string())).await;
+            let proof = forge.effect(&request.key, pull.number).await;
             assert_eq!(matches!(proof, Ok(Proof::Found { .. })), moved, "{context}: {proof:?}");
             let outcome = forge.another().merge(request).await.expect("merge");
             let MergeOutcome::Merged { commit } = outcome else { panic!("{context}: {outcome:?}") };

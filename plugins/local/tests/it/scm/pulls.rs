@@ -114,7 +114,7 @@ async fn it_is_closed_reopened_edited_and_made_ready() {
         let before = forge.oid("refs/ao/prs/1").await;
         forge.update(key, "me", &pull, change).await.expect(key);
         assert_eq!(forge.oid("refs/ao/prs/1").await, before, "{key} happens once");
-        let proof = forge.scm.find_effect(FindEffect::new(key, "1")).await.expect(key);
+        let proof = forge.effect(key, 1).await.expect(key);
         assert!(matches!(proof, Proof::Found { .. }), "{key}: {proof:?}");
     }
     let closed = forge.show(&pull).await;
@@ -140,7 +140,8 @@ async fn it_is_closed_reopened_edited_and_made_ready() {
     }
     let missing = forge.update("k", "me", &PullRef::new(99_u64), PullChange::Ready).await.expect_err("missing");
     assert_eq!(missing.code, Code::NOT_FOUND);
-    assert_eq!(forge.scm.find_effect(FindEffect::new("never", "1")).await, Ok(Proof::Absent));
+    assert_eq!(forge.effect("never", 1).await, Ok(Proof::Absent));
+    assert_eq!(forge.scm.find_effect(FindEffect::new("never", "1")).await, Ok(Proof::Unknown), "nobody says where");
 }
 
 #[tokio::test]
