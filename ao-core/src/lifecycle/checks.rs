@@ -58,18 +58,22 @@ fn key_of_head(head: &CheckedHead) -> Key<'_> {
     (&head.directory, &head.commit, &head.plan.definition)
 }
 
-/// How a project's checks stand, by what `runs` of one commit found; the newest result of each counts. Runs come in the
-/// order in which they were asked for.
+/// How a project's checks stand, by what `runs` of one commit found; the newest result of each counts, and none that was
+/// asked for once more. Runs come in the order in which they were asked for.
 #[must_use]
 pub fn shown_checks(plan: &CheckPlan, runs: &[CheckRun]) -> Vec<Check> {
+    let of_plan: Vec<_> = runs.iter().filter(|run| run.definition == plan.definition).collect();
     let shown = plan.required.iter().map(|(name, required)| {
-        let of_plan = |run: &&CheckRun| run.definition == plan.definition && run.names.contains(name);
-        let state = runs.iter().rev().filter(of_plan).find_map(|run| match run.result(name) {
-            Some(result) => Some(result.state),
-            None if run.state.is_open() => Some(CheckState::Pending),
-            // It was given up before it came so far; what an earlier one found still holds.
-            None => None,
-        });
+        let state = if of_plan.last().is_some_and(|run| run.is_asked_again(name)) {
+            Some(CheckState::Pending)
+        } else {
+            of_plan.iter().rev().filter(|run| run.names.contains(name)).find_map(|run| match run.result(name) {
+                Some(result) => Some(result.state),
+                None if run.state.is_open() => Some(CheckState::Pending),
+                // It was given up before it came so far; what an earlier one found still holds.
+                None => None,
+            })
+        };
         let mut check = Check::new(name.as_str(), state.unwrap_or(CheckState::Pending));
         check.required = *required;
         check
@@ -104,8 +108,7 @@ pub fn run_changes(heads: &[CheckedHead], runs: &[CheckRun], undecided: &BTreeSe
         if of_head.iter().any(|run| run.state.is_open()) {
             continue;
         }
-        let again = of_head.last().and_then(|run| run.rerun.as_ref());
-        let is_asked = |name: &CheckName| again.is_some_and(|names| names.is_empty() || names.contains(name));
+        let is_asked = |name: &CheckName| of_head.last().is_some_and(|run| run.is_asked_again(name));
         let is_found = |name: &CheckName| of_head.iter().any(|run| run.result(name).is_some());
         let names = head.plan.required.keys().filter(|name| is_asked(name) || !is_found(name));
         let names: Vec<_> = names.cloned().collect();
@@ -221,14 +224,16 @@ mod tests {
             names: vec![name("test")],
             ..run("2", "c", state, results)
         };
-        let table: [(&str, Vec<CheckRun>, [CheckState; 2]); 7] = [
+        let table: [(&str, Vec<CheckRun>, [CheckState; 2]); 9] = [
             ("nothing ran", vec![], [Pending, Pending]),
             ("it waits", vec![run("1", "c", RunState::Waiting, &[])], [Pending, Pending]),
             ("half way", vec![run("1", "c", RunState::Running, &[("lint", Passed)])], [Passed, Pending]),
             ("over", vec![failed.clone()], [Passed, Failed]),
             ("one again", vec![failed.clone(), again(RunState::Running, &[])], [Passed, Pending]),
             ("one passed then", vec![failed.clone(), again(RunState::Ended, &[("test", Passed)])], [Passed, Passed]),
-            ("that was given up", vec![failed, again(RunState::Superseded, &[])], [Passed, Failed]),
+            ("that was given up", vec![failed.clone(), again(RunState::Superseded, &[])], [Passed, Failed]),
+            ("asked for, one", vec![CheckRun { rerun: Some(vec![name("test")]), ..failed.clone() }], [Passed, Pending]),
+            ("asked for, all", vec![CheckRun { rerun: Some(vec![]), ..failed }], [Pending, Pending]),
         ];
         for (why, runs, expected) in table {
             assert_eq!(states(&runs), expected, "{why}");

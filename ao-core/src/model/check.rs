@@ -34,6 +34,8 @@ record! {
         optional {
             /// Which attempt this is, from 1: the ones before ended without saying how. 0 before the first.
             attempt: u32,
+            /// What the attempt's process bears in what it writes; what does not bear it was written by somebody else.
+            nonce: Option<String>,
             /// When the last attempt began.
             started_at: Option<Timestamp>,
             /// When it ended.
@@ -137,6 +139,28 @@ impl CheckRun {
     /// Its checks that have no result.
     pub fn left(&self) -> impl Iterator<Item = &CheckName> {
         self.names.iter().filter(|name| self.result(name).is_none())
+    }
+
+    /// Whether somebody has asked for a check once more since.
+    #[must_use]
+    pub fn is_asked_again(&self, name: &CheckName) -> bool {
+        self.rerun.as_ref().is_some_and(|names| names.is_empty() || names.contains(name))
+    }
+
+    /// Asks for a check once more when this run is over; for all of them where none is named. What was asked for before stays
+    /// asked for.
+    pub fn ask_again(&mut self, name: Option<CheckName>) {
+        let before = self.rerun.take();
+        self.rerun = Some(match (name, before) {
+            (Some(name), Some(mut names)) if !names.is_empty() => {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+                names
+            }
+            (Some(name), None) => vec![name],
+            _ => Vec::new(),
+        });
     }
 
     /// Puts a result in, unless the check has one. Whether it was news.

@@ -3,16 +3,18 @@
 //! It is moved and never copied, so it costs nothing, and two runs at once never share it: the second finds none and makes
 //! its own. Only a run whose commands all ended by themselves hands it on.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest, Sha256};
 
-use super::spec::{CacheSpec, Spec};
+use super::spec::Spec;
+use crate::trash::weigh;
 use crate::world::files;
 
-/// Where it stands for this commit.
-fn entry(cache: &CacheSpec, tree: &Utf8Path) -> io::Result<Utf8PathBuf> {
+/// Where it stands for this commit, which no command has changed yet; none where nothing is to be kept.
+pub(super) fn entry(spec: &Spec) -> Option<Utf8PathBuf> {
+    let cache = spec.cache.as_ref()?;
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_be_bytes());
@@ -21,21 +23,36 @@ fn entry(cache: &CacheSpec, tree: &Utf8Path) -> io::Result<Utf8PathBuf> {
     cache.paths.iter().for_each(|path| add(path.as_str().as_bytes()));
     for file in &cache.key {
         add(file.as_str().as_bytes());
-        match fs_err::read(tree.join(file)) {
-            Ok(contents) => add(&contents),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => add(b""),
-            Err(error) => return Err(error),
-        }
+        add(&contents(spec, file).unwrap_or_default());
     }
     let key: Vec<u8> = digest.finalize().to_vec();
-    Ok(cache.place.join(&crate::hash::sha256(&key)[..32]))
+    Some(cache.place.join(&crate::hash::sha256(&key)[..32]))
 }
 
-/// Moves what was kept into the copy; returns which paths there were.
-pub(super) fn bring(spec: &Spec) -> io::Result<Vec<Utf8PathBuf>> {
-    let Some(cache) = &spec.cache else { return Ok(Vec::new()) };
-    let held = spec.work.join("cache");
-    match fs_err::rename(entry(cache, &spec.tree)?, &held) {
+/// A digest of a file's contents; none of what is no file of the copy, or cannot be read.
+fn contents(spec: &Spec, file: &Utf8Path) -> Option<Vec<u8>> {
+    if !stands_in(&spec.tree, file, Missing::Left).ok()? {
+        return None;
+    }
+    let (mut opened, mut digest) = (files::open_regular(&spec.tree.join(file)).ok()?, Sha256::new());
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match opened.read(&mut chunk).ok()? {
+            0 => return Some(digest.finalize().to_vec()),
+            count => digest.update(&chunk[..count]),
+        }
+    }
+}
+
+/// Moves what was kept into the copy; returns which paths there were. What would leave a commit too little of its disk is
+/// not taken, and makes room for what this run keeps.
+pub(super) fn bring(spec: &Spec, entry: Option<&Utf8Path>) -> io::Result<Vec<Utf8PathBuf>> {
+    let (Some(cache), Some(entry)) = (&spec.cache, entry) else { return Ok(Vec::new()) };
+    let is_too_big = weigh(entry, &[]).bytes > spec.max_disk / 2;
+    // What is not measured goes with the logs.
+    let held = if is_too_big { spec.directory.join("cache-too-big") } else { spec.work.join("cache") };
+    match fs_err::rename(entry, &held) {
+        Ok(()) if is_too_big => return Ok(Vec::new()),
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -56,9 +73,8 @@ pub(super) fn bring(spec: &Spec) -> io::Result<Vec<Utf8PathBuf>> {
 }
 
 /// Moves what is to be kept out of the copy, unless somebody else has done so meanwhile.
-pub(super) fn keep(spec: &Spec) -> io::Result<()> {
-    let Some(cache) = &spec.cache else { return Ok(()) };
-    let entry = entry(cache, &spec.tree)?;
+pub(super) fn keep(spec: &Spec, entry: Option<&Utf8Path>) -> io::Result<()> {
+    let (Some(cache), Some(entry)) = (&spec.cache, entry) else { return Ok(()) };
     let held = spec.work.join("kept");
     files::private_directory(&held)?;
     let mut any = false;
@@ -75,7 +91,7 @@ pub(super) fn keep(spec: &Spec) -> io::Result<()> {
         return Ok(());
     }
     files::private_directory(&cache.place)?;
-    match fs_err::rename(&held, &entry) {
+    match fs_err::rename(&held, entry) {
         Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => Err(error),
         _ => Ok(()),
     }
@@ -106,7 +122,16 @@ fn stands_in(tree: &Utf8Path, path: &Utf8Path, missing: Missing) -> io::Result<b
 
 #[cfg(test)]
 mod tests {
+    use super::super::spec::CacheSpec;
     use super::*;
+
+    fn bring(spec: &Spec) -> io::Result<Vec<Utf8PathBuf>> {
+        super::bring(spec, entry(spec).as_deref())
+    }
+
+    fn keep(spec: &Spec) -> io::Result<()> {
+        super::keep(spec, entry(spec).as_deref())
+    }
 
     struct Bench {
         root: Utf8PathBuf,
@@ -135,11 +160,12 @@ mod tests {
                 tree: work.join("tree"),
                 work,
                 marker: String::new(),
+                nonce: String::new(),
                 setup: Vec::new(),
                 checks: Vec::new(),
                 cache: Some(cache),
                 max_log: 0,
-                max_disk: 0,
+                max_disk: 1 << 20,
             }
         }
     }
@@ -167,6 +193,36 @@ mod tests {
         put(&third.tree.join("target/o"));
         keep(&third).unwrap();
         assert_eq!(bring(&bench.spec("fourth", "1")).unwrap(), ["target", "a/b"], "the first to come back counts");
+    }
+
+    #[test]
+    fn what_is_too_big_goes_and_what_no_file_is_is_no_key() {
+        let bench = Bench::new();
+        let first = bench.spec("first", "1");
+        fs_err::create_dir_all(first.tree.join("target")).unwrap();
+        files::write_atomic(&first.tree.join("target/o"), &vec![7; 600 << 10], 0o600).unwrap();
+        keep(&first).unwrap();
+        let second = bench.spec("second", "1");
+        assert_eq!(bring(&second).unwrap(), Vec::<Utf8PathBuf>::new());
+        put(&second.tree.join("target/o"));
+        keep(&second).unwrap();
+        assert_eq!(bring(&bench.spec("third", "1")).unwrap(), ["target"]);
+
+        let odd = bench.spec("odd", "1");
+        fs_err::remove_file(odd.tree.join("lock")).unwrap();
+        let without = entry(&odd);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            odd.tree.join("lock").as_std_path(),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        assert_eq!(entry(&odd), without, "nobody waits for a writer");
+        fs_err::remove_file(odd.tree.join("lock")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", odd.tree.join("lock")).unwrap();
+        assert_eq!(entry(&odd), without, "no link is followed");
     }
 
     #[test]

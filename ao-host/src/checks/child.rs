@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::cache;
 use super::command::{self, Outcome, Then};
 use super::place::{ENDED_FILE, log_file, result_file};
-use super::spec::{CHECK_VERSION, Ended, Spec};
+use super::spec::{CHECK_VERSION, Ended, Found, Spec};
 use crate::holder::signals::Arrivals;
 use crate::holder::{HoldError, records};
 use crate::world::files;
@@ -105,6 +105,12 @@ fn write(path: &Utf8Path, record: &impl serde::Serialize) -> io::Result<()> {
     files::write_atomic(path, &serde_json::to_vec(record)?, files::PRIVATE_FILE)
 }
 
+/// Says on stderr, which is a file beside the logs, that the cache is of no use.
+fn complain<T: Default>(what: &str, error: &io::Error) -> T {
+    tracing::warn!("cannot {what} what is kept between runs: {error}");
+    T::default()
+}
+
 struct Run<'a> {
     spec: &'a Spec,
     now: &'a dyn Fn() -> Timestamp,
@@ -115,10 +121,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all(&mut self) -> io::Result<Then> {
-        let reused = cache::bring(self.spec)?;
-        let then = self.commands(&reused)?;
+        // Before any command may change the files that are its key.
+        let entry = cache::entry(self.spec);
+        // Without what was kept it takes longer, and that is all.
+        let brought = cache::bring(self.spec, entry.as_deref()).unwrap_or_else(|error| complain("bring", &error));
+        let then = self.commands(&brought)?;
         if then != Then::Cancelled && self.is_clean {
-            cache::keep(self.spec)?;
+            cache::keep(self.spec, entry.as_deref()).unwrap_or_else(|error| complain("keep", &error));
         }
         Ok(then)
     }
@@ -137,7 +146,7 @@ impl Run<'_> {
             for (name, _) in &spec.checks {
                 let mut result = self.result(name, began, &outcome, &log, reused);
                 (result.why, result.exit) = (Some(why.clone()), outcome.exit);
-                write(&result_file(&spec.directory, name), &result)?;
+                self.tell(result)?;
             }
             return Ok(Then::GoOn);
         }
@@ -147,10 +156,14 @@ impl Run<'_> {
             if outcome.then == Then::Cancelled {
                 return Ok(Then::Cancelled);
             }
-            let result = self.result(name, began, &outcome, &log, reused);
-            write(&result_file(&spec.directory, name), &result)?;
+            self.tell(self.result(name, began, &outcome, &log, reused))?;
         }
         Ok(Then::GoOn)
+    }
+
+    fn tell(&self, result: CheckResult) -> io::Result<()> {
+        let file = result_file(&self.spec.directory, &result.name);
+        write(&file, &Found { nonce: self.spec.nonce.clone(), result })
     }
 
     fn step(&mut self, step: &super::spec::Step, log: &Utf8Path) -> io::Result<Outcome> {

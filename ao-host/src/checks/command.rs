@@ -68,6 +68,8 @@ enum Stop {
     TookTooLong,
     TooMuchDisk(u64),
     Cancelled,
+    /// What it prints cannot be kept.
+    Unwritable(io::Error),
 }
 
 /// Runs one command to its end, or to a limit. Nothing of it runs afterwards, whatever became of it.
@@ -86,26 +88,32 @@ pub(super) fn run(spec: &Spec, step: &Step, log: &Utf8Path, arrivals: &mut Arriv
         }
     };
     let mut watched = Watched { spec, output: Some(output), log, measured: started, pause: MEASURE / 2 };
-    let stop = watched.wait(pid, started, Duration::from_millis(step.limit_ms), arrivals)?;
+    let limit = Duration::from_millis(step.limit_ms);
+    let mut stop = watched.wait(pid, started, limit, arrivals).unwrap_or_else(Stop::Unwritable);
     let elapsed = started.elapsed();
     let survivors = end_offspring(&spec.marker, GRACE).map_err(io::Error::other)?;
-    watched.drain()?;
+    let kept = watched.drain().and_then(|()| watched.log.finish());
+    let dropped = kept.unwrap_or_else(|error| {
+        if matches!(stop, Stop::Exited(_)) {
+            stop = Stop::Unwritable(error);
+        }
+        0
+    });
     let late = reap(Some(pid)).program;
     let (exit, mut why, then) = match stop {
         Stop::Exited(exit) => (Some(exit), failure(exit, spec), Then::GoOn),
-        Stop::TookTooLong => {
-            let limit = Duration::from_millis(step.limit_ms);
-            (None, Some(format!("did not end within {limit:?} and was ended")), Then::GoOnUnclean)
-        }
+        Stop::TookTooLong => (None, Some(format!("did not end within {limit:?} and was ended")), Then::GoOnUnclean),
         Stop::TooMuchDisk(bytes) => (None, Some(too_much(bytes, spec)), Then::GoOnUnclean),
         Stop::Cancelled => (late, Some("was cancelled".to_owned()), Then::Cancelled),
+        Stop::Unwritable(error) => {
+            (None, Some(format!("was ended: what it printed could not be kept: {error}")), Then::GoOnUnclean)
+        }
     };
     let then =
         if matches!(exit, Some(ExitStatus::Signal { .. })) && then == Then::GoOn { Then::GoOnUnclean } else { then };
     if let Some(left) = survivors.first() {
         why = Some(format!("left {} processes that cannot be ended, such as {left}", survivors.len()));
     }
-    let dropped = watched.log.finish()?;
     Ok(Outcome { exit, why, elapsed, dropped, then })
 }
 
@@ -209,9 +217,11 @@ impl Watched<'_> {
         }
     }
 
-    /// Takes over what is left to read. Nobody prints any more.
+    /// Takes over what is left to read. Nobody prints any more but what a daemon does that was asked to, and for that nobody
+    /// waits.
     fn drain(&mut self) -> io::Result<()> {
-        while self.copy()? {}
+        let began = Instant::now();
+        while self.copy()? && began.elapsed() < GRACE {}
         Ok(())
     }
 

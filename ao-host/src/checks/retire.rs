@@ -1,6 +1,7 @@
 //! What becomes of old runs: their logs go, and so does what was kept for lock files that are of yesterday.
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use ao_core::Result;
 use ao_core::lifecycle::{KeptRun, retired_runs};
@@ -11,16 +12,19 @@ use super::place;
 use crate::trash::{destroy, relocate, weigh};
 use crate::world::Places;
 
+const DAY: Duration = Duration::from_hours(24);
+
 /// For how many lock files of a project something is kept.
 const CACHES: usize = 2;
 
-/// Removes what is old or too much, and returns the runs whose logs are gone. `wanted` says whose stay.
+/// Removes what is old or too much, and returns the runs whose logs are gone. `wanted` says whose stay. What cannot be removed
+/// is said, and keeps nothing else from going.
 pub(crate) fn retire(
     places: &Places,
     runs: &[CheckRun],
     wanted: impl Fn(&CheckRun) -> bool,
     now: Timestamp,
-) -> Result<Vec<String>> {
+) -> Vec<String> {
     let directory = |id: &str| places.checks().join(id);
     let weighed = runs.iter().filter(|run| !run.state.is_open()).map(|run| KeptRun {
         id: run.id.clone(),
@@ -28,22 +32,39 @@ pub(crate) fn retire(
         bytes: weigh(&directory(&run.id), &[]).bytes,
         is_wanted: wanted(run),
     });
-    let gone = retired_runs(&weighed.collect::<Vec<_>>(), now);
+    let mut gone = retired_runs(&weighed.collect::<Vec<_>>(), now);
     // From a clearing-up that was interrupted.
     for left in entries(&place::trash(places)) {
-        destroy(&place::trash(places), &left)?;
+        is_done(&left, destroy(&place::trash(places), &left));
     }
-    for id in &gone {
-        remove(places, &directory(id))?;
+    gone.retain(|id| is_done(&directory(id), remove(places, &directory(id))));
+    for lost in lost(places, runs, now) {
+        is_done(&lost, remove(places, &lost));
     }
     for project in entries(&places.checks().join(place::CACHE)) {
         let mut kept = entries(&project);
         kept.sort_by_key(|kept| std::cmp::Reverse(changed(kept)));
         for old in kept.into_iter().skip(CACHES) {
-            remove(places, &old)?;
+            is_done(&old, remove(places, &old));
         }
     }
-    Ok(gone)
+    gone
+}
+
+fn is_done(what: &Utf8Path, done: Result<()>) -> bool {
+    done.inspect_err(|error| tracing::warn!("`{what}` stays for now: {error}")).is_ok()
+}
+
+/// Directories of runs that the state knows nothing of, such as after it was lost, and that nothing was put into for a day.
+fn lost(places: &Places, runs: &[CheckRun], now: Timestamp) -> Vec<Utf8PathBuf> {
+    let known: BTreeSet<_> = runs.iter().map(|run| run.id.as_str()).collect();
+    let is_lost = |path: &Utf8PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        let changed = changed(path).and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let changed = changed.and_then(|since| i64::try_from(since.as_millis()).ok()).map(Timestamp::from_millis);
+        !name.starts_with('.') && !known.contains(name) && changed.is_some_and(|at| now.since(at) > DAY)
+    };
+    entries(&places.checks()).into_iter().filter(is_lost).collect()
 }
 
 fn remove(places: &Places, directory: &Utf8Path) -> Result<()> {
@@ -96,7 +117,7 @@ mod tests {
             files::private_directory(&places.checks().join(".cache/project").join(name)).unwrap();
         }
         files::private_directory(&places.checks().join(".trash/left")).unwrap();
-        let gone = retire(&places, &runs, |run| run.id == "head", Timestamp::from_millis(45 * day)).unwrap();
+        let gone = retire(&places, &runs, |run| run.id == "head", Timestamp::from_millis(45 * day));
         assert_eq!(gone, ["old"]);
         let mut left: Vec<_> =
             entries(&places.checks()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();

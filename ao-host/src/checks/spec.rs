@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ao_core::model::{CheckName, Timestamp};
+use ao_core::model::{CheckName, CheckResult, Timestamp};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub struct Spec {
     pub tree: Utf8PathBuf,
     /// What marks the processes.
     pub marker: String,
+    /// What every [`Found`] bears. The file that says it is gone before any command runs.
+    pub nonce: String,
     /// What runs first.
     pub setup: Vec<Step>,
     /// The checks.
@@ -56,6 +58,16 @@ pub struct CacheSpec {
     pub paths: Vec<Utf8PathBuf>,
     /// Files of the copy whose contents are the key.
     pub key: Vec<Utf8PathBuf>,
+}
+
+/// What a check found, as it is written down. Whatever runs in the copy of a commit can write such a file, too, but does not
+/// know the nonce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// That of [`Spec`].
+    pub(crate) nonce: String,
+    /// It.
+    pub(crate) result: CheckResult,
 }
 
 /// Written when nothing of the attempt runs any more.

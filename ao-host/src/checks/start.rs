@@ -10,6 +10,7 @@ use ao_core::model::process::{HOLDER_FILE, HolderRecord, MARKER_VARIABLE};
 use ao_core::model::{CheckResult, CheckRun, ProcessId};
 use ao_core::slots::Workspace;
 use ao_core::slots::runtime::Liveness;
+use ao_core::slots::scm::CheckState;
 use ao_core::slots::workspace::{CheckOutCommit, ReleaseCommit};
 use ao_core::{Code, Error, Result};
 use ao_plugin_sdk::holder::end_tree;
@@ -18,7 +19,7 @@ use rustix::process::Signal;
 
 use super::CHECK_COMMAND;
 use super::place::{self, ENDED_FILE, Place, result_file};
-use super::spec::{CHECK_VERSION, CacheSpec, Ended, Spec, Step};
+use super::spec::{CHECK_VERSION, CacheSpec, Ended, Found, Spec, Step};
 use crate::host::process::Held;
 use crate::sessions::Sessions;
 use crate::trash;
@@ -48,6 +49,8 @@ pub(crate) struct Sight {
     pub(crate) damaged: Vec<String>,
     /// Whether nothing more is to come.
     pub(crate) is_over: bool,
+    /// Whether it was told to end: by a host, or by a machine that shuts down.
+    pub(crate) is_cancelled: bool,
 }
 
 /// Makes a clean copy of the commit, and starts the checks of a run in it. What an earlier attempt left behind is ended and
@@ -62,7 +65,7 @@ pub(crate) async fn begin(
     for attempt in 1..run.attempt {
         let mut earlier = run.clone();
         earlier.attempt = attempt;
-        clear(Arc::clone(&sessions), Arc::clone(&workspace), earlier).await?;
+        clear(Arc::clone(&sessions), Ok(Arc::clone(&workspace)), earlier).await?;
     }
     let place = Place::of(&sessions.places, &run);
     for directory in [&place.directory, &place.work(), &place.home(), &place.temporary()] {
@@ -127,6 +130,7 @@ fn spec(
         work: place.work(),
         tree: place.tree(),
         marker,
+        nonce: run.nonce.clone().ok_or_else(|| Error::other("a run of checks without a nonce"))?,
         setup: checks.setup.iter().map(step).collect::<Result<_>>()?,
         checks: named.map(|(name, command)| Ok((name.clone(), step(&command.step)?))).collect::<Result<_>>()?,
         cache: checks.cache.as_ref().map(|cache| CacheSpec {
@@ -151,16 +155,23 @@ pub(crate) fn directory(sessions: &Sessions, run: &CheckRun) -> Utf8PathBuf {
 /// Looks how far a run is.
 pub(crate) fn look(sessions: &Sessions, run: &CheckRun) -> Sight {
     let place = Place::of(&sessions.places, run);
-    let runner = read::<HolderRecord>(&place.directory.join(HOLDER_FILE)).ok().flatten().map(|record| record.holder);
     // Before its files are read: what is gone writes no more.
-    let lives = runner.or_else(|| run.runner.clone()).map(|runner| sessions.world.proc.look(&runner));
+    let lives = runner(&place, run).map(|runner| sessions.world.proc.look(&runner));
     let is_gone = !matches!(lives, Some(Liveness::Alive | Liveness::Unknown { .. }));
     let mut sight = Sight { is_over: is_gone, ..Sight::default() };
-    sight.is_over |= matches!(read::<Ended>(&place.directory.join(ENDED_FILE)), Ok(Some(_)));
+    if let Ok(Some(ended)) = read::<Ended>(&place.directory.join(ENDED_FILE)) {
+        (sight.is_over, sight.is_cancelled) = (true, ended.cancelled);
+    }
     for name in run.left() {
-        match read::<CheckResult>(&result_file(&place.directory, name)) {
-            Ok(Some(result)) if result.name == *name => sight.results.push(result),
-            Ok(Some(_)) => sight.damaged.push(format!("what the check `{name}` found is about another one")),
+        match read::<Found>(&result_file(&place.directory, name)) {
+            Ok(Some(Found { nonce, result })) if Some(&nonce) == run.nonce.as_ref() => {
+                if result.name == *name && matches!(result.state, CheckState::Passed | CheckState::Failed) {
+                    sight.results.push(result);
+                } else {
+                    sight.damaged.push(format!("what the check `{name}` found is about another one, or no verdict"));
+                }
+            }
+            Ok(Some(_)) => sight.damaged.push(format!("what the check `{name}` found was written by somebody else")),
             Ok(None) => {}
             Err(error) => sight.damaged.push(format!("what the check `{name}` found cannot be read: {error}")),
         }
@@ -168,9 +179,15 @@ pub(crate) fn look(sessions: &Sessions, run: &CheckRun) -> Sight {
     sight
 }
 
+/// Who runs a run's present attempt, as the host knows it; else, after a crash right at its start, as it says itself.
+fn runner(place: &Place, run: &CheckRun) -> Option<ProcessId> {
+    let said = || read::<HolderRecord>(&place.directory.join(HOLDER_FILE)).ok().flatten().map(|record| record.holder);
+    run.runner.clone().or_else(said)
+}
+
 /// Reads a file that may be absent.
 fn read<T: serde::de::DeserializeOwned>(path: &Utf8Path) -> std::io::Result<Option<T>> {
-    match files::read_at_most(path, 1 << 20) {
+    match files::read_regular(path, 1 << 20) {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -182,8 +199,7 @@ fn read<T: serde::de::DeserializeOwned>(path: &Utf8Path) -> std::io::Result<Opti
 pub(crate) async fn cancel(sessions: Arc<Sessions>, run: CheckRun) -> Result<()> {
     blocking(move || {
         let place = Place::of(&sessions.places, &run);
-        let record = read::<HolderRecord>(&place.directory.join(HOLDER_FILE)).ok().flatten();
-        let Some(runner) = record.map(|record| record.holder).or(run.runner) else { return Ok(()) };
+        let Some(runner) = runner(&place, &run) else { return Ok(()) };
         let Some(held) = Held::open(&runner, &*sessions.world.proc)? else { return Ok(()) };
         held.signal(Signal::TERM)?;
         held.ends_within(PATIENCE).map(drop)
@@ -191,12 +207,16 @@ pub(crate) async fn cancel(sessions: Arc<Sessions>, run: CheckRun) -> Result<()>
     .await
 }
 
-/// Ends what is left of a run's present attempt, and clears its copy away. Results and logs stay.
-pub(crate) async fn clear(sessions: Arc<Sessions>, workspace: Arc<dyn Workspace>, run: CheckRun) -> Result<()> {
+/// Ends what is left of a run's present attempt, and clears its copy away. Results and logs stay. What can be done is done,
+/// whatever else cannot; the first thing that could not is the error.
+pub(crate) async fn clear(sessions: Arc<Sessions>, workspace: Result<Arc<dyn Workspace>>, run: CheckRun) -> Result<()> {
     let place = Place::of(&sessions.places, &run);
     let (release, work) = (ReleaseCommit::new(run.directory.clone(), place.tree()), place.work());
+    // Where its reader never came: commands' environments stand in it.
+    let _ = fs_err::remove_file(place.spec());
+    let mut cleared = Ok(());
     if work.is_dir() {
-        blocking(move || {
+        cleared = blocking(move || {
             let marker = place.marker(&sessions.places);
             let left = end_tree(&place.directory, &marker, Duration::ZERO)?.survivors;
             if let Some(process) = left.first() {
@@ -209,9 +229,10 @@ pub(crate) async fn clear(sessions: Arc<Sessions>, workspace: Arc<dyn Workspace>
             trash::relocate(&place.work(), &gone)?;
             trash::destroy(&root, &gone)
         })
-        .await?;
+        .await;
     }
-    workspace.release(release).await.map(drop)
+    let released = async { workspace?.release(release).await.map(drop) };
+    cleared.and(released.await)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -15,18 +15,18 @@ pub(super) fn get(context: &Context<'_>, id: &str) -> Result<Option<CheckRun>> {
 
 /// Those that something is still to come of. The condition is that of the index `check_runs_open`.
 pub(super) fn open(context: &Context<'_>) -> Result<Vec<CheckRun>> {
-    select(context, "state IN ('waiting', 'running') ORDER BY requested_at, id", [])
+    select(context, "state IN ('waiting', 'running') ORDER BY number", [])
 }
 
 /// Those of a project at a commit, in the order in which they were asked for.
 pub(super) fn of_commit(context: &Context<'_>, directory: &Utf8Path, commit: &str) -> Result<Vec<CheckRun>> {
-    let condition = "directory = ? AND commit_id = ? ORDER BY requested_at, id";
+    let condition = "directory = ? AND commit_id = ? ORDER BY number";
     select(context, condition, [directory.as_str(), commit])
 }
 
 /// All, in the order in which they were asked for.
 pub(super) fn all(context: &Context<'_>) -> Result<Vec<CheckRun>> {
-    select(context, "true ORDER BY requested_at, id", [])
+    select(context, "true ORDER BY number", [])
 }
 
 fn select(context: &Context<'_>, condition: &str, parameters: impl Params) -> Result<Vec<CheckRun>> {
@@ -67,7 +67,7 @@ pub(super) fn put(context: &Context<'_>, run: &CheckRun, log: &[Event]) -> Resul
     context.run(|connection| {
         let sql = "INSERT INTO check_runs (id, project, directory, commit_id, definition, state, requested_at, facts) \
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-                   ON CONFLICT DO UPDATE SET state = excluded.state, facts = excluded.facts";
+                   ON CONFLICT (id) DO UPDATE SET state = excluded.state, facts = excluded.facts";
         connection.prepare_cached(sql)?.execute(params![
             run.id,
             run.project.as_str(),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use fs_err::{File, OpenOptions};
+use rustix::fs::OFlags;
 
 /// Permission bits of a file that only its owner reads and writes.
 pub const PRIVATE_FILE: u32 = 0o600;
@@ -40,6 +41,24 @@ pub fn read_at_most(path: &Utf8Path, limit: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The same of a regular file that somebody else may have put there: a link is not followed, and nothing is waited for.
+pub fn read_regular(path: &Utf8Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(u64::try_from(limit).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens such a file to read. What is no regular file is [`io::ErrorKind::InvalidInput`].
+pub fn open_regular(path: &Utf8Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{path}` is no regular file")))
 }
 
 /// Makes the names in a directory durable: files that were created in it, renamed into it or removed from it.

@@ -41,7 +41,8 @@ pub(crate) async fn check_out(git: &Git, request: CheckOutCommit) -> Result<Chec
             return Err(Error::conflict(message).at_field("target"));
         }
     }
-    git.at(&common, ["update-ref", "-m", "ao: checked out", "--end-of-options"]).arg(&pin).arg(commit).run().await?;
+    let keep = git.at(&common, ["update-ref", "-m", "ao: checked out", "--end-of-options"]).arg(&pin).arg(commit);
+    unhooked(keep).run().await?;
     make(git, &common, target, commit).await?;
     let (place, text) = (target.join(WHOLE), commit.clone());
     blocking(move || {
@@ -59,9 +60,14 @@ pub(crate) async fn release(git: &Git, request: ReleaseCommit) -> Result<Release
     let mut released = Released::new();
     released.commit = pinned(git, &common, &pin).await?;
     if released.commit.is_some() {
-        git.at(&common, ["update-ref", "-d", "--end-of-options"]).arg(&pin).run().await?;
+        unhooked(git.at(&common, ["update-ref", "-d", "--end-of-options"]).arg(&pin)).run().await?;
     }
     Ok(released)
+}
+
+/// A command that runs nobody's hooks: also a change of a ref has one, `reference-transaction`.
+fn unhooked(call: Call<'_>) -> Call<'_> {
+    call.set("core.hooksPath", "/dev/null")
 }
 
 fn check_commit(commit: &str) -> Result<()> {
@@ -144,7 +150,7 @@ async fn set_aside(target: Utf8PathBuf) -> Result<()> {
 async fn make(git: &Git, common: &Utf8Path, target: &Utf8Path, commit: &str) -> Result<()> {
     // No template: it may bring hooks along.
     let clone = git.at(common, ["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--origin", "origin"]);
-    let output = quiet(clone.arg("--").arg(common.as_str()).arg(target.as_str())).output().await?;
+    let output = unhooked(quiet(clone.arg("--").arg(common.as_str()).arg(target.as_str()))).output().await?;
     if !output.status.success() {
         let message = format!("cannot make a copy of `{common}` in `{target}`: {}", complaint(&output));
         return Err(Error::other(message));

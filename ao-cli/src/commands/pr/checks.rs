@@ -103,7 +103,10 @@ impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let subject = self.subject(edge)?;
         if let Some(names) = &self.rerun {
-            return subject.rerun(edge, names.first());
+            subject.rerun(edge, names.first())?;
+            if !self.follow {
+                return Ok(ExitCode::SUCCESS);
+            }
         }
         if let Some(name) = &self.log {
             return subject.print_log(edge, name, self.follow);
@@ -112,6 +115,10 @@ impl Arguments {
             block_on(subject.follow(edge))??;
         }
         let view = subject.view(edge)?;
+        if !self.format.is_json() && !self.follow {
+            // The head may have moved since somebody looked.
+            say_who_runs_them(edge);
+        }
         self.format.show(&view)?;
         Ok(view.exit_code())
     }
@@ -124,8 +131,9 @@ impl Arguments {
             let named = self.session.as_ref().map_or(of_number, |id| session.id == *id);
             named && self.project.as_ref().is_none_or(|project| session.project == *project)
         };
-        // Of several sessions with one pull request, the newest knows most.
-        let meant: Vec<_> = sessions.iter().filter(is_meant).collect();
+        // Of several sessions with one pull request, the newest that lives knows most.
+        let mut meant: Vec<_> = sessions.iter().filter(is_meant).collect();
+        meant.sort_by_key(|session| session.end.is_none());
         let projects: std::collections::BTreeSet<_> = meant.iter().map(|session| &session.project).collect();
         if projects.len() > 1 {
             let names: Vec<_> = projects.into_iter().map(ProjectName::as_str).collect();
@@ -203,19 +211,18 @@ impl Subject {
     }
 
     /// Asks for checks once more, by the row that a host reads.
-    fn rerun(&self, edge: &Edge, name: Option<&CheckName>) -> Outcome {
+    fn rerun(&self, edge: &Edge, name: Option<&CheckName>) -> Result<(), Failure> {
         if let Some(name) = name.filter(|name| !self.plan.required.contains_key(*name)) {
             return Err(self.no_check(name).into());
         }
         let Some(run) = self.runs(edge)?.pop() else {
             output::note("nothing was checked yet, so there is nothing to do once more");
             say_who_runs_them(edge);
-            return Ok(ExitCode::SUCCESS);
+            return Ok(());
         };
         let store = SqliteStore::open(&edge.places.state_db()).map_err(Error::from)?;
-        let names: Vec<_> = name.cloned().into_iter().collect();
         let changed = store.change_check_run(Fence::None, &run.id, &mut |run| {
-            run.rerun = Some(names.clone());
+            run.ask_again(name.cloned());
             Vec::new()
         });
         changed.map_err(Error::from)?;
@@ -225,7 +232,7 @@ impl Subject {
             self.number
         ));
         say_who_runs_them(edge);
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     fn no_check(&self, name: &CheckName) -> Error {
@@ -285,7 +292,7 @@ fn print_from(file: &Utf8Path, at: &mut u64) -> Result<bool, Failure> {
 fn say_who_runs_them(edge: &Edge) {
     if !matches!(look(&edge.places), HostState::Running(_)) {
         output::warning(
-            "no host runs, so nothing is checked now: `ao start` begins one, `ao reconcile --checks` is one for a pass",
+            "no host runs, so nothing is checked now and no new head is seen: `ao start` begins one, `ao reconcile --checks` is one for a pass",
         );
     }
 }
@@ -294,7 +301,8 @@ impl Row {
     fn new(name: &CheckName, required: bool, runs: &[CheckRun]) -> Self {
         let of_name = || runs.iter().rev().filter(|run| run.names.contains(name));
         let newest = of_name().next();
-        let pending = newest.is_some_and(|run| run.state.is_open() && run.result(name).is_none());
+        let asked_again = runs.last().is_some_and(|run| run.is_asked_again(name));
+        let pending = asked_again || newest.is_some_and(|run| run.state.is_open() && run.result(name).is_none());
         let found: Option<&CheckResult> = if pending { None } else { of_name().find_map(|run| run.result(name)) };
         Self {
             name: name.clone(),

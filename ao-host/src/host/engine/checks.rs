@@ -180,15 +180,15 @@ impl Engine {
 
     fn wanted(&self, heads: &Heads) -> Result<RunChanges> {
         let store = &self.context.sessions.store;
-        let mut runs = store.open_check_runs()?;
-        let mut seen = BTreeSet::new();
+        let (mut runs, mut seen) = (Vec::new(), BTreeSet::new());
         for Head { checked: head, .. } in &heads.heads {
             if seen.insert((&head.directory, &head.commit)) {
-                let of_head = store.check_runs_of(&head.directory, &head.commit)?;
-                runs.extend(of_head.into_iter().filter(|run| !run.state.is_open()));
+                runs.extend(store.check_runs_of(&head.directory, &head.commit)?);
             }
         }
-        runs.sort_by(|left, right| (left.requested_at, &left.id).cmp(&(right.requested_at, &right.id)));
+        // Of heads that are none any more.
+        let others = store.open_check_runs()?.into_iter().filter(|run| !seen.contains(&(&run.directory, &run.commit)));
+        runs.extend(others.collect::<Vec<_>>());
         let only: Vec<_> = heads.heads.iter().map(|head| head.checked.clone()).collect();
         Ok(run_changes(&only, &runs, &heads.undecided))
     }
@@ -258,6 +258,7 @@ impl Engine {
         let now = sessions.world.now();
         let begun = self.change_run(&run.id, &mut |run| {
             run.attempt += 1;
+            run.nonce = Some(sessions.world.ulid().to_string());
             (run.state, run.started_at, run.runner) = (RunState::Running, Some(now), None);
             let left: Vec<_> = run.left().cloned().collect();
             let mut data = CheckRunStarted::new(run.commit.clone(), run.id.clone(), left);
@@ -357,7 +358,7 @@ impl Engine {
                 if is_cancelled {
                     start::cancel(Arc::clone(&sessions), run.clone()).await?;
                 }
-                start::clear(sessions, workspace?, run).await
+                start::clear(sessions, workspace, run).await
             };
             let left = ended.await.err();
             Done::CheckEnded { id, error, left }
@@ -374,7 +375,8 @@ impl Engine {
         let sessions = Arc::clone(&self.context.sessions);
         let Some(run) = sessions.store.check_run(id)? else { return Ok(()) };
         // What came in its last moment.
-        self.record(id, &start::look(&sessions, &run).results)?;
+        let sight = start::look(&sessions, &run);
+        self.record(id, &sight.results)?;
         let now = sessions.world.now();
         let is_final = error.is_some_and(|error| !is_worth_another_try(error));
         let ended = self.change_run(id, &mut |run| {
@@ -384,7 +386,7 @@ impl Engine {
             } else if is_cancelled {
                 run.state = RunState::Superseded;
                 run.why = Some("the head of the pull request has moved, or it is not open any more".to_owned());
-            } else if is_final || run.attempt >= MOST_ATTEMPTS {
+            } else if is_final || (run.attempt >= MOST_ATTEMPTS && !sight.is_cancelled) {
                 run.state = RunState::Ended;
                 run.why = Some(given_up(run, error));
                 return give_up(run, now)
@@ -510,6 +512,10 @@ impl Crews {
     fn checks(&mut self, context: &HostContext, session: &Session) -> Result<Option<(Checks, usize)>> {
         let setup = self.setup(context, session.config_file.as_ref())?;
         setup.require_trust()?;
+        if setup.loaded.files.local != session.config_file {
+            // What is in force instead says nothing about what the user wants to be checked.
+            return Err(Error::unavailable("the configuration of the session is not in force"));
+        }
         let Ok(project) = setup.loaded.config.project(&session.project) else { return Ok(None) };
         let limit =
             project.limits.checks.map_or_else(default_limit, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

@@ -25,9 +25,6 @@ impl Engine {
             return Ok(());
         }
         let runs = self.context.sessions.store.check_runs()?;
-        if runs.is_empty() {
-            return Ok(());
-        }
         self.retiring.running = true;
         let heads: BTreeSet<_> = self
             .live
@@ -38,11 +35,7 @@ impl Engine {
             let of_head = move |run: &CheckRun| heads.contains(&(run.directory.clone(), run.commit.clone()));
             let retired = tokio::task::spawn_blocking(move || retire(&places, &runs, of_head, now)).await;
             let gone = match retired {
-                Ok(Ok(gone)) => gone,
-                Ok(Err(error)) => {
-                    tracing::warn!("old logs of checks stay for now: {error}");
-                    Vec::new()
-                }
+                Ok(gone) => gone,
                 Err(error) => {
                     tracing::warn!("old logs of checks stay, by a bug: {error}");
                     Vec::new()

@@ -1,6 +1,7 @@
 -- Runs of the checks that the host makes itself. What is to be run stands here before it runs.
 CREATE TABLE check_runs (
-  id TEXT PRIMARY KEY,               -- a ULID
+  number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order in which they were asked for; a clock may be set back
+  id TEXT NOT NULL UNIQUE,           -- a ULID
   project TEXT NOT NULL,
   directory TEXT NOT NULL,           -- the project's
   commit_id TEXT NOT NULL,
@@ -8,7 +9,7 @@ CREATE TABLE check_runs (
   state TEXT NOT NULL,
   requested_at INTEGER NOT NULL,     -- milliseconds since 1970
   facts TEXT NOT NULL                -- JSON: everything, but for the results
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX check_runs_by_commit ON check_runs (directory, commit_id);
 -- Those that something is still to come of are few, and looked for often.
 CREATE INDEX check_runs_open ON check_runs (requested_at) WHERE state IN ('waiting', 'running');
