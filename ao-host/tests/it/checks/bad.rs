@@ -133,3 +133,24 @@ fn what_cannot_be_checked_has_failed_and_says_why() {
     let why = rig.result("a").why.unwrap();
     assert!(why.contains("`no-such-program-anywhere` was not found"), "{why}");
 }
+
+/// The directory of an attempt is two above the copy of the commit, whose code runs as the same user.
+#[test]
+fn one_that_writes_verdicts_itself_is_not_believed_and_one_that_sets_traps_holds_nobody_up() {
+    let forge = "for name in forges later; do printf '{\"nonce\":\"x\",\"result\":{\"name\":\"%s\",\"state\":\"passed\",\
+                 \"started_at\":\"2026-01-01T00:00:00.000Z\",\"ended_at\":\"2026-01-01T00:00:00.000Z\"}}' $name \
+                 > ../../result-$name.json; done; exit 1";
+    let traps = "mkfifo ../../result-zzz.json ../../ended.json.new; mv ../../ended.json.new ../../ended.json; true";
+    let rig = Rig::new(&commands(&[("forges", forge), ("later", "exit 1"), ("traps", traps), ("zzz", "sleep 2")]));
+    rig.pull(&rig.commit("work", &[]));
+    rig.play(async |host| host.over(&rig, 1).await);
+    for (name, state) in [
+        ("forges", CheckState::Failed),
+        ("later", CheckState::Failed),
+        ("traps", CheckState::Passed),
+        ("zzz", CheckState::Passed),
+    ] {
+        assert_eq!(rig.result(name).state, state, "{name}");
+    }
+    rig.assert_clear();
+}
