@@ -40,7 +40,7 @@ pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> R
     let reference = refs::of_pull(change.number);
     let call =
         repository.at(["fast-import", "--quiet", "--done", "--date-format=raw"]).input(stream(&reference, change)?);
-    let output = call.output().await?;
+    let output = call.to_its_end().output().await?;
     if output.status.success() {
         return Ok(Written::Done);
     }

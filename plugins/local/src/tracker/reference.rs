@@ -77,21 +77,25 @@ impl Shelf for Reference {
     async fn write(&self, listing: &Listing, writing: Writing, lock: Lock) -> Result<Written> {
         let commit = self.commit(listing, &writing).await?;
         let (own, before) = (self.clone(), listing.revision.clone().unwrap_or_default());
-        // A git that is killed while it moves a ref leaves a lock that nobody takes away.
-        blocking(move || {
+        // A git that is killed while it moves a ref leaves a lock that nobody takes away. In a task of its own, which knows
+        // of no deadline, our lock is held until git has ended.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is awaited here, and has to outlive who does not wait any more"
+        )]
+        let moving = tokio::spawn(async move {
             let _held = lock;
             let update = own.git.at(&own.directory, ["update-ref", "--no-deref", REF]).arg(commit).arg(before);
-            tokio::runtime::Handle::current().block_on(async {
-                let output = update.output().await?;
-                if output.status.success() {
-                    return Ok(Written::Done);
-                }
-                let said = complaint(&output);
-                let moved = said.contains("but expected") || said.contains("already exists");
-                if moved { Ok(Written::Moved) } else { Err(update.failure(&output)) }
-            })
-        })
-        .await
+            let update = update.to_its_end();
+            let output = update.output().await?;
+            if output.status.success() {
+                return Ok(Written::Done);
+            }
+            let said = complaint(&output);
+            let moved = said.contains("but expected") || said.contains("already exists");
+            if moved { Ok(Written::Moved) } else { Err(update.failure(&output)) }
+        });
+        moving.await.map_err(|error| Error::wrap(Code::OTHER, format!("cannot follow how `{REF}` is moved"), &error))?
     }
 
     fn shown(&self, name: &str) -> String {

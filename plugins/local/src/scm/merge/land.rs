@@ -5,6 +5,11 @@
 //! - Checked out: git's own `merge --ff-only` there, which refuses to overwrite what is not committed. It is the one touch
 //!   of a check-out.
 //! - Else a human is told the command. Once it was run, the pull request counts as merged.
+//!
+//! Both go on to their end, also when the call does not: a git that is killed here leaves a check-out half made. What came
+//! of it, whoever looks next finds.
+
+use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 
@@ -17,6 +22,9 @@ use super::super::text::word;
 use super::super::{LocalScm, UpdateCheckout, refs};
 use super::blocked;
 use super::checkouts::{self, Checkout};
+
+/// What a check-out may take: with less time left for the call, none is begun.
+const CHECKOUT: Duration = Duration::from_secs(20);
 
 /// How it ended.
 pub(super) enum Landed {
@@ -123,13 +131,16 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
         .env("GIT_ALLOW_PROTOCOL", "file")
         // A broken ref of somebody's is no reason to refuse: what is merged is here already.
         .env("GIT_REF_PARANOIA", "0");
-    call.output().await
+    call.to_its_end().output().await
 }
 
 /// No file that git ignores is overwritten, and nothing is stashed away.
 async fn fast_forward(repository: &Repository<'_>, place: &Utf8Path, attempt: &Attempt) -> Result<CommandOutput> {
+    if deadline().is_some_and(|left| left < CHECKOUT) {
+        return Err(Error::unavailable(format!("too little time is left to bring it into `{place}`; try again")));
+    }
     let call = repository
         .inside(place, ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", "--no-overwrite-ignore"])
         .arg(attempt.commit.as_str());
-    call.output().await
+    call.to_its_end().output().await
 }

@@ -170,7 +170,7 @@ async fn attempt(
     }
     let pin =
         repository.at(["update-ref", "--end-of-options"]).arg(refs::of_merge(number)).arg(attempt.commit.as_str());
-    pin.run().await?;
+    pin.to_its_end().run().await?;
     Ok(Tried::Made(attempt))
 }
 
