@@ -123,6 +123,8 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
         .at(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head"])
         .arg("--no-auto-maintenance")
         .arg("--no-write-commit-graph")
+        // Where the configuration says no, git does not look whether it goes forward, and takes all for forward.
+        .arg("--show-forced-updates")
         .arg("--end-of-options")
         .arg(".")
         .arg(format!("{}:{}", attempt.commit, refs::of_branch(base)))

@@ -6,6 +6,7 @@ use ao_plugin_sdk::prelude::*;
 use tokio::task::JoinSet;
 
 use super::forge::Forge;
+use super::pause::Pause;
 
 /// Runs the same for several, each with a plugin of its own, and returns what came of it in no order.
 async fn at_once<T: Send + 'static>(
@@ -107,4 +108,24 @@ async fn several_pull_requests_are_merged_at_once() {
     }
     let files = forge.git(&["ls-tree", "--name-only", "main"]).await;
     assert!((0..4).all(|number| files.contains(&format!("{number}.txt"))), "{files}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_base_that_goes_on_in_the_last_moment_keeps_what_it_got() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let other = forge.commit("other", "main", "b.txt", "other\n").await;
+    forge.git(&["config", "fetch.showForcedUpdates", "false"]).await;
+    let request = forge.merge_request(&pull, MergeMethod::Merge).await;
+    let pause = Pause::new(&forge);
+    let scm = pause.before(&forge, "fetch");
+    let meanwhile = async {
+        pause.reached().await;
+        forge.git(&["update-ref", "refs/heads/main", &other]).await;
+        pause.end()
+    };
+    let (merged, _going) = tokio::join!(scm.merge(request), meanwhile);
+    assert!(matches!(merged, Ok(MergeOutcome::Merged { .. })), "{merged:?}");
+    assert!(forge.tries(&["merge-base", "--is-ancestor", &other, "main"]).await, "a commit of the base is lost");
+    assert_eq!(forge.git(&["show", "main:a.txt", "main:b.txt"]).await, "one\nother");
 }
