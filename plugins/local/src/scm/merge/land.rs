@@ -66,7 +66,7 @@ pub(super) async fn land(
     }
     let output = match place {
         None => fetch(repository, base, attempt).await?,
-        Some(path) => fast_forward(repository, path, attempt).await?,
+        Some(path) => fast_forward(repository, path, base, attempt).await?,
     };
     let stood = refs::look(repository).await?.head(base).cloned();
     if output.status.success() && stood.as_ref() == Some(&attempt.commit) {
@@ -112,7 +112,8 @@ fn told(pull: &Pull, why: &str, checkout: &Checkout) -> MergeOutcome {
     let remedy = if checkout.is_gone {
         "git worktree prune".to_owned()
     } else {
-        format!("git -C {} merge --ff-only {}", word(checkout.path.as_str()), refs::of_merge(pull.number))
+        let merge = "merge --ff-only --no-squash --no-verify-signatures";
+        format!("git -C {} {merge} {}", word(checkout.path.as_str()), refs::of_merge(pull.number))
     };
     blocked(why, Some(remedy))
 }
@@ -136,13 +137,24 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
     call.to_its_end().output().await
 }
 
-/// No file that git ignores is overwritten, and nothing is stashed away.
-async fn fast_forward(repository: &Repository<'_>, place: &Utf8Path, attempt: &Attempt) -> Result<CommandOutput> {
+/// No file that git ignores is overwritten, and nothing is stashed away. Whatever is configured, it is a fast-forward.
+async fn fast_forward(
+    repository: &Repository<'_>,
+    place: &Utf8Path,
+    base: &BranchName,
+    attempt: &Attempt,
+) -> Result<CommandOutput> {
     if deadline().is_some_and(|left| left < CHECKOUT) {
         return Err(Error::unavailable(format!("too little time is left to bring it into `{place}`; try again")));
     }
-    let call = repository
+    let mut call = repository
         .inside(place, ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", "--no-overwrite-ignore"])
+        .arg("--no-squash")
+        .arg("--no-verify-signatures")
         .arg(attempt.commit.as_str());
+    // A strategy that somebody chose for the branch may be one that goes without fast-forwards. A key ends at the first `=`.
+    if !base.as_str().contains('=') {
+        call = call.set(&format!("branch.{base}.mergeOptions"), "");
+    }
     call.to_its_end().output().await
 }

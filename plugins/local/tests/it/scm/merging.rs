@@ -199,3 +199,39 @@ async fn a_base_in_two_places_or_in_a_place_that_is_gone_is_left_alone() {
     let MergeOutcome::Blocked { why, .. } = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("more than one place"), "{why}");
 }
+
+#[tokio::test]
+async fn how_the_user_likes_merges_is_not_how_a_check_out_is_brought_forward() {
+    for (key, value) in [
+        ("branch.main.mergeOptions", "--squash"),
+        ("branch.main.mergeOptions", "--strategy=ours"),
+        ("branch.main.mergeOptions", "--no-ff --no-commit"),
+        ("merge.verifySignatures", "true"),
+        ("merge.ff", "false"),
+    ] {
+        let forge = Forge::new().await;
+        let pull = forge.pull("feature", "a.txt", "one\n").await;
+        forge.git(&["checkout", "--quiet", "main"]).await;
+        forge.git(&["config", key, value]).await;
+        let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+        assert_eq!(outcome, MergeOutcome::Merged { commit: forge.oid("main").await }, "{key}={value}");
+        assert_eq!(forge.git(&["status", "--porcelain"]).await, "", "{key}={value}");
+    }
+}
+
+#[tokio::test]
+async fn the_command_that_is_named_does_it_whatever_is_configured() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.git(&["config", "branch.main.mergeOptions", "--squash"]).await;
+    forge.git(&["config", "merge.verifySignatures", "true"]).await;
+    forge.write("a.txt", "mine\n");
+    let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+    let MergeOutcome::Blocked { remedy: Some(remedy), .. } = &outcome else { panic!("{outcome:?}") };
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    let shell = command("sh").args(["-c", remedy]).env_only(environment(&forge.path("")));
+    shell.run().await.expect("the command that is named");
+    assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
+    assert_eq!(forge.show(&pull).await.state, PullState::Merged);
+}
