@@ -83,9 +83,10 @@ fn judge(pull: &Pull, refs: &Refs, is_in: &dyn Fn(&Oid, &Oid) -> Result<bool>) -
     }
     let head = head(refs, pull);
     let Some(at) = &base else { return Ok(standing(State::Open, head, None, false)) };
-    // Its process died before it could say so, or a human ran the command that was named.
+    // Its process died before it could say so, or a human ran the command that was named. One that git cannot tell about,
+    // as its commit is missing, is not on the base, which is whole.
     for attempt in record.attempts.iter().rev() {
-        if is_in(at, &attempt.commit)? {
+        if is_in(at, &attempt.commit).unwrap_or(false) {
             return Ok(standing(State::Merged, &attempt.head, Some(attempt.commit.clone()), false));
         }
     }

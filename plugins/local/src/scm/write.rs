@@ -1,11 +1,14 @@
 //! Writes one change of a pull request: one `git fast-import`, whose last step moves the ref, and only on from where it
 //! was read. Killed before that, it leaves objects that nothing leads to, which git takes away in its own time.
 
+use std::collections::BTreeSet;
+
 use ao_plugin_sdk::prelude::*;
 
 use ao_git_command::complaint;
 
 use super::entry::{self, Entry};
+use super::oid::Oid;
 use super::pull::Pull;
 use super::record::{self, Record};
 use super::refs;
@@ -65,9 +68,8 @@ fn stream(reference: &str, change: &Change<'_>) -> Result<Vec<u8>> {
     if let Some(pull) = change.from {
         out.extend(format!("from {}\n", pull.at).into_bytes());
     }
-    // The head is a parent, too: so git keeps it, and brings it along.
-    if change.from.is_none_or(|pull| pull.record.head != change.record.head) {
-        out.extend(format!("merge {}\n", change.record.head).into_bytes());
+    for commit in kept(change) {
+        out.extend(format!("merge {commit}\n").into_bytes());
     }
     file(&mut out, "pull.json", &change.record.written()?);
     for (number, entry) in &change.entries {
@@ -75,6 +77,15 @@ fn stream(reference: &str, change: &Change<'_>) -> Result<Vec<u8>> {
     }
     out.extend_from_slice(b"done\n");
     Ok(out)
+}
+
+/// What the record names for the first time: as a parent of its commit git keeps it, and brings it along.
+fn kept<'a>(change: &'a Change<'_>) -> BTreeSet<&'a Oid> {
+    let named = |record: &'a Record| -> BTreeSet<&'a Oid> {
+        record.attempts.iter().map(|attempt| &attempt.commit).chain([&record.head]).collect()
+    };
+    let known = change.from.map(|pull| named(&pull.record)).unwrap_or_default();
+    named(change.record).difference(&known).copied().collect()
 }
 
 fn file(out: &mut Vec<u8>, path: &str, content: &[u8]) {

@@ -72,3 +72,51 @@ async fn a_remark_that_cannot_be_read_makes_the_whole_unknown() {
         assert!(why.contains(lost), "{why}");
     }
 }
+
+/// A merge that a change of the user's is in the way of, so that nothing but its attempt is left.
+async fn tried(forge: &Forge, pull: &PullRef) -> String {
+    forge.write("a.txt", "mine\n");
+    let outcome = forge.merge(pull, MergeMethod::Merge).await;
+    assert!(matches!(outcome, MergeOutcome::Blocked { .. }), "{outcome:?}");
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    forge.oid("refs/ao/merge/1").await
+}
+
+#[tokio::test]
+async fn what_was_made_to_be_merged_is_kept_as_long_as_its_pull_request() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    let first = tried(&forge, &pull).await;
+    forge.git(&["commit", "--quiet", "--allow-empty", "--message", "base"]).await;
+    assert_ne!(tried(&forge, &pull).await, first);
+    forge.git(&["reflog", "expire", "--all", "--expire=now"]).await;
+    forge.git(&["gc", "--quiet", "--prune=now"]).await;
+    assert!(forge.tries(&["cat-file", "-e", &first]).await, "the first attempt's commit is gone");
+    forge.git(&["fsck", "--strict"]).await;
+    assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { .. }));
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_not_there_is_not_merged_and_in_nobody_s_way() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let other = forge.pull("other", "b.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    let commit = tried(&forge, &pull).await;
+    let record = forge.git(&["show", "refs/ao/prs/1:pull.json"]).await.replace(&commit, &"1".repeat(40));
+    let stream = format!(
+        "commit refs/ao/prs/1\ncommitter ao <ao@localhost> 1 +0000\ndata 0\nfrom refs/ao/prs/1^0\n\
+         M 100644 inline pull.json\ndata {}\n{record}\n",
+        record.len()
+    );
+    let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+    git.args(["fast-import", "--quiet"]).input(stream).run().await.expect("import");
+    for pull in [&pull, &other] {
+        assert_eq!(forge.show(pull).await.state, PullState::Open);
+    }
+    let comment = PullChange::Comment { body: "x".into(), thread: None };
+    forge.update("comment", "me", &pull, comment).await.expect("comment");
+    assert_eq!(forge.effect("never", 1).await, Ok(Proof::Absent));
+    assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { .. }));
+}
