@@ -155,6 +155,12 @@ impl Command {
 }
 
 impl CommandOutput {
+    /// Whether more was printed than is kept of it, or just as much.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.stdout.len() as u64 >= KEPT
+    }
+
     /// What it printed, as text, without the line end at its end.
     #[must_use]
     pub fn text(&self) -> String {
@@ -266,6 +272,14 @@ mod tests {
             let mut go = std::fs::File::options().read(true).write(true).open(at("go")).expect("a pipe");
             std::io::Write::write_all(&mut go, b"go\n").expect("go");
             appears(&at("ended")).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_says_so() {
+        for (bytes, is_cut) in [(KEPT - 1, false), (KEPT + 1, true)] {
+            let output = command("head").args(["-c", &bytes.to_string(), "/dev/zero"]).run().await.expect("head");
+            assert_eq!(output.is_cut(), is_cut, "{bytes}");
         }
     }
 

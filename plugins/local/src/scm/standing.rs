@@ -15,9 +15,6 @@ use super::repository::Repository;
 /// How many answers are kept before all are forgotten.
 const KEPT: usize = 65_536;
 
-/// As much as is kept of a program's output; more may have been cut.
-const CUT: usize = 16 * 1024 * 1024;
-
 /// Whether a commit is part of what a base leads to, by both.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<BTreeMap<(Oid, Oid), bool>>);
@@ -120,7 +117,7 @@ async fn ask(
     let call = repository.at(["rev-list", "--stdin"]).input(format!("{questions}^{base}\n")).looking();
     let output = call.output().await?;
     let mut answers: Vec<(Oid, Option<bool>)> = Vec::new();
-    if output.status.success() && output.stdout.len() < CUT {
+    if output.status.success() && !output.is_cut() {
         let text = output.text();
         let listed: BTreeSet<&str> = text.lines().collect();
         answers.extend(unknown.into_iter().map(|commit| {

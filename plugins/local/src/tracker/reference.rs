@@ -36,7 +36,8 @@ impl Shelf for Reference {
             return if output.stderr.is_empty() { Ok(listing) } else { Err(call.failure(&output)) };
         }
         let revision = output.text();
-        for entry in self.tree(&revision).await?.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+        let list = self.git.at(&self.directory, ["ls-tree", "-z", "--long", "--full-tree"]).arg(&revision);
+        for entry in entries(&list.looking().run().await?)? {
             let is_text = std::str::from_utf8(entry).is_ok();
             let text = String::from_utf8_lossy(entry);
             let Some((about, name)) = text.split_once('\t') else { continue };
@@ -104,11 +105,6 @@ impl Shelf for Reference {
 }
 
 impl Reference {
-    async fn tree(&self, revision: &str) -> Result<Vec<u8>> {
-        let list = self.git.at(&self.directory, ["ls-tree", "-z", "--long", "--full-tree"]).arg(revision);
-        Ok(list.looking().run().await?.stdout)
-    }
-
     async fn objects(&self, leaves: &[Leaf]) -> Result<Vec<Vec<u8>>> {
         let names: String = leaves.iter().flat_map(|leaf| [leaf.object.as_deref().unwrap_or_default(), "\n"]).collect();
         let call = self.git.at(&self.directory, ["cat-file", "--batch"]).looking().input(names);
@@ -128,17 +124,16 @@ impl Reference {
     async fn commit(&self, listing: &Listing, writing: &Writing) -> Result<String> {
         let store = self.git.at(&self.directory, ["hash-object", "-w", "--stdin"]).input(writing.text.as_bytes());
         let blob = store.run().await?.text();
-        let mut entries: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let mut tree: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         if let Some(revision) = &listing.revision {
-            let tree = self.git.at(&self.directory, ["ls-tree", "-z", "--full-tree"]).arg(revision);
-            let tree = tree.looking().run().await?.stdout;
-            for entry in tree.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+            let list = self.git.at(&self.directory, ["ls-tree", "-z", "--full-tree"]).arg(revision);
+            for entry in entries(&list.looking().run().await?)? {
                 let name = entry.splitn(2, |byte| *byte == b'\t').nth(1).unwrap_or_default();
-                entries.insert(name.to_vec(), entry.to_vec());
+                tree.insert(name.to_vec(), entry.to_vec());
             }
         }
-        entries.insert(writing.name.clone().into_bytes(), format!("100644 blob {blob}\t{}", writing.name).into_bytes());
-        let input: Vec<u8> = entries.into_values().flat_map(|entry| [entry, vec![0]].concat()).collect();
+        tree.insert(writing.name.clone().into_bytes(), format!("100644 blob {blob}\t{}", writing.name).into_bytes());
+        let input: Vec<u8> = tree.into_values().flat_map(|entry| [entry, vec![0]].concat()).collect();
         let tree = self.git.at(&self.directory, ["mktree", "-z", "--missing"]).input(input).run().await?.text();
         let mut call = self.git.at(&self.directory, ["commit-tree"]).arg(tree).input(writing.message.as_bytes());
         if let Some(parent) = &listing.revision {
@@ -153,6 +148,16 @@ impl Reference {
         }
         Ok(call.run().await?.text())
     }
+}
+
+/// The entries that `ls-tree -z` printed: all of them, as what is missing here would be missing in the next tree.
+fn entries(listed: &CommandOutput) -> Result<impl Iterator<Item = &[u8]>> {
+    if listed.is_cut() || listed.stdout.last().is_some_and(|byte| *byte != 0) {
+        return Err(Error::unsupported(format!(
+            "`{REF}` has more files than can be listed, so nothing in it is shown or changed; remove those that are no issues"
+        )));
+    }
+    Ok(listed.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()))
 }
 
 /// The next object of `cat-file --batch`: a line `<object> blob <size>`, the bytes, a line end.
