@@ -1,5 +1,7 @@
 //! A ref that is damaged, or somebody else's, is reported for itself and is in nobody else's way.
 
+use std::fmt::Write as _;
+
 use ao_plugin_sdk::prelude::*;
 
 use super::forge::{Forge, write};
@@ -119,4 +121,38 @@ async fn an_attempt_that_is_not_there_is_not_merged_and_in_nobody_s_way() {
     forge.update("comment", "me", &pull, comment).await.expect("comment");
     assert_eq!(forge.effect("never", 1).await, Ok(Proof::Absent));
     assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { .. }));
+}
+
+/// Makes the pull request's next commit by hand, of files of these contents.
+async fn put(forge: &Forge, number: u64, files: &[(String, &str)]) {
+    let mut stream = format!("commit refs/ao/prs/{number}\ncommitter ao <ao@localhost> 1 +0000\ndata 0\n");
+    for (name, content) in files {
+        let _ = write!(stream, "M 100644 inline {name}\ndata {}\n{content}\n", content.len());
+    }
+    let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+    git.args(["fast-import", "--quiet"]).input(stream).run().await.expect("import");
+}
+
+#[tokio::test]
+async fn huge_ones_hide_no_other_however_many_they_are() {
+    let forge = Forge::new().await;
+    let record = {
+        forge.pull("feature", "a.txt", "one\n").await;
+        forge.git(&["show", "refs/ao/prs/1:pull.json"]).await
+    };
+    let huge = " ".repeat(17 << 20);
+    for number in 2..=13 {
+        put(&forge, number, &[("pull.json".into(), &huge)]).await;
+    }
+    let mut files: Vec<_> = (1..=12).map(|number| (format!("remarks/{number:06}.json"), huge.as_str())).collect();
+    files.push(("pull.json".into(), &record));
+    put(&forge, 14, &files).await;
+    let last = forge.pull("last", "b.txt", "one\n").await;
+    let page = forge.another().list(ListPulls::new(forge.repository.as_str())).await.expect("list");
+    let numbers: Vec<_> = page.pulls.iter().map(|pull| pull.pull.number).collect();
+    assert_eq!(numbers, [last.number, 1]);
+    for number in 2..=14 {
+        let found = forge.found(&forge.scm, "any", Some(number)).await;
+        assert!(matches!(found, PullFound::Unknown { .. }), "{number}: {found:?}");
+    }
 }
