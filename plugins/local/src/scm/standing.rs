@@ -83,6 +83,11 @@ fn judge(pull: &Pull, refs: &Refs, is_in: &dyn Fn(&Oid, &Oid) -> Result<bool>) -
     // Its process died before it could say so, or a human ran the command that was named. One that git cannot tell about,
     // as its commit is missing, is not on the base, which is whole.
     for attempt in record.attempts.iter().rev() {
+        // A rebase of what stands on its base makes no commit of its own. The base may have got that one in any way, while
+        // the branch went on.
+        if attempt.commit == attempt.head && attempt.head != *head {
+            continue;
+        }
         if is_in(at, &attempt.commit).unwrap_or(false) {
             return Ok(standing(State::Merged, &attempt.head, Some(attempt.commit.clone()), false));
         }

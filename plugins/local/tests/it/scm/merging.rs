@@ -235,3 +235,21 @@ async fn the_command_that_is_named_does_it_whatever_is_configured() {
     assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
     assert_eq!(forge.show(&pull).await.state, PullState::Merged);
 }
+
+#[tokio::test]
+async fn a_branch_that_went_on_is_not_merged_by_what_was_to_be_merged_before() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.write("a.txt", "mine\n");
+    let outcome = forge.merge(&pull, MergeMethod::Rebase).await;
+    assert!(matches!(outcome, MergeOutcome::Blocked { .. }), "{outcome:?}");
+    assert_eq!(forge.oid("refs/ao/merge/1").await, forge.oid("feature").await, "it stands on its base");
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    let head = forge.commit("feature", "main", "c.txt", "more\n").await;
+    forge.git(&["merge", "--quiet", "--ff-only", "feature~1"]).await;
+    let shown = forge.show(&pull).await;
+    assert_eq!((shown.state, shown.head), (PullState::Open, head));
+    assert!(matches!(forge.merge(&pull, MergeMethod::Rebase).await, MergeOutcome::Merged { .. }));
+    assert_eq!(forge.git(&["show", "main:c.txt"]).await, "more");
+}
