@@ -30,10 +30,10 @@ pub(super) struct Change<'a> {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// It is there.
-    Done,
+    /// It is there, as this commit.
+    Done { at: Oid },
     /// Somebody else was quicker: what it was made from is not the last any more.
     Lost,
 }
@@ -45,7 +45,7 @@ pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> R
         repository.at(["fast-import", "--quiet", "--done", "--date-format=raw"]).input(stream(&reference, change)?);
     let output = call.to_its_end().output().await?;
     if output.status.success() {
-        return Ok(Written::Done);
+        return Ok(Written::Done { at: Oid::printed(&output.text())? });
     }
     // It never replaces what does not lead to its own commit's parent. Whether that was it, the ref says.
     let stands = refs::look(repository).await?.pulls.remove(&change.number);
@@ -63,7 +63,7 @@ pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> R
 /// In the language of git-fast-import(1). Nobody's name is on it: who did what stands in the files.
 fn stream(reference: &str, change: &Change<'_>) -> Result<Vec<u8>> {
     let seconds = change.record.updated_at.as_millis().div_euclid(1000);
-    let mut out = format!("commit {reference}\ncommitter ao <ao@localhost> {seconds} +0000\n").into_bytes();
+    let mut out = format!("commit {reference}\nmark :1\ncommitter ao <ao@localhost> {seconds} +0000\n").into_bytes();
     data(&mut out, change.message.as_bytes());
     if let Some(pull) = change.from {
         out.extend(format!("from {}\n", pull.at).into_bytes());
@@ -75,7 +75,7 @@ fn stream(reference: &str, change: &Change<'_>) -> Result<Vec<u8>> {
     for (number, entry) in &change.entries {
         file(&mut out, &format!("remarks/{}", entry::file(*number)), &record::written(entry)?);
     }
-    out.extend_from_slice(b"done\n");
+    out.extend_from_slice(b"get-mark :1\ndone\n");
     Ok(out)
 }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use ao_git_command::{Git, complaint};
 use ao_plugin_sdk::prelude::*;
 
-use super::lock::Lock;
 use super::problem::Flaw;
 use super::shelf::{Leaf, Listing, Shelf, Writing, Written, unreadable_name};
+use crate::lock::Lock;
 
 /// Where issues are.
 pub(super) const REF: &str = "refs/ao/issues";

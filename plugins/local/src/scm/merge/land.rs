@@ -15,6 +15,7 @@ use ao_plugin_sdk::prelude::*;
 
 use ao_git_command::complaint;
 
+use super::super::oid::Oid;
 use super::super::pull::Pull;
 use super::super::record::Attempt;
 use super::super::repository::Repository;
@@ -30,12 +31,13 @@ const CHECKOUT: Duration = Duration::from_secs(20);
 pub(super) enum Landed {
     /// The base has it.
     Moved,
-    /// Head or base stood elsewhere by then.
+    /// Head, base or the pull request itself stood elsewhere by then.
     Elsewhere,
     Blocked(MergeOutcome),
 }
 
-/// Moves the base to an attempt's commit, from where the attempt says that it stands.
+/// Moves the base to an attempt's commit, from where the attempt says that it stands, while the pull request's own commit is
+/// the one that says so: closed or changed meanwhile, it is judged anew.
 ///
 /// Both ways only move forward, and the commit is made on that base: a base that went on in the last moment is refused by
 /// git. One that was set back in the last moment, behind what we have looked at, would come forward again.
@@ -44,6 +46,7 @@ pub(super) async fn land(
     repository: &Repository<'_>,
     pull: &Pull,
     attempt: &Attempt,
+    at: &Oid,
 ) -> Result<Landed> {
     let base = &pull.record.base;
     let checkouts = checkouts::of(repository, base).await?;
@@ -61,7 +64,11 @@ pub(super) async fn land(
     };
     let refs = refs::look(repository).await?;
     let stands = |branch| refs.head(branch);
-    if stands(base) != Some(&attempt.base) || stands(&pull.record.branch).is_some_and(|head| *head != attempt.head) {
+    let is_as_it_was = refs.pulls.get(&pull.number).is_some_and(|now| now.as_ref() == Ok(at));
+    if !is_as_it_was
+        || stands(base) != Some(&attempt.base)
+        || stands(&pull.record.branch).is_some_and(|head| *head != attempt.head)
+    {
         return Ok(Landed::Elsewhere);
     }
     let output = match place {

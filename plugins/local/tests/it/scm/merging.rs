@@ -253,3 +253,26 @@ async fn a_branch_that_went_on_is_not_merged_by_what_was_to_be_merged_before() {
     assert!(matches!(forge.merge(&pull, MergeMethod::Rebase).await, MergeOutcome::Merged { .. }));
     assert_eq!(forge.git(&["show", "main:c.txt"]).await, "more");
 }
+
+#[tokio::test]
+async fn one_that_is_closed_and_whose_merge_is_on_the_base_is_merged() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.write("a.txt", "mine\n");
+    assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Blocked { .. }));
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    forge.update("close", "me", &pull, PullChange::Close).await.expect("close");
+    assert_eq!(forge.show(&pull).await.state, PullState::Closed);
+    assert_eq!(forge.effect("merge", 1).await, Ok(Proof::Absent));
+    forge.git(&["merge", "--quiet", "--ff-only", "refs/ao/merge/1"]).await;
+    let commit = forge.oid("main").await;
+    let shown = forge.show(&pull).await;
+    assert_eq!((shown.state, shown.merged_as.as_ref()), (PullState::Merged, Some(&commit)));
+    assert_eq!(forge.effect("merge", 1).await, Ok(Proof::Found { reference: commit.clone() }));
+    let mut wanted = ListPulls::new(forge.repository.as_str());
+    wanted.state = Some(PullState::Merged);
+    assert_eq!(forge.scm.list(wanted).await.expect("list").pulls.len(), 1);
+    assert_eq!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { commit });
+    assert!(forge.git(&["show", "refs/ao/prs/1:pull.json"]).await.contains("\"state\": \"merged\""));
+}

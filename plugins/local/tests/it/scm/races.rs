@@ -129,3 +129,54 @@ async fn a_base_that_goes_on_in_the_last_moment_keeps_what_it_got() {
     assert!(forge.tries(&["merge-base", "--is-ancestor", &other, "main"]).await, "a commit of the base is lost");
     assert_eq!(forge.git(&["show", "main:a.txt", "main:b.txt"]).await, "one\nother");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_one_that_is_opened_and_one_that_is_opened_again_one_is_open() {
+    let forge = Arc::new(Forge::new().await);
+    let first = forge.pull("feature", "a.txt", "one\n").await;
+    forge.update("close", "me", &first, PullChange::Close).await.expect("close");
+    let pause = Pause::new(&forge);
+    let (scm, mut request) = (pause.before(&forge, "fast-import"), forge.open_request("feature"));
+    request.key = "second".into();
+    let reopen = {
+        let forge = Arc::clone(&forge);
+        async move { forge.update("reopen", "me", &first, PullChange::Reopen).await }
+    };
+    let meanwhile = async {
+        pause.reached().await;
+        let mut reopening = JoinSet::new();
+        reopening.spawn(reopen);
+        // Who does not wait for the other has ended by then.
+        let early = tokio::time::timeout(std::time::Duration::from_millis(500), reopening.join_next()).await;
+        let going = pause.end();
+        let reopened = match early {
+            Ok(reopened) => reopened,
+            Err(_) => reopening.join_next().await,
+        };
+        (reopened.expect("one").expect("no panic"), going)
+    };
+    let (opened, (reopened, _going)) = tokio::join!(scm.open_pull(request), meanwhile);
+    assert!(opened.is_ok() != reopened.is_ok(), "{opened:?} {reopened:?}");
+    let mut wanted = ListPulls::new(forge.repository.as_str());
+    wanted.state = Some(PullState::Open);
+    assert_eq!(forge.scm.list(wanted).await.expect("list").pulls.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_closed_in_the_last_moment_is_not_merged() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let (base, request) = (forge.oid("main").await, forge.merge_request(&pull, MergeMethod::Merge).await);
+    let pause = Pause::new(&forge);
+    // After the attempt was written down.
+    let scm = pause.before(&forge, "update-ref");
+    let meanwhile = async {
+        pause.reached().await;
+        forge.update("close", "me", &pull, PullChange::Close).await.expect("close");
+        pause.end()
+    };
+    let (outcome, _going) = tokio::join!(scm.merge(request), meanwhile);
+    assert!(matches!(&outcome, Ok(MergeOutcome::Blocked { why, .. }) if why.contains("closed")), "{outcome:?}");
+    assert_eq!(forge.oid("main").await, base);
+    assert_eq!(forge.show(&pull).await.state, PullState::Closed);
+}
