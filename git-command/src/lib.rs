@@ -129,6 +129,12 @@ impl Call<'_> {
         self
     }
 
+    /// Names the repository, instead of having git look for it: `safe.bareRepository` refuses bare ones that are found.
+    pub fn of(mut self, repository: &Utf8Path) -> Self {
+        self.settings.push(format!("--git-dir={repository}"));
+        self
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
