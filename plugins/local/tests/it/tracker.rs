@@ -299,3 +299,16 @@ async fn what_a_hand_wrote_stays() {
         assert_eq!(scratch.create("Next").await.id, "6");
     }
 }
+
+#[tokio::test]
+async fn files_are_not_put_into_a_git_directory_that_stands_elsewhere() {
+    let scratch = Scratch::new(Store::Files).await;
+    scratch.git(&["init", "--quiet", "--separate-git-dir=../elsewhere"]).await;
+    scratch.git(&["worktree", "add", "--quiet", "-b", "side", "../side"]).await;
+    assert_eq!(scratch.create("In the main worktree").await.id, "1");
+    let mut request = CreateIssue::new("key", "From another");
+    request.repository = Some(scratch.root.join("side").into_string());
+    let error = scratch.tracker.create(request).await.unwrap_err();
+    assert!(error.message.contains("`store: ref`"), "{error}");
+    assert!(!scratch.root.join("elsewhere/.ao").exists());
+}

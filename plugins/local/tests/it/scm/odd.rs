@@ -186,3 +186,14 @@ fn with_settings(forge: &Forge, pairs: &[(&str, &str)]) -> ao_plugin_local::Loca
     variables.extend(settings(pairs));
     ao_plugin_local::LocalScm::with_environment(ao_plugin_local::scm::Config::default(), variables).expect("plugin")
 }
+
+#[tokio::test]
+async fn a_git_directory_may_stand_elsewhere() {
+    let forge = Forge::stored("--separate-git-dir=../elsewhere").await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+    assert_eq!(outcome, MergeOutcome::Merged { commit: forge.oid("main").await });
+    assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
+    assert_eq!(std::fs::read_to_string(forge.project.join("a.txt")).expect("the file"), "one\n");
+}
