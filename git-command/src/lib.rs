@@ -83,6 +83,16 @@ pub struct Call<'a> {
     variables: Vec<(&'static str, String)>,
     input: Option<Vec<u8>>,
     limit: Option<Duration>,
+    ending: Ending,
+}
+
+/// What becomes of a command that nobody waits for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It is killed.
+    WithTheCall,
+    /// It goes on.
+    ByItself,
 }
 
 impl Git {
@@ -101,6 +111,7 @@ impl Git {
             variables: Vec::new(),
             input: None,
             limit: None,
+            ending: Ending::WithTheCall,
         }
     }
 }
@@ -115,6 +126,12 @@ impl Call<'_> {
     /// Sets a key of git's configuration for this command, such as `core.hooksPath`.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.extend(["-c".to_owned(), format!("{key}={value}")]);
+        self
+    }
+
+    /// Names the repository, instead of having git look for it: `safe.bareRepository` refuses bare ones that are found.
+    pub fn of(mut self, repository: &Utf8Path) -> Self {
+        self.settings.push(format!("--git-dir={repository}"));
         self
     }
 
@@ -138,6 +155,13 @@ impl Call<'_> {
     /// Ends it after this time.
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// Lets it end by itself, once it began, also when nobody waits any more: a git that is killed while it moves refs or
+    /// files leaves locks that nobody takes away, and half of the files.
+    pub fn to_its_end(mut self) -> Self {
+        self.ending = Ending::ByItself;
         self
     }
 
@@ -189,7 +213,10 @@ impl Call<'_> {
         if let Some(limit) = self.limit {
             git = git.timeout(limit);
         }
-        git
+        match self.ending {
+            Ending::WithTheCall => git,
+            Ending::ByItself => git.to_its_end(),
+        }
     }
 }
 

@@ -16,13 +16,24 @@ const KEPT: u64 = 16 * 1024 * 1024;
 
 /// A program to run, built like `std::process::Command`.
 ///
-/// It never goes through a shell. It is killed, with its process group, when the call that runs it is cancelled.
+/// It never goes through a shell. It is killed, with its process group, when the call that runs it is cancelled, unless it
+/// is one that goes on [to its end](Command::to_its_end).
 #[derive(Debug)]
 pub struct Command {
     inner: tokio::process::Command,
     shown: String,
     input: Option<Vec<u8>>,
     limit: Option<Duration>,
+    life: Life,
+}
+
+/// How long a program may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// As long as somebody waits for it.
+    AsTheCall,
+    /// As long as it takes.
+    ToItsEnd,
 }
 
 /// What a program printed and how it ended.
@@ -50,7 +61,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     for name in OURS {
         inner.env_remove(name);
     }
-    Command { inner, shown: program.to_string_lossy().into_owned(), input: None, limit: None }
+    Command { inner, shown: program.to_string_lossy().into_owned(), input: None, limit: None, life: Life::AsTheCall }
 }
 
 impl Command {
@@ -107,34 +118,33 @@ impl Command {
         self
     }
 
+    /// Lets it go on, once it began, also when its time is over or nobody waits for it any more: for what leaves a mess
+    /// where it is killed in the middle. A limit is then how long it is waited for; what came of it has to be looked at.
+    pub fn to_its_end(mut self) -> Self {
+        self.inner.kill_on_drop(false);
+        self.life = Life::ToItsEnd;
+        self
+    }
+
     /// Runs it to its end, whatever its exit status.
     pub async fn output(mut self) -> Result<CommandOutput> {
         let limit = [self.limit, crate::deadline()].into_iter().flatten().min();
         let shown = self.shown;
-        let mut child = self.inner.spawn().map_err(|error| cannot_start(&shown, &error))?;
-        let mut group = Group(child.id());
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let feed = async {
-            if let (Some(mut stdin), Some(input)) = (stdin, self.input) {
-                // A program that does not read all of its input is not an error of ours.
-                let _ = stdin.write_all(&input).await;
-            }
-        };
-        let run = async { tokio::join!(child.wait(), read(stdout), read(stderr), feed) };
-        let ended = match limit {
-            None => Some(run.await),
-            Some(limit) => tokio::time::timeout(limit, run).await.ok(),
-        };
-        let Some((status, stdout, stderr, ())) = ended else {
+        let child = self.inner.spawn().map_err(|error| cannot_start(&shown, &error))?;
+        let group = Group(child.id().filter(|_| self.life == Life::AsTheCall));
+        let followed = follow(child, group, self.input, shown.clone());
+        let late = |then: &str| {
             let seconds = limit.unwrap_or_default().as_secs_f32();
-            return Err(Error::new(Code::TIMEOUT, format!("`{shown}` did not end within {seconds:.1} s")));
+            Error::new(Code::TIMEOUT, format!("`{shown}` did not end within {seconds:.1} s{then}"))
         };
-        group.0 = None;
-        let failed = |error: &io::Error| Error::wrap(Code::OTHER, format!("cannot follow `{shown}`"), error);
-        let status = status.map_err(|error| failed(&error))?;
-        let stdout = stdout.map_err(|error| failed(&error))?;
-        let stderr = stderr.map_err(|error| failed(&error))?;
-        Ok(CommandOutput { status, stdout, stderr, shown })
+        match self.life {
+            Life::AsTheCall => within(limit, followed).await.ok_or_else(|| late(""))?,
+            // A task of its own feeds it and reads what it prints, whatever becomes of this one.
+            Life::ToItsEnd => within(limit, tokio::spawn(followed))
+                .await
+                .ok_or_else(|| late(", and goes on"))?
+                .map_err(|error| Error::wrap(Code::OTHER, format!("cannot follow `{shown}`"), &error))?,
+        }
     }
 
     /// Runs it to its end; an exit status other than 0 is an error that quotes what it complained.
@@ -145,6 +155,12 @@ impl Command {
 }
 
 impl CommandOutput {
+    /// Whether more was printed than is kept of it, or just as much.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.stdout.len() as u64 >= KEPT
+    }
+
     /// What it printed, as text, without the line end at its end.
     #[must_use]
     pub fn text(&self) -> String {
@@ -158,6 +174,36 @@ impl CommandOutput {
         let said = if complaint.trim().is_empty() { printed.trim() } else { complaint.trim() };
         Error::other(format!("`{}` ended with {}: {said}", self.shown, self.status))
     }
+}
+
+async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        None => Some(work.await),
+        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
+    }
+}
+
+/// Feeds a program and reads what it prints, until it ends.
+async fn follow(
+    mut child: tokio::process::Child,
+    mut group: Group,
+    input: Option<Vec<u8>>,
+    shown: String,
+) -> Result<CommandOutput> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feed = async {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            // A program that does not read all of its input is not an error of ours.
+            let _ = stdin.write_all(&input).await;
+        }
+    };
+    let (status, stdout, stderr, ()) = tokio::join!(child.wait(), read(stdout), read(stderr), feed);
+    group.0 = None;
+    let failed = |error: &io::Error| Error::wrap(Code::OTHER, format!("cannot follow `{shown}`"), error);
+    let status = status.map_err(|error| failed(&error))?;
+    let stdout = stdout.map_err(|error| failed(&error))?;
+    let stderr = stderr.map_err(|error| failed(&error))?;
+    Ok(CommandOutput { status, stdout, stderr, shown })
 }
 
 fn cannot_start(shown: &str, error: &io::Error) -> Error {
@@ -187,5 +233,59 @@ impl Drop for Group {
             // It may have ended meanwhile.
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Waits until a file is there.
+    async fn appears(path: &Path) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !path.exists() {
+            assert!(Instant::now() < deadline, "{} never appears", path.display());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_runs_to_its_end_goes_on_without_who_waited_for_it() {
+        for waits in [Duration::ZERO, Duration::from_mins(1)] {
+            let directory = tempfile::tempdir().expect("scratch");
+            let at = |name: &str| directory.path().join(name);
+            let began = at("began");
+            let script = "mkfifo go && : > began && read -r line < go && : > ended && cat";
+            let program = command("sh").args(["-c", script]).input("said").to_its_end().timeout(waits);
+            let place = Utf8Path::from_path(directory.path()).expect("utf-8");
+            let mut run = Box::pin(program.current_dir(place).output());
+            tokio::select! {
+                ended = &mut run => assert_eq!(ended.expect_err("its time is over").code, Code::TIMEOUT),
+                () = appears(&began) => assert_ne!(waits, Duration::ZERO),
+            }
+            drop(run);
+            appears(&began).await;
+            // Opened to read and write, it waits for no reader.
+            let mut go = std::fs::File::options().read(true).write(true).open(at("go")).expect("a pipe");
+            std::io::Write::write_all(&mut go, b"go\n").expect("go");
+            appears(&at("ended")).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_says_so() {
+        for (bytes, is_cut) in [(KEPT - 1, false), (KEPT + 1, true)] {
+            let output = command("head").args(["-c", &bytes.to_string(), "/dev/zero"]).run().await.expect("head");
+            assert_eq!(output.is_cut(), is_cut, "{bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_runs_to_its_end_is_fed_and_heard() {
+        let output = command("cat").input("said").to_its_end().run().await.expect("cat");
+        assert_eq!(output.text(), "said");
     }
 }

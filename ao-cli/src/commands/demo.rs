@@ -33,8 +33,14 @@ impl Arguments {
         let stage = demo::Stage::build(edge, &cast)?;
         let played = if self.json { Ok(Show::events()) } else { Show::for_people() };
         let played = played.and_then(|show| demo::play(&stage, &cast, show));
-        // Whatever happened, no process may be left.
-        stage.clear()?;
+        // Whatever happened, no process may be left; what is left needs its directory.
+        if let Err(failure) = stage.clear() {
+            stage.abandon();
+            if let Err(failure) = played {
+                failure.report();
+            }
+            return Err(failure);
+        }
         let done = played?;
         if self.keep {
             stage.keep();

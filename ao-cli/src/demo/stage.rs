@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ao_core::config::Project;
-use ao_core::model::InvalidName;
 use ao_core::model::facts::Session;
+use ao_core::model::{InvalidName, SessionId};
 use ao_core::{Code, Error};
 use ao_host::setup::{ConfigFiles, Environment, Setup};
 use ao_host::store::{Reader, SessionFilter};
@@ -93,17 +93,28 @@ impl Stage {
         Ok(Self { directory, repository, edge, setup })
     }
 
-    /// Ends every process of the demo.
+    /// Ends every process of the demo, as far as it can. The error is the first of what it could not.
     pub(crate) fn clear(&self) -> Result<(), Failure> {
-        if self.edge.places.state_db().exists() {
-            for session in self.sessions()? {
-                if session.runtime.is_some() && session.end.is_none() {
-                    self.must(&["session", "kill", session.id.as_str()])?;
-                }
-            }
+        let running = self.running();
+        let kill = |session: &SessionId| self.must(&["session", "kill", session.as_str()]).map(drop);
+        end(running, kill, || self.ao(&["stop"]).map(drop))
+    }
+
+    /// The sessions that may have a process.
+    fn running(&self) -> Result<Vec<SessionId>, Failure> {
+        if !self.edge.places.state_db().exists() {
+            return Ok(Vec::new());
         }
-        self.ao(&["stop"])?;
-        Ok(())
+        let is_running = |session: &Session| session.runtime.is_some() && session.end.is_none();
+        Ok(self.sessions()?.into_iter().filter(is_running).map(|session| session.id).collect())
+    }
+
+    /// Leaves the directory where it is, with what could not be ended.
+    pub(crate) fn abandon(self) {
+        let home = self.edge.environment.variable("AO_HOME").unwrap_or_default().to_owned();
+        let directory = self.directory.keep();
+        output::note(format_args!("not everything of the demo could be ended, so {} is kept", directory.display()));
+        output::note(format_args!("see: AO_HOME={home} ao session list"));
     }
 
     /// Leaves the directory where it is.
@@ -148,6 +159,21 @@ impl Stage {
     pub(super) fn git(&self, arguments: &[&str]) -> Result<String, Failure> {
         git(&self.repository, &self.edge.environment, arguments)
     }
+}
+
+/// Ends the sessions and then the host: each of them, whatever becomes of another one, also where no session is known. The
+/// error is the first.
+fn end(
+    running: Result<Vec<SessionId>, Failure>,
+    kill: impl Fn(&SessionId) -> Result<(), Failure>,
+    stop: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let killed: Result<(), Failure> = running.and_then(|sessions| {
+        let results: Vec<_> = sessions.iter().map(kill).collect();
+        results.into_iter().collect()
+    });
+    let stopped = stop();
+    killed.and(stopped)
 }
 
 /// The user's environment with an installation of its own, and an author for the commits.
@@ -242,4 +268,34 @@ fn variables(environment: &Environment) -> BTreeMap<String, String> {
     let leaked = ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX"];
     let kept = environment.variables.iter().filter(|(name, _)| !leaked.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn everything_is_ended_whatever_cannot_be() {
+        let fails = |what: &str| Err(Failure::from(Error::other(what)));
+        let ids = || -> Vec<SessionId> { (1..=3).map(|number| format!("demo-{number}").parse().unwrap()).collect() };
+        for (running, expected, ended) in [
+            (Ok(ids()), "no demo-1", vec!["demo-1", "demo-2", "demo-3", "host"]),
+            (fails("no list").map(|()| Vec::new()), "no list", vec!["host"]),
+        ] {
+            let seen = RefCell::new(Vec::new());
+            let kill = |session: &SessionId| {
+                seen.borrow_mut().push(session.to_string());
+                if session.as_str() == "demo-3" { Ok(()) } else { fails(&format!("no {session}")) }
+            };
+            let stop = || {
+                seen.borrow_mut().push("host".to_owned());
+                fails("no host")
+            };
+            let failure = end(running, kill, stop).unwrap_err();
+            assert!(failure.message().contains(expected), "{}", failure.message());
+            assert_eq!(seen.into_inner(), ended);
+        }
+    }
 }

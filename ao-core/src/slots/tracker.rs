@@ -197,6 +197,18 @@ impl IssueText {
     }
 }
 
+/// The labels after an [`IssueChange::Relabel`], in their order. What is both added and removed is there.
+#[must_use]
+pub fn relabelled(labels: &[String], add: &[String], remove: &[String]) -> Vec<String> {
+    let mut after: Vec<_> = labels.iter().filter(|label| !remove.contains(label)).cloned().collect();
+    for label in add {
+        if !after.contains(label) {
+            after.push(label.clone());
+        }
+    }
+    after
+}
+
 /// Whether an issue is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -225,6 +237,13 @@ pub enum IssueChange {
     Labels {
         /// All of them afterwards.
         labels: Vec<String>,
+    },
+    /// Its labels, as they are when it is changed: for who would not undo what others do meanwhile.
+    Relabel {
+        /// Those that it has afterwards, besides the others.
+        add: Vec<String>,
+        /// Those that it does not have afterwards.
+        remove: Vec<String>,
     },
     /// Who it is assigned to.
     Assign {
@@ -256,3 +275,21 @@ pub enum IssueChange {
 }
 
 objects!(IssueChange);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_added_and_removed_and_the_others_stay() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let labels = words(&["a", "b", "c"]);
+        for (add, remove, after) in [
+            (&["d", "d"][..], &["a", "x"][..], &["b", "c", "d"][..]),
+            (&["b"], &[], &["a", "b", "c"]),
+            (&["b"], &["b"], &["a", "c", "b"]),
+        ] {
+            assert_eq!(relabelled(&labels, &words(add), &words(remove)), words(after), "{add:?} {remove:?}");
+        }
+    }
+}

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use ao_core::Error;
 use ao_core::model::IssueId;
-use ao_core::slots::tracker::{Issue, IssueChange};
+use ao_core::slots::tracker::{Issue, IssueChange, relabelled};
+use ao_core::{Code, Error};
 
 use super::desk::{Desk, Whose};
 use super::editor;
@@ -51,19 +51,19 @@ impl Arguments {
         let body = self.body.read(edge)?;
         let desk = self.whose.open(edge)?;
         let issue = desk.get(self.issue.as_str())?;
-        let changes = self.changes(body, &issue);
+        let changes = self.changes(body);
         if changes.is_empty() {
             return in_editor(edge, &desk, &issue);
         }
         for change in changes {
-            desk.update(edge, &issue.id, change)?;
+            apply(&issue.id, change, |change| desk.update(edge, &issue.id, change), |id| desk.get(id))?;
         }
         told(&issue);
         Ok(ExitCode::SUCCESS)
     }
 
     /// What the options ask for.
-    fn changes(self, body: Option<String>, issue: &Issue) -> Vec<IssueChange> {
+    fn changes(self, body: Option<String>) -> Vec<IssueChange> {
         let mut changes = Vec::new();
         if self.title.is_some() || body.is_some() {
             changes.push(IssueChange::Edit { title: self.title, body });
@@ -71,9 +71,7 @@ impl Arguments {
         if !self.labels.is_empty() {
             changes.push(IssueChange::Labels { labels: without_empty(self.labels) });
         } else if !self.add_labels.is_empty() || !self.remove_labels.is_empty() {
-            let kept = issue.labels.iter().filter(|label| !self.remove_labels.contains(label)).cloned();
-            let new = self.add_labels.into_iter().filter(|label| !issue.labels.contains(label));
-            changes.push(IssueChange::Labels { labels: without_empty(kept.chain(new).collect()) });
+            changes.push(IssueChange::Relabel { add: without_empty(self.add_labels), remove: self.remove_labels });
         }
         if !self.assignees.is_empty() {
             changes.push(IssueChange::Assign { assignees: without_empty(self.assignees) });
@@ -82,6 +80,22 @@ impl Arguments {
             changes.push(IssueChange::BlockedBy { issues: without_empty(self.blocked_by) });
         }
         changes
+    }
+}
+
+/// Has it changed. For a tracker that cannot add and remove labels, they are read and all of them set.
+fn apply(
+    id: &str,
+    change: IssueChange,
+    update: impl Fn(IssueChange) -> Result<Issue, Failure>,
+    get: impl Fn(&str) -> Result<Issue, Failure>,
+) -> Result<Issue, Failure> {
+    match (update(change.clone()), change) {
+        (Err(Failure::Error(error)), IssueChange::Relabel { add, remove }) if error.code == Code::UNSUPPORTED => {
+            let labels = relabelled(&get(id)?.labels, &add, &remove);
+            update(IssueChange::Labels { labels })
+        }
+        (changed, _) => changed,
     }
 }
 
@@ -120,5 +134,55 @@ fn in_editor(edge: &Edge, desk: &Desk, issue: &Issue) -> Outcome {
         }
         Err(Failure::Error(error)) => Err(edited.kept(error).into()),
         Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use ao_core::slots::tracker::IssueState;
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_are_added_and_removed_by_the_tracker_else_here() {
+        let line = Line::try_parse_from(["edit", "1", "--add-label", "c", "--remove-label", "a"])
+            .unwrap_or_else(|error| panic!("{error}"));
+        let changes = line.arguments.changes(None);
+        let relabel = IssueChange::Relabel { add: words(&["c"]), remove: words(&["a"]) };
+        assert_eq!(changes, [relabel.clone()]);
+        let issue = || {
+            let mut issue = Issue::new("1", "A title", IssueState::Open);
+            issue.labels = words(&["a", "b"]);
+            issue
+        };
+        let all = IssueChange::Labels { labels: words(&["b", "c"]) };
+        for (code, expected) in [
+            (None, vec![relabel.clone()]),
+            (Some(Code::UNSUPPORTED), vec![relabel.clone(), all]),
+            (Some(Code::NOT_FOUND), vec![relabel.clone()]),
+        ] {
+            let asked = RefCell::new(Vec::new());
+            let update = |change: IssueChange| {
+                let refused = code.clone().filter(|_| asked.borrow().is_empty());
+                asked.borrow_mut().push(change);
+                refused.map_or_else(|| Ok(issue()), |code| Err(Error::new(code, "no").into()))
+            };
+            let changed = apply("1", relabel.clone(), update, |_| Ok(issue()));
+            assert_eq!(changed.is_err(), code == Some(Code::NOT_FOUND));
+            assert_eq!(asked.into_inner(), expected);
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::repository::Repository;
 use super::standing::{self, Standing};
 use super::write::{self, Change, Written};
 use super::{LocalScm, clock, decide, identity, open, text};
+use crate::lock::{Lock, Of};
 
 pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRef> {
     let repository = scm.repository(&request.repository).await?;
@@ -18,6 +19,10 @@ pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRe
     let author = match &request.author {
         Some(author) => text::author(author)?,
         None => identity::name(&repository).await?,
+    };
+    let _held = match request.change {
+        PullChange::Reopen => Some(Lock::take(&repository.common, Of::OpenPulls).await?),
+        _ => None,
     };
     for _ in 0..write::TRIES {
         let (refs, pull) = pull::one(scm, &repository, &request.pull).await?;
@@ -34,7 +39,7 @@ pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRe
         }
         let message = format!("{said} pull request {number}");
         let change = Change { number, from: Some(&pull), record: &record, entries, message };
-        if write::write(&repository, &change).await? == Written::Done {
+        if let Written::Done { .. } = write::write(&repository, &change).await? {
             return Ok(PullRef::new(number));
         }
     }
@@ -149,7 +154,7 @@ fn apply(pull: &Pull, refs: &Refs, standing: &Standing, change: &PullChange, by:
 /// The record as it is true now: what was found by looking is written down with the next change.
 pub(super) fn settled(pull: &Pull, standing: &Standing) -> Record {
     let mut record = pull.record.clone();
-    if record.state == State::Open {
+    if record.state == State::Open || standing.state == State::Merged {
         if standing.is_ahead || standing.state == State::Merged {
             record.head = standing.head.clone();
         }

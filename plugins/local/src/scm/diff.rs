@@ -5,6 +5,25 @@ use ao_plugin_sdk::prelude::*;
 use super::record::State;
 use super::{LocalScm, pull, standing};
 
+/// How it reads, whatever somebody likes for their own eyes.
+const PLAIN: [&str; 15] = [
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--no-relative",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--diff-algorithm=default",
+    "--indent-heuristic",
+    "--find-renames",
+    "-l1000",
+    "--submodule=short",
+    "--ignore-submodules=none",
+    "-O/dev/null",
+];
+
 /// Against the commit that it began from: of the base as it is, or, once it is merged or the base is gone, as it was.
 pub(super) async fn diff(scm: &LocalScm, request: PullDiffRequest) -> Result<PullDiff> {
     let repository = scm.repository(&request.repository).await?;
@@ -12,24 +31,25 @@ pub(super) async fn diff(scm: &LocalScm, request: PullDiffRequest) -> Result<Pul
     let standing = standing::of_one(scm, &repository, &refs, &pull).await?;
     let base = standing.base.as_ref().filter(|_| standing.state == State::Open).unwrap_or(&pull.record.base_commit);
     // No program of the user's configuration runs for it, and no setting changes how it reads.
-    let call = repository
-        .at(["diff", "--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--src-prefix=a/"])
-        .arg("--dst-prefix=b/")
+    let call = PLAIN.iter().fold(repository.at(["diff"]), |call, option| call.arg(*option));
+    let call = call
+        .set("core.quotePath", "true")
+        .set("diff.suppressBlankEmpty", "false")
         .arg(format!("{base}...{}", standing.head))
         .arg("--")
         .env("GIT_ATTR_SOURCE", standing.head.as_str())
         .looking();
     let output = call.run().await?;
     let most = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
-    Ok(cut(&output.stdout, most))
+    let mut diff = cut(&output.stdout, most);
+    diff.truncated |= output.is_cut();
+    Ok(diff)
 }
 
 /// As much as may be said, as text, up to a whole character.
 fn cut(bytes: &[u8], most: usize) -> PullDiff {
-    // More is not read of any program.
-    const READ: usize = 16 * 1024 * 1024;
     let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(most)]).into_owned();
-    let is_cut = bytes.len() > most || text.len() > most || bytes.len() >= READ;
+    let is_cut = bytes.len() > most || text.len() > most;
     // What replaces a byte is longer than it.
     text.truncate(text.floor_char_boundary(most));
     let mut diff = PullDiff::new(text);

@@ -34,7 +34,7 @@ pub(super) async fn find(scm: &LocalScm, request: FindEffect) -> Result<Proof> {
             is_told = false;
             continue;
         };
-        if pull.record.state != State::Open || standing.state != State::Merged {
+        if pull.record.state == State::Merged || standing.state != State::Merged {
             continue;
         }
         let is_it =

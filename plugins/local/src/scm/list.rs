@@ -27,8 +27,8 @@ pub(super) async fn list(scm: &LocalScm, request: ListPulls) -> Result<PullPage>
     let mut pulls = pull::all(scm, &repository, &refs).await?;
     pulls.retain(|pull| pull.number < below);
     pulls.retain(|pull| request.branch.as_ref().is_none_or(|branch| pull.record.branch == *branch));
-    // What was closed stays that; what was open may have been merged by hand.
-    pulls.retain(|pull| wanted.is_none_or(|wanted| pull.record.state == wanted || pull.record.state == State::Open));
+    // What was merged stays that; any other may have been merged by hand.
+    pulls.retain(|pull| wanted.is_none_or(|wanted| pull.record.state == wanted || pull.record.state != State::Merged));
     pulls.reverse();
     if wanted.is_none() {
         pulls.truncate(PAGE + 1);

@@ -4,8 +4,11 @@ use ao_plugin_sdk::prelude::*;
 
 use super::repository::Repository;
 
-/// Attempts that bring nothing at all before git is taken to be what fails.
+/// Attempts in a row that bring nothing at all before git is taken to be what fails.
 const FRUITLESS: usize = 8;
+
+/// The largest object that is read once some have turned out not to get through, in bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// An object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,25 +27,55 @@ pub(super) enum Kind {
 }
 
 /// The objects of these names, in their order; none for what is missing, damaged, or larger than is read of any program's
-/// output. Another process is started only where one did not get through: at a damaged object, or after many megabytes.
+/// output. Another process is started only where one did not get through: at a damaged or a large object, or after many
+/// megabytes. Where it did not get through at all, what is too large is found and left out, however much of it there is.
 pub(super) async fn read(repository: &Repository<'_>, names: &[String]) -> Result<Vec<Option<Object>>> {
-    let mut found: Vec<Option<Object>> = Vec::with_capacity(names.len());
-    let mut fruitless = 0;
-    while found.len() < names.len() {
-        let wanted: String = names[found.len()..].iter().flat_map(|name| [name, "\n"]).collect();
-        let call = repository.at(["cat-file", "--batch", "--buffer"]).input(wanted).looking();
+    let mut found = vec![None; names.len()];
+    let mut left: Vec<usize> = (0..names.len()).collect();
+    let (mut fruitless, mut sizes) = (0, Sizes::Unknown);
+    while !left.is_empty() {
+        let call = repository.at(["cat-file", "--batch", "--buffer"]).input(lines(names, &left)).looking();
         let output = call.output().await?;
-        let before = found.len();
-        found.extend(answers(&output.stdout).take(names.len() - before));
-        if found.len() == before {
-            fruitless += 1;
-            if fruitless > FRUITLESS {
-                return Err(call.failure(&output));
+        let read: Vec<_> = answers(&output.stdout).take(left.len()).collect();
+        if !read.is_empty() {
+            fruitless = 0;
+            for (index, object) in left.drain(..read.len()).zip(read) {
+                found[index] = object;
             }
-            found.push(None);
+            continue;
+        }
+        fruitless += 1;
+        if fruitless > FRUITLESS {
+            return Err(call.failure(&output));
+        }
+        left.remove(0);
+        if sizes == Sizes::Unknown {
+            left = small(repository, names, left).await?;
+            sizes = Sizes::Known;
         }
     }
     Ok(found)
+}
+
+/// Whether it was looked how large the objects are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sizes {
+    Unknown,
+    Known,
+}
+
+/// Those of these objects that are there and not too large.
+async fn small(repository: &Repository<'_>, names: &[String], left: Vec<usize>) -> Result<Vec<usize>> {
+    let call = repository.at(["cat-file", "--batch-check", "--buffer"]).input(lines(names, &left)).looking();
+    let printed = call.run().await?.stdout;
+    let printed = String::from_utf8_lossy(&printed);
+    let size = |line: &str| line.rsplit(' ').next().and_then(|size| size.parse::<u64>().ok());
+    let is_small = |line: &str| size(line).is_some_and(|size| size <= LARGEST);
+    Ok(left.into_iter().zip(printed.lines()).filter(|(_, line)| is_small(line)).map(|(index, _)| index).collect())
+}
+
+fn lines(names: &[String], wanted: &[usize]) -> String {
+    wanted.iter().flat_map(|index| [names[*index].as_str(), "\n"]).collect()
 }
 
 /// `<object> <type> <size>`, a line feed, the object, a line feed; `<name> missing` for what is not there. Ends before an

@@ -1,4 +1,5 @@
-//! Opens a pull request: makes the next free ref, so that two never share a number.
+//! Opens a pull request: makes the next free ref, so that two never share a number; under a lock, so that no branch has two
+//! that are open.
 
 use ao_plugin_sdk::prelude::*;
 use ao_plugin_sdk::serde_json::Map;
@@ -9,6 +10,7 @@ use super::refs::{self, Refs};
 use super::repository::Repository;
 use super::write::{self, Change, Written};
 use super::{LocalScm, clock, identity, pull, standing, text};
+use crate::lock::{Lock, Of};
 
 pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
     let title = text::title(&request.title)?;
@@ -18,6 +20,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
         Some(author) => text::author(&author)?,
         None => identity::name(&repository).await?,
     };
+    let _held = Lock::take(&repository.common, Of::OpenPulls).await?;
     for _ in 0..write::TRIES {
         let refs = refs::look(&repository).await?;
         if let Some(number) = made_by(scm, &repository, &refs, &request.key).await? {
@@ -50,7 +53,7 @@ pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {
         };
         let message = format!("open pull request {number}");
         let change = Change { number, from: None, record: &record, entries: Vec::new(), message };
-        if write::write(&repository, &change).await? == Written::Done {
+        if let Written::Done { .. } = write::write(&repository, &change).await? {
             return Ok(PullRef::new(number));
         }
     }

@@ -44,8 +44,13 @@ pub(super) async fn open<'a>(git: &'a Git, path: &Utf8Path) -> Result<Repository
         ))
         .at_field("repository"));
     }
-    let call = git.at(path, ["rev-parse", "--path-format=absolute", "--git-common-dir"]);
-    let output = call.output().await?;
+    let mut call = git.at(path, ["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+    let mut output = call.output().await?;
+    if !output.status.success() && complaint(&output).contains("safe.bareRepository") {
+        // It was named, not only found.
+        call = call.of(path);
+        output = call.output().await?;
+    }
     if !output.status.success() {
         if complaint(&output).contains("not a git repository") {
             return Err(Error::invalid_input(format!(
@@ -64,7 +69,7 @@ pub(super) async fn open<'a>(git: &'a Git, path: &Utf8Path) -> Result<Repository
 impl Repository<'_> {
     /// A command in the repository, not in any check-out of it. No hook of the user's runs for what is done here.
     pub(super) fn at<const N: usize>(&self, arguments: [&str; N]) -> Call<'_> {
-        self.inside(&self.common, arguments)
+        self.inside(&self.common, arguments).of(&self.common)
     }
 
     /// A command in a check-out of it.

@@ -15,9 +15,6 @@ use super::repository::Repository;
 /// How many answers are kept before all are forgotten.
 const KEPT: usize = 65_536;
 
-/// As much as is kept of a program's output; more may have been cut.
-const CUT: usize = 16 * 1024 * 1024;
-
 /// Whether a commit is part of what a base leads to, by both.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<BTreeMap<(Oid, Oid), bool>>);
@@ -44,11 +41,13 @@ pub(super) async fn of(
     pulls: &[Arc<Pull>],
 ) -> Result<Vec<Result<Standing>>> {
     let mut questions: BTreeMap<Oid, BTreeSet<Oid>> = BTreeMap::new();
-    for pull in pulls.iter().filter(|pull| pull.record.state == State::Open) {
+    for pull in pulls.iter().filter(|pull| pull.record.state != State::Merged) {
         let Some(base) = refs.head(&pull.record.base) else { continue };
         let asked = questions.entry(base.clone()).or_default();
         asked.extend(pull.record.attempts.iter().map(|attempt| attempt.commit.clone()));
-        asked.extend([head(refs, pull).clone(), pull.record.head.clone()]);
+        if pull.record.state == State::Open {
+            asked.extend([head(refs, pull).clone(), pull.record.head.clone()]);
+        }
     }
     let mut failed = BTreeMap::new();
     for (base, commits) in &questions {
@@ -77,17 +76,26 @@ fn judge(pull: &Pull, refs: &Refs, is_in: &dyn Fn(&Oid, &Oid) -> Result<bool>) -
         merged_as,
         is_ahead,
     };
-    if record.state != State::Open {
+    if record.state == State::Merged {
         let merged_as = record.merged.as_ref().map(|merged| merged.commit.clone());
         return Ok(standing(record.state, &record.head, merged_as, false));
     }
-    let head = head(refs, pull);
-    let Some(at) = &base else { return Ok(standing(State::Open, head, None, false)) };
-    // Its process died before it could say so, or a human ran the command that was named.
+    let head = if record.state == State::Open { head(refs, pull) } else { &record.head };
+    let Some(at) = &base else { return Ok(standing(record.state, head, None, false)) };
+    // Its process died before it could say so, or a human ran the command that was named. One that git cannot tell about,
+    // as its commit is missing, is not on the base, which is whole.
     for attempt in record.attempts.iter().rev() {
-        if is_in(at, &attempt.commit)? {
+        // A rebase of what stands on its base makes no commit of its own. The base may have got that one in any way, while
+        // the branch went on, or after the pull request was closed.
+        if attempt.commit == attempt.head && (attempt.head != *head || record.state == State::Closed) {
+            continue;
+        }
+        if is_in(at, &attempt.commit).unwrap_or(false) {
             return Ok(standing(State::Merged, &attempt.head, Some(attempt.commit.clone()), false));
         }
+    }
+    if record.state == State::Closed {
+        return Ok(standing(State::Closed, head, None, false));
     }
     if !is_in(at, head)? {
         return Ok(standing(State::Open, head, None, true));
@@ -119,7 +127,7 @@ async fn ask(
     let call = repository.at(["rev-list", "--stdin"]).input(format!("{questions}^{base}\n")).looking();
     let output = call.output().await?;
     let mut answers: Vec<(Oid, Option<bool>)> = Vec::new();
-    if output.status.success() && output.stdout.len() < CUT {
+    if output.status.success() && !output.is_cut() {
         let text = output.text();
         let listed: BTreeSet<&str> = text.lines().collect();
         answers.extend(unknown.into_iter().map(|commit| {

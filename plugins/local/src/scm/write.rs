@@ -1,11 +1,14 @@
 //! Writes one change of a pull request: one `git fast-import`, whose last step moves the ref, and only on from where it
 //! was read. Killed before that, it leaves objects that nothing leads to, which git takes away in its own time.
 
+use std::collections::BTreeSet;
+
 use ao_plugin_sdk::prelude::*;
 
 use ao_git_command::complaint;
 
 use super::entry::{self, Entry};
+use super::oid::Oid;
 use super::pull::Pull;
 use super::record::{self, Record};
 use super::refs;
@@ -27,10 +30,10 @@ pub(super) struct Change<'a> {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// It is there.
-    Done,
+    /// It is there, as this commit.
+    Done { at: Oid },
     /// Somebody else was quicker: what it was made from is not the last any more.
     Lost,
 }
@@ -40,9 +43,9 @@ pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> R
     let reference = refs::of_pull(change.number);
     let call =
         repository.at(["fast-import", "--quiet", "--done", "--date-format=raw"]).input(stream(&reference, change)?);
-    let output = call.output().await?;
+    let output = call.to_its_end().output().await?;
     if output.status.success() {
-        return Ok(Written::Done);
+        return Ok(Written::Done { at: Oid::printed(&output.text())? });
     }
     // It never replaces what does not lead to its own commit's parent. Whether that was it, the ref says.
     let stands = refs::look(repository).await?.pulls.remove(&change.number);
@@ -60,21 +63,29 @@ pub(super) async fn write(repository: &Repository<'_>, change: &Change<'_>) -> R
 /// In the language of git-fast-import(1). Nobody's name is on it: who did what stands in the files.
 fn stream(reference: &str, change: &Change<'_>) -> Result<Vec<u8>> {
     let seconds = change.record.updated_at.as_millis().div_euclid(1000);
-    let mut out = format!("commit {reference}\ncommitter ao <ao@localhost> {seconds} +0000\n").into_bytes();
+    let mut out = format!("commit {reference}\nmark :1\ncommitter ao <ao@localhost> {seconds} +0000\n").into_bytes();
     data(&mut out, change.message.as_bytes());
     if let Some(pull) = change.from {
         out.extend(format!("from {}\n", pull.at).into_bytes());
     }
-    // The head is a parent, too: so git keeps it, and brings it along.
-    if change.from.is_none_or(|pull| pull.record.head != change.record.head) {
-        out.extend(format!("merge {}\n", change.record.head).into_bytes());
+    for commit in kept(change) {
+        out.extend(format!("merge {commit}\n").into_bytes());
     }
     file(&mut out, "pull.json", &change.record.written()?);
     for (number, entry) in &change.entries {
         file(&mut out, &format!("remarks/{}", entry::file(*number)), &record::written(entry)?);
     }
-    out.extend_from_slice(b"done\n");
+    out.extend_from_slice(b"get-mark :1\ndone\n");
     Ok(out)
+}
+
+/// What the record names for the first time: as a parent of its commit git keeps it, and brings it along.
+fn kept<'a>(change: &'a Change<'_>) -> BTreeSet<&'a Oid> {
+    let named = |record: &'a Record| -> BTreeSet<&'a Oid> {
+        record.attempts.iter().map(|attempt| &attempt.commit).chain([&record.head]).collect()
+    };
+    let known = change.from.map(|pull| named(&pull.record)).unwrap_or_default();
+    named(change.record).difference(&known).copied().collect()
 }
 
 fn file(out: &mut Vec<u8>, path: &str, content: &[u8]) {

@@ -70,6 +70,11 @@ pub(super) fn update(
             edits.keys.push(("labels", quote::list(&tidy(labels))));
             "labelled"
         }
+        IssueChange::Relabel { add, remove } => {
+            let labels = relabelled(&before.fields.labels, &tidy(add), &tidy(remove));
+            edits.keys.push(("labels", quote::list(&labels)));
+            "labelled"
+        }
         IssueChange::Assign { assignees } => {
             edits.keys.push(("assignees", quote::list(&tidy(assignees))));
             "assigned"

@@ -5,10 +5,10 @@ use ao_plugin_sdk::prelude::*;
 use super::change;
 use super::clock::now;
 use super::document::Document;
-use super::lock::Lock;
 use super::name;
 use super::problem::{Flaw, Problem};
 use super::shelf::{Listing, More, Read, Shelf, Writing, Written, read_each, read_one};
+use crate::lock::{Lock, Of};
 
 /// How often it is looked again, when somebody else was faster.
 const ATTEMPTS: usize = 50;
@@ -64,7 +64,7 @@ impl Desk {
 
     /// A new issue, or the one that this key made before.
     pub(super) async fn create(&self, request: &CreateIssue) -> Result<Issue> {
-        let lock = Lock::take(&self.common).await?;
+        let lock = Lock::take(&self.common, Of::Issues).await?;
         for _ in 0..ATTEMPTS {
             let listing = self.shelf.listing().await?;
             if let Some(made) = self.with_effect(&listing, &request.key).await? {
@@ -81,7 +81,7 @@ impl Desk {
 
     /// An issue after a change, which happens once a key.
     pub(super) async fn update(&self, request: &UpdateIssue) -> Result<Issue> {
-        let lock = Lock::take(&self.common).await?;
+        let lock = Lock::take(&self.common, Of::Issues).await?;
         for _ in 0..ATTEMPTS {
             let listing = self.shelf.listing().await?;
             let (number, name, document) = self.find(&listing, &request.id).await?;

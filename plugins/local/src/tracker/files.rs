@@ -7,9 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use ao_plugin_sdk::prelude::*;
 
-use super::lock::Lock;
 use super::problem::Flaw;
 use super::shelf::{Leaf, Listing, MAX_BYTES, Shelf, Writing, Written, too_long, unreadable_name};
+use crate::lock::Lock;
 
 /// Where files are, unless the configuration says otherwise.
 pub(super) const DIRECTORY: &str = ".ao/issues";

@@ -11,7 +11,6 @@ mod desk;
 mod document;
 mod fields;
 mod files;
-mod lock;
 mod marker;
 mod name;
 mod place;

@@ -70,7 +70,8 @@ pub(super) async fn find(git: &Git, directory: &Utf8Path) -> Result<Place> {
     } else if common == own {
         Some(directory.to_owned())
     } else {
-        main_worktree(git, directory).await?.map(|root| root.join(prefix))
+        // In the place of a worktree whose git directory stands elsewhere, git names that.
+        main_worktree(git, directory).await?.filter(|root| *root != common).map(|root| root.join(prefix))
     };
     Ok(Place { directory: directory.to_owned(), common, main })
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use ao_git_command::{Git, complaint};
 use ao_plugin_sdk::prelude::*;
 
-use super::lock::Lock;
 use super::problem::Flaw;
 use super::shelf::{Leaf, Listing, Shelf, Writing, Written, unreadable_name};
+use crate::lock::Lock;
 
 /// Where issues are.
 pub(super) const REF: &str = "refs/ao/issues";
@@ -36,7 +36,8 @@ impl Shelf for Reference {
             return if output.stderr.is_empty() { Ok(listing) } else { Err(call.failure(&output)) };
         }
         let revision = output.text();
-        for entry in self.tree(&revision).await?.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+        let list = self.git.at(&self.directory, ["ls-tree", "-z", "--long", "--full-tree"]).arg(&revision);
+        for entry in entries(&list.looking().run().await?)? {
             let is_text = std::str::from_utf8(entry).is_ok();
             let text = String::from_utf8_lossy(entry);
             let Some((about, name)) = text.split_once('\t') else { continue };
@@ -77,21 +78,25 @@ impl Shelf for Reference {
     async fn write(&self, listing: &Listing, writing: Writing, lock: Lock) -> Result<Written> {
         let commit = self.commit(listing, &writing).await?;
         let (own, before) = (self.clone(), listing.revision.clone().unwrap_or_default());
-        // A git that is killed while it moves a ref leaves a lock that nobody takes away.
-        blocking(move || {
+        // A git that is killed while it moves a ref leaves a lock that nobody takes away. In a task of its own, which knows
+        // of no deadline, our lock is held until git has ended.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is awaited here, and has to outlive who does not wait any more"
+        )]
+        let moving = tokio::spawn(async move {
             let _held = lock;
             let update = own.git.at(&own.directory, ["update-ref", "--no-deref", REF]).arg(commit).arg(before);
-            tokio::runtime::Handle::current().block_on(async {
-                let output = update.output().await?;
-                if output.status.success() {
-                    return Ok(Written::Done);
-                }
-                let said = complaint(&output);
-                let moved = said.contains("but expected") || said.contains("already exists");
-                if moved { Ok(Written::Moved) } else { Err(update.failure(&output)) }
-            })
-        })
-        .await
+            let update = update.to_its_end();
+            let output = update.output().await?;
+            if output.status.success() {
+                return Ok(Written::Done);
+            }
+            let said = complaint(&output);
+            let moved = said.contains("but expected") || said.contains("already exists");
+            if moved { Ok(Written::Moved) } else { Err(update.failure(&output)) }
+        });
+        moving.await.map_err(|error| Error::wrap(Code::OTHER, format!("cannot follow how `{REF}` is moved"), &error))?
     }
 
     fn shown(&self, name: &str) -> String {
@@ -100,11 +105,6 @@ impl Shelf for Reference {
 }
 
 impl Reference {
-    async fn tree(&self, revision: &str) -> Result<Vec<u8>> {
-        let list = self.git.at(&self.directory, ["ls-tree", "-z", "--long", "--full-tree"]).arg(revision);
-        Ok(list.looking().run().await?.stdout)
-    }
-
     async fn objects(&self, leaves: &[Leaf]) -> Result<Vec<Vec<u8>>> {
         let names: String = leaves.iter().flat_map(|leaf| [leaf.object.as_deref().unwrap_or_default(), "\n"]).collect();
         let call = self.git.at(&self.directory, ["cat-file", "--batch"]).looking().input(names);
@@ -124,17 +124,16 @@ impl Reference {
     async fn commit(&self, listing: &Listing, writing: &Writing) -> Result<String> {
         let store = self.git.at(&self.directory, ["hash-object", "-w", "--stdin"]).input(writing.text.as_bytes());
         let blob = store.run().await?.text();
-        let mut entries: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+        let mut tree: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         if let Some(revision) = &listing.revision {
-            let tree = self.git.at(&self.directory, ["ls-tree", "-z", "--full-tree"]).arg(revision);
-            let tree = tree.looking().run().await?.stdout;
-            for entry in tree.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+            let list = self.git.at(&self.directory, ["ls-tree", "-z", "--full-tree"]).arg(revision);
+            for entry in entries(&list.looking().run().await?)? {
                 let name = entry.splitn(2, |byte| *byte == b'\t').nth(1).unwrap_or_default();
-                entries.insert(name.to_vec(), entry.to_vec());
+                tree.insert(name.to_vec(), entry.to_vec());
             }
         }
-        entries.insert(writing.name.clone().into_bytes(), format!("100644 blob {blob}\t{}", writing.name).into_bytes());
-        let input: Vec<u8> = entries.into_values().flat_map(|entry| [entry, vec![0]].concat()).collect();
+        tree.insert(writing.name.clone().into_bytes(), format!("100644 blob {blob}\t{}", writing.name).into_bytes());
+        let input: Vec<u8> = tree.into_values().flat_map(|entry| [entry, vec![0]].concat()).collect();
         let tree = self.git.at(&self.directory, ["mktree", "-z", "--missing"]).input(input).run().await?.text();
         let mut call = self.git.at(&self.directory, ["commit-tree"]).arg(tree).input(writing.message.as_bytes());
         if let Some(parent) = &listing.revision {
@@ -149,6 +148,16 @@ impl Reference {
         }
         Ok(call.run().await?.text())
     }
+}
+
+/// The entries that `ls-tree -z` printed: all of them, as what is missing here would be missing in the next tree.
+fn entries(listed: &CommandOutput) -> Result<impl Iterator<Item = &[u8]>> {
+    if listed.is_cut() || listed.stdout.last().is_some_and(|byte| *byte != 0) {
+        return Err(Error::unsupported(format!(
+            "`{REF}` has more files than can be listed, so nothing in it is shown or changed; remove those that are no issues"
+        )));
+    }
+    Ok(listed.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()))
 }
 
 /// The next object of `cat-file --batch`: a line `<object> blob <size>`, the bytes, a line end.

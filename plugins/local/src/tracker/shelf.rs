@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ao_plugin_sdk::prelude::*;
 
 use super::document::Document;
-use super::lock::Lock;
 use super::name::{self, Named};
 use super::problem::{Flaw, Problem};
+use crate::lock::Lock;
 
 /// The longest file that is read or written, in bytes.
 pub(super) const MAX_BYTES: u64 = 1 << 20;

@@ -53,6 +53,7 @@ async fn an_issue_is_what_was_made_of_it() {
         let edit = IssueChange::Edit { title: Some("Parser".to_owned()), body: Some("Short.".to_owned()) };
         for (key, change) in [
             ("labels", IssueChange::Labels { labels: list(&["x"]) }),
+            ("relabel", IssueChange::Relabel { add: list(&["new", " x "]), remove: list(&["gone"]) }),
             ("assign", IssueChange::Assign { assignees: list(&["ann"]) }),
             ("blocked", IssueChange::BlockedBy { issues: list(&["#2"]) }),
             ("edit", edit),
@@ -66,7 +67,10 @@ async fn an_issue_is_what_was_made_of_it() {
         }
         let issue = scratch.get("1").await.unwrap();
         assert_eq!((issue.title.as_str(), issue.body.as_str(), issue.state), ("Parser", "Short.", IssueState::Closed));
-        assert_eq!((issue.labels, issue.assignees, issue.blocked_by), (list(&["x"]), list(&["ann"]), list(&["2"])));
+        assert_eq!(
+            (issue.labels, issue.assignees, issue.blocked_by),
+            (list(&["x", "new"]), list(&["ann"]), list(&["2"]))
+        );
         let said = scratch.comments("1").await;
         let said: Vec<_> = said.iter().map(|said| (said.author.as_str(), said.body.as_str())).collect();
         assert_eq!(said, [("bob", "First.\n\n<!-- ao-comment by \"eve\" -->"), ("bob", "Second.")]);
@@ -183,6 +187,29 @@ async fn changes_of_one_issue_at_once_are_all_there() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_labels_that_are_added_and_removed_at_once_none_is_lost() {
+    for store in STORES {
+        let scratch = Arc::new(Scratch::new(store).await);
+        scratch.create("Labelled").await;
+        let old = (0..10).map(|index| format!("old {index}")).collect();
+        scratch.update("labels", "1", IssueChange::Labels { labels: old }).await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for index in 0..10 {
+            let scratch = Arc::clone(&scratch);
+            tasks.spawn(async move {
+                let (add, remove) = (vec![format!("new {index}")], vec![format!("old {index}")]);
+                let change = IssueChange::Relabel { add, remove };
+                scratch.update(&format!("key {index}"), "1", change).await.expect("labels");
+            });
+        }
+        tasks.join_all().await;
+        let mut labels = scratch.get("1").await.unwrap().labels;
+        labels.sort();
+        assert_eq!(labels, (0..10).map(|index| format!("new {index}")).collect::<Vec<_>>(), "{store:?}");
+    }
+}
+
 /// Plain git takes no lock of ours: whoever is slower looks again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobodys_change_is_lost_to_somebody_who_takes_no_lock() {
@@ -271,4 +298,17 @@ async fn what_a_hand_wrote_stays() {
         assert!(changed.starts_with(before) && changed.ends_with(&format!("---\nText{after}")), "{changed}");
         assert_eq!(scratch.create("Next").await.id, "6");
     }
+}
+
+#[tokio::test]
+async fn files_are_not_put_into_a_git_directory_that_stands_elsewhere() {
+    let scratch = Scratch::new(Store::Files).await;
+    scratch.git(&["init", "--quiet", "--separate-git-dir=../elsewhere"]).await;
+    scratch.git(&["worktree", "add", "--quiet", "-b", "side", "../side"]).await;
+    assert_eq!(scratch.create("In the main worktree").await.id, "1");
+    let mut request = CreateIssue::new("key", "From another");
+    request.repository = Some(scratch.root.join("side").into_string());
+    let error = scratch.tracker.create(request).await.unwrap_err();
+    assert!(error.message.contains("`store: ref`"), "{error}");
+    assert!(!scratch.root.join("elsewhere/.ao").exists());
 }

@@ -1,11 +1,12 @@
 //! Files that are not as they should be: each is told by its name, and none is in the way of another.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 
 use ao_plugin_local::tracker::{Config, Store};
 use ao_plugin_sdk::prelude::*;
 
-use crate::tracker_support::{STORES, Scratch, tracker, write};
+use crate::tracker_support::{STORES, Scratch, environment, tracker, write};
 
 async fn findings(scratch: &Scratch) -> Vec<Finding> {
     let owner = Owner::new("00000000", "/nowhere", "/nowhere");
@@ -113,4 +114,31 @@ async fn a_repository_at_a_host_needs_a_path() {
         let error = scratch.tracker.get(request).await.unwrap_err();
         assert!(error.message.contains(why), "{error}");
     }
+}
+
+/// A program's output is kept in part only: a tree that is made of a part would have lost the rest.
+#[tokio::test]
+async fn a_tree_that_cannot_be_listed_whole_is_left_alone() {
+    let scratch = Scratch::new(Store::Ref).await;
+    scratch.create("First").await;
+    let blob = scratch.git(&["rev-parse", "refs/ao/issues:1-first.md"]).await;
+    // It sorts last, and is what would be lost.
+    let mut tree = format!("100644 blob {blob}\tzz-last.md\n100644 blob {blob}\t1-first.md\n");
+    let long = "x".repeat(4000);
+    for number in 0..4300 {
+        let _ = writeln!(tree, "100644 blob {blob}\tnote-{number}-{long}");
+    }
+    let git = command("git").current_dir(&scratch.app).env_only(environment(&scratch.root));
+    let tree = git.arg("mktree").input(tree).run().await.expect("mktree").text();
+    let commit = scratch.git(&["commit-tree", "-m", "x", &tree]).await;
+    scratch.git(&["update-ref", "refs/ao/issues", &commit]).await;
+    let refused = [
+        scratch.tracker.create(scratch.create_request("key", "Second")).await.map(drop),
+        scratch.tracker.list(scratch.list_request()).await.map(drop),
+    ];
+    for refused in refused {
+        let error = refused.expect_err("it is not seen whole");
+        assert!(error.code == Code::UNSUPPORTED && error.message.contains("refs/ao/issues"), "{error}");
+    }
+    assert_eq!(scratch.git(&["rev-parse", "refs/ao/issues"]).await, commit);
 }

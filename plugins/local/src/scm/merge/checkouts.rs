@@ -27,7 +27,23 @@ const UNDER_WAY: &[(&str, &str)] = &[
 /// The worktrees that stand on a branch.
 pub(super) async fn of(repository: &Repository<'_>, branch: &BranchName) -> Result<Vec<Checkout>> {
     let listed = repository.at(["worktree", "list", "--porcelain", "-z"]).looking().run().await?;
-    Ok(read(&listed.stdout, branch))
+    let mut found = read(&listed.stdout, branch);
+    // Where the git directory stands elsewhere (`git init --separate-git-dir`), git names it in its worktree's place.
+    for checkout in found.iter_mut().filter(|checkout| checkout.path == repository.common) {
+        if let Some(place) = main_worktree(repository).await? {
+            checkout.path = place;
+        }
+    }
+    Ok(found)
+}
+
+/// The main worktree, where the repository is named by a directory of it.
+async fn main_worktree(repository: &Repository<'_>) -> Result<Option<Utf8PathBuf>> {
+    let asked = ["rev-parse", "--absolute-git-dir", "--show-toplevel"];
+    let output = repository.inside(&repository.path, asked).looking().output().await?;
+    let text = output.text();
+    let place = text.split_once('\n').filter(|(private, _)| output.status.success() && *private == repository.common);
+    Ok(place.map(|(_, place)| place.into()))
 }
 
 /// `worktree <path>`, `branch <ref>` and more, each with a NUL behind it; another NUL after each worktree.

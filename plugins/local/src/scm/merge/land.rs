@@ -5,11 +5,17 @@
 //! - Checked out: git's own `merge --ff-only` there, which refuses to overwrite what is not committed. It is the one touch
 //!   of a check-out.
 //! - Else a human is told the command. Once it was run, the pull request counts as merged.
+//!
+//! Both go on to their end, also when the call does not: a git that is killed here leaves a check-out half made. What came
+//! of it, whoever looks next finds.
+
+use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 
 use ao_git_command::complaint;
 
+use super::super::oid::Oid;
 use super::super::pull::Pull;
 use super::super::record::Attempt;
 use super::super::repository::Repository;
@@ -18,16 +24,20 @@ use super::super::{LocalScm, UpdateCheckout, refs};
 use super::blocked;
 use super::checkouts::{self, Checkout};
 
+/// What a check-out may take: with less time left for the call, none is begun.
+const CHECKOUT: Duration = Duration::from_secs(20);
+
 /// How it ended.
 pub(super) enum Landed {
     /// The base has it.
     Moved,
-    /// Head or base stood elsewhere by then.
+    /// Head, base or the pull request itself stood elsewhere by then.
     Elsewhere,
     Blocked(MergeOutcome),
 }
 
-/// Moves the base to an attempt's commit, from where the attempt says that it stands.
+/// Moves the base to an attempt's commit, from where the attempt says that it stands, while the pull request's own commit is
+/// the one that says so: closed or changed meanwhile, it is judged anew.
 ///
 /// Both ways only move forward, and the commit is made on that base: a base that went on in the last moment is refused by
 /// git. One that was set back in the last moment, behind what we have looked at, would come forward again.
@@ -36,6 +46,7 @@ pub(super) async fn land(
     repository: &Repository<'_>,
     pull: &Pull,
     attempt: &Attempt,
+    at: &Oid,
 ) -> Result<Landed> {
     let base = &pull.record.base;
     let checkouts = checkouts::of(repository, base).await?;
@@ -53,12 +64,16 @@ pub(super) async fn land(
     };
     let refs = refs::look(repository).await?;
     let stands = |branch| refs.head(branch);
-    if stands(base) != Some(&attempt.base) || stands(&pull.record.branch).is_some_and(|head| *head != attempt.head) {
+    let is_as_it_was = refs.pulls.get(&pull.number).is_some_and(|now| now.as_ref() == Ok(at));
+    if !is_as_it_was
+        || stands(base) != Some(&attempt.base)
+        || stands(&pull.record.branch).is_some_and(|head| *head != attempt.head)
+    {
         return Ok(Landed::Elsewhere);
     }
     let output = match place {
         None => fetch(repository, base, attempt).await?,
-        Some(path) => fast_forward(repository, path, attempt).await?,
+        Some(path) => fast_forward(repository, path, base, attempt).await?,
     };
     let stood = refs::look(repository).await?.head(base).cloned();
     if output.status.success() && stood.as_ref() == Some(&attempt.commit) {
@@ -104,7 +119,8 @@ fn told(pull: &Pull, why: &str, checkout: &Checkout) -> MergeOutcome {
     let remedy = if checkout.is_gone {
         "git worktree prune".to_owned()
     } else {
-        format!("git -C {} merge --ff-only {}", word(checkout.path.as_str()), refs::of_merge(pull.number))
+        let merge = "merge --ff-only --no-squash --no-verify-signatures";
+        format!("git -C {} {merge} {}", word(checkout.path.as_str()), refs::of_merge(pull.number))
     };
     blocked(why, Some(remedy))
 }
@@ -115,6 +131,10 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
         .at(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head"])
         .arg("--no-auto-maintenance")
         .arg("--no-write-commit-graph")
+        // Where the configuration says no, git does not look whether it goes forward, and takes all for forward.
+        .arg("--show-forced-updates")
+        // It hears nothing of what the environment says about safety, and is asked about the repository that we are in.
+        .arg("--upload-pack=git -c 'safe.directory=*' upload-pack")
         .arg("--end-of-options")
         .arg(".")
         .arg(format!("{}:{}", attempt.commit, refs::of_branch(base)))
@@ -123,13 +143,27 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
         .env("GIT_ALLOW_PROTOCOL", "file")
         // A broken ref of somebody's is no reason to refuse: what is merged is here already.
         .env("GIT_REF_PARANOIA", "0");
-    call.output().await
+    call.to_its_end().output().await
 }
 
-/// No file that git ignores is overwritten, and nothing is stashed away.
-async fn fast_forward(repository: &Repository<'_>, place: &Utf8Path, attempt: &Attempt) -> Result<CommandOutput> {
-    let call = repository
+/// No file that git ignores is overwritten, and nothing is stashed away. Whatever is configured, it is a fast-forward.
+async fn fast_forward(
+    repository: &Repository<'_>,
+    place: &Utf8Path,
+    base: &BranchName,
+    attempt: &Attempt,
+) -> Result<CommandOutput> {
+    if deadline().is_some_and(|left| left < CHECKOUT) {
+        return Err(Error::unavailable(format!("too little time is left to bring it into `{place}`; try again")));
+    }
+    let mut call = repository
         .inside(place, ["merge", "--ff-only", "--quiet", "--no-stat", "--no-autostash", "--no-overwrite-ignore"])
+        .arg("--no-squash")
+        .arg("--no-verify-signatures")
         .arg(attempt.commit.as_str());
-    call.output().await
+    // A strategy that somebody chose for the branch may be one that goes without fast-forwards. A key ends at the first `=`.
+    if !base.as_str().contains('=') {
+        call = call.set(&format!("branch.{base}.mergeOptions"), "");
+    }
+    call.to_its_end().output().await
 }

@@ -45,12 +45,12 @@ pub(super) async fn merge(scm: &LocalScm, request: MergeRequest) -> Result<Merge
             }
             Judged::Not(outcome) => return Ok(outcome),
         };
-        let attempt = match attempt(scm, &repository, &refs, &pull, &wanted, &request).await? {
-            Tried::Made(attempt) => attempt,
+        let (attempt, at) = match attempt(scm, &repository, &refs, &pull, &wanted, &request).await? {
+            Tried::Made { attempt, at } => (attempt, at),
             Tried::Lost => continue,
             Tried::Blocked(outcome) => return Ok(outcome),
         };
-        match land::land(scm, &repository, &pull, &attempt).await? {
+        match land::land(scm, &repository, &pull, &attempt, &at).await? {
             Landed::Moved => {
                 record(scm, &repository, &request, &attempt.commit).await?;
                 return Ok(MergeOutcome::Merged { commit: attempt.commit.to_string() });
@@ -118,7 +118,11 @@ fn blocked(why: impl Into<String>, remedy: Option<String>) -> MergeOutcome {
 
 /// Whether there is a commit to move the base to.
 enum Tried {
-    Made(Attempt),
+    Made {
+        attempt: Attempt,
+        /// The pull request's own commit by which it is written down.
+        at: Oid,
+    },
     /// The pull request was changed meanwhile.
     Lost,
     Blocked(MergeOutcome),
@@ -143,7 +147,7 @@ async fn attempt(
     };
     let former = pull.record.attempts.iter().rev().find(is_same);
     if let Some(attempt) = former.filter(|attempt| attempt.key == request.key) {
-        return Ok(Tried::Made(attempt.clone()));
+        return Ok(Tried::Made { attempt: attempt.clone(), at: pull.at.clone() });
     }
     let commit = match former {
         Some(attempt) => attempt.commit.clone(),
@@ -165,13 +169,14 @@ async fn attempt(
     record.tried(attempt.clone());
     let message = format!("try to merge pull request {number}");
     let change = Change { number, from: Some(pull), record: &record, entries: Vec::new(), message };
-    if write::write(repository, &change).await? == Written::Lost {
-        return Ok(Tried::Lost);
-    }
+    let at = match write::write(repository, &change).await? {
+        Written::Done { at } => at,
+        Written::Lost => return Ok(Tried::Lost),
+    };
     let pin =
         repository.at(["update-ref", "--end-of-options"]).arg(refs::of_merge(number)).arg(attempt.commit.as_str());
-    pin.run().await?;
-    Ok(Tried::Made(attempt))
+    pin.to_its_end().run().await?;
+    Ok(Tried::Made { attempt, at })
 }
 
 /// Writes down that it is merged.
@@ -192,7 +197,7 @@ async fn record(scm: &LocalScm, repository: &Repository<'_>, request: &MergeRequ
         (record.state, record.updated_at) = (State::Merged, clock::now());
         let message = format!("merge pull request {number}");
         let change = Change { number, from: Some(&pull), record: &record, entries: Vec::new(), message };
-        if write::write(repository, &change).await? == Written::Done {
+        if let Written::Done { .. } = write::write(repository, &change).await? {
             return Ok(());
         }
     }

@@ -9,7 +9,7 @@ use ao_plugin_sdk::prelude::*;
 use super::forge::{Forge, environment, executable, write};
 
 /// A program `git` before the real one, that writes down each of its starts. The one with the number in the file `stop` does
-/// not begin: it makes a file `reached`, and waits to be killed.
+/// not begin: it writes its process's number into a file `reached`, and waits to be killed.
 pub(super) struct Counted {
     directory: Utf8PathBuf,
 }
@@ -20,7 +20,7 @@ impl Counted {
         let script = format!(
             "#!/bin/sh\ncd_={directory}\necho \"$*\" >> $cd_/log\n\
              if [ -e $cd_/stop ] && [ \"$(wc -l < $cd_/log)\" = \"$(cat $cd_/stop)\" ]; then\n\
-             : > $cd_/reached\nexec sleep 600\nfi\nPATH=/usr/local/bin:/usr/bin:/bin exec git \"$@\"\n"
+             echo $$ > $cd_/reached.new\nmv $cd_/reached.new $cd_/reached\nexec sleep 600\nfi\nPATH=/usr/local/bin:/usr/bin:/bin exec git \"$@\"\n"
         );
         write(&directory.join("bin/git"), script.as_bytes());
         executable(&directory.join("bin/git"));

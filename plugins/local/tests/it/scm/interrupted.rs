@@ -25,11 +25,18 @@ async fn killed_at<T>(counted: &Counted, number: usize, run: impl Future<Output 
             tokio::task::yield_now().await;
         }
     };
-    tokio::select! {
+    let was_reached = tokio::select! {
         biased;
         () = reached => true,
         _ = run => false,
+    };
+    if was_reached {
+        // What would go on to its end is killed, too, as where the power fails.
+        let process = std::fs::read_to_string(counted.reached()).expect("a process");
+        let process = process.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
     }
+    was_reached
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -104,7 +104,8 @@ async fn run(desk: Desk, expected: Expected) {
         assert_eq!(before, after, "{context}");
         if expected == Expected::Told {
             let MergeOutcome::Blocked { remedy: Some(remedy), conflicts, .. } = &outcome else { panic!("{context}") };
-            let command = format!("git -C {} merge --ff-only refs/ao/merge/1", forge.project);
+            let command =
+                format!("git -C {} merge --ff-only --no-squash --no-verify-signatures refs/ao/merge/1", forge.project);
             assert_eq!((remedy, conflicts.len()), (&command, 0), "{context}");
             assert_eq!(forge.oid("main").await, base, "{context}");
             assert_eq!(forge.show(&pull).await.state, PullState::Open, "{context}");

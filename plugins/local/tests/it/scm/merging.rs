@@ -199,3 +199,80 @@ async fn a_base_in_two_places_or_in_a_place_that_is_gone_is_left_alone() {
     let MergeOutcome::Blocked { why, .. } = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("more than one place"), "{why}");
 }
+
+#[tokio::test]
+async fn how_the_user_likes_merges_is_not_how_a_check_out_is_brought_forward() {
+    for (key, value) in [
+        ("branch.main.mergeOptions", "--squash"),
+        ("branch.main.mergeOptions", "--strategy=ours"),
+        ("branch.main.mergeOptions", "--no-ff --no-commit"),
+        ("merge.verifySignatures", "true"),
+        ("merge.ff", "false"),
+    ] {
+        let forge = Forge::new().await;
+        let pull = forge.pull("feature", "a.txt", "one\n").await;
+        forge.git(&["checkout", "--quiet", "main"]).await;
+        forge.git(&["config", key, value]).await;
+        let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+        assert_eq!(outcome, MergeOutcome::Merged { commit: forge.oid("main").await }, "{key}={value}");
+        assert_eq!(forge.git(&["status", "--porcelain"]).await, "", "{key}={value}");
+    }
+}
+
+#[tokio::test]
+async fn the_command_that_is_named_does_it_whatever_is_configured() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.git(&["config", "branch.main.mergeOptions", "--squash"]).await;
+    forge.git(&["config", "merge.verifySignatures", "true"]).await;
+    forge.write("a.txt", "mine\n");
+    let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+    let MergeOutcome::Blocked { remedy: Some(remedy), .. } = &outcome else { panic!("{outcome:?}") };
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    let shell = command("sh").args(["-c", remedy]).env_only(environment(&forge.path("")));
+    shell.run().await.expect("the command that is named");
+    assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
+    assert_eq!(forge.show(&pull).await.state, PullState::Merged);
+}
+
+#[tokio::test]
+async fn a_branch_that_went_on_is_not_merged_by_what_was_to_be_merged_before() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.write("a.txt", "mine\n");
+    let outcome = forge.merge(&pull, MergeMethod::Rebase).await;
+    assert!(matches!(outcome, MergeOutcome::Blocked { .. }), "{outcome:?}");
+    assert_eq!(forge.oid("refs/ao/merge/1").await, forge.oid("feature").await, "it stands on its base");
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    let head = forge.commit("feature", "main", "c.txt", "more\n").await;
+    forge.git(&["merge", "--quiet", "--ff-only", "feature~1"]).await;
+    let shown = forge.show(&pull).await;
+    assert_eq!((shown.state, shown.head), (PullState::Open, head));
+    assert!(matches!(forge.merge(&pull, MergeMethod::Rebase).await, MergeOutcome::Merged { .. }));
+    assert_eq!(forge.git(&["show", "main:c.txt"]).await, "more");
+}
+
+#[tokio::test]
+async fn one_that_is_closed_and_whose_merge_is_on_the_base_is_merged() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    forge.write("a.txt", "mine\n");
+    assert!(matches!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Blocked { .. }));
+    forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    forge.update("close", "me", &pull, PullChange::Close).await.expect("close");
+    assert_eq!(forge.show(&pull).await.state, PullState::Closed);
+    assert_eq!(forge.effect("merge", 1).await, Ok(Proof::Absent));
+    forge.git(&["merge", "--quiet", "--ff-only", "refs/ao/merge/1"]).await;
+    let commit = forge.oid("main").await;
+    let shown = forge.show(&pull).await;
+    assert_eq!((shown.state, shown.merged_as.as_ref()), (PullState::Merged, Some(&commit)));
+    assert_eq!(forge.effect("merge", 1).await, Ok(Proof::Found { reference: commit.clone() }));
+    let mut wanted = ListPulls::new(forge.repository.as_str());
+    wanted.state = Some(PullState::Merged);
+    assert_eq!(forge.scm.list(wanted).await.expect("list").pulls.len(), 1);
+    assert_eq!(forge.merge(&pull, MergeMethod::Merge).await, MergeOutcome::Merged { commit });
+    assert!(forge.git(&["show", "refs/ao/prs/1:pull.json"]).await.contains("\"state\": \"merged\""));
+}

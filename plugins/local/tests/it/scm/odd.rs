@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, name, write};
+use super::forge::{Forge, environment, name, write};
 
 #[tokio::test]
 async fn branches_may_be_called_as_git_lets_them() {
@@ -132,4 +132,68 @@ async fn files_are_merged_as_the_base_s_attributes_say() {
     assert_eq!(forge.show(&pull).await.conflicts, Some(Vec::new()));
     assert!(matches!(forge.merge(&pull, MergeMethod::Squash).await, MergeOutcome::Merged { .. }));
     assert_eq!(forge.git_in(&forge.repository, &["show", "main:b.txt"]).await, "b\nbase\nfeature");
+}
+
+#[tokio::test]
+async fn a_bare_repository_is_used_where_git_takes_none_that_it_only_finds() {
+    let forge = Forge::bare().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let request = forge.merge_request(&pull, MergeMethod::Merge).await;
+    let scm = with_settings(&forge, &[("safe.bareRepository", "explicit")]);
+    let comment = PullChange::Comment { body: "x".into(), thread: None };
+    let mut update = UpdatePull::new("say", forge.repository.as_str(), pull.clone(), comment);
+    update.author = Some("me".into());
+    scm.update(update).await.expect("comment");
+    assert!(matches!(scm.merge(request).await, Ok(MergeOutcome::Merged { .. })));
+    assert_eq!(forge.git_in(&forge.repository, &["show", "main:a.txt"]).await, "one");
+    // A git directory with a check-out, too.
+    let mut forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.repository = forge.project.join(".git");
+    let request = forge.merge_request(&pull, MergeMethod::Merge).await;
+    let scm = with_settings(&forge, &[("safe.bareRepository", "explicit")]);
+    assert!(matches!(scm.merge(request).await, Ok(MergeOutcome::Merged { .. })));
+}
+
+#[tokio::test]
+async fn a_repository_of_somebody_else_s_is_used_where_the_environment_says_that_it_is_safe() {
+    let forge = Forge::bare().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let request = forge.merge_request(&pull, MergeMethod::Merge).await;
+    let mut variables = environment(&forge.path(""));
+    variables.insert("GIT_TEST_ASSUME_DIFFERENT_OWNER".into(), "1".into());
+    let plugin =
+        |variables| ao_plugin_local::LocalScm::with_environment(ao_plugin_local::scm::Config::default(), variables);
+    let error = plugin(variables.clone()).expect("plugin").merge(request.clone()).await.expect_err("nobody says so");
+    assert!(error.message.contains("dubious ownership"), "{error}");
+    variables.extend(settings(&[("safe.directory", "*")]));
+    let merged = plugin(variables).expect("plugin").merge(request).await;
+    assert!(matches!(merged, Ok(MergeOutcome::Merged { .. })), "{merged:?}");
+}
+
+/// What the environment says besides the configuration.
+fn settings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut variables = vec![("GIT_CONFIG_COUNT".to_owned(), pairs.len().to_string())];
+    for (number, (key, value)) in pairs.iter().enumerate() {
+        variables.push((format!("GIT_CONFIG_KEY_{number}"), (*key).to_owned()));
+        variables.push((format!("GIT_CONFIG_VALUE_{number}"), (*value).to_owned()));
+    }
+    variables
+}
+
+fn with_settings(forge: &Forge, pairs: &[(&str, &str)]) -> ao_plugin_local::LocalScm {
+    let mut variables = environment(&forge.path(""));
+    variables.extend(settings(pairs));
+    ao_plugin_local::LocalScm::with_environment(ao_plugin_local::scm::Config::default(), variables).expect("plugin")
+}
+
+#[tokio::test]
+async fn a_git_directory_may_stand_elsewhere() {
+    let forge = Forge::stored("--separate-git-dir=../elsewhere").await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    forge.git(&["checkout", "--quiet", "main"]).await;
+    let outcome = forge.merge(&pull, MergeMethod::Merge).await;
+    assert_eq!(outcome, MergeOutcome::Merged { commit: forge.oid("main").await });
+    assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
+    assert_eq!(std::fs::read_to_string(forge.project.join("a.txt")).expect("the file"), "one\n");
 }

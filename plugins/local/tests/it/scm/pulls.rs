@@ -184,3 +184,35 @@ async fn its_diff_is_what_it_changes_before_and_after_the_merge() {
     forge.merge(&pull, MergeMethod::Squash).await;
     assert_eq!(diff(10_000).await.expect("diff"), open);
 }
+
+#[tokio::test]
+async fn its_diff_reads_the_same_whatever_is_configured() {
+    let forge = Forge::new().await;
+    let text = (0..40).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n\n");
+    forge.commit("main", "main", "old.txt", &text).await;
+    forge.commit("feature", "main", "a.txt", "one\n").await;
+    forge.commit("feature", "main", "old.txt", &text.replace("line 20", "changed")).await;
+    let desk = forge.path("desk");
+    forge.git_in(&desk, &["checkout", "--quiet", "feature"]).await;
+    forge.git_in(&desk, &["mv", "old.txt", "ü.txt"]).await;
+    forge.git_in(&desk, &["commit", "--quiet", "--message", "moved"]).await;
+    forge.git_in(&desk, &["checkout", "--quiet", "--detach"]).await;
+    let pull = forge.open("feature").await;
+    let request = PullDiffRequest::new(forge.repository.as_str(), pull, 10_000_u64);
+    let plain = forge.scm.diff(request.clone()).await.expect("diff");
+    assert!(plain.text.contains("rename from old.txt") && !plain.truncated, "{}", plain.text);
+    forge.write("order", "ü.txt\nold.txt\na.txt\n");
+    let order = forge.project.join("order");
+    for (key, value) in [
+        ("diff.context", "0"),
+        ("diff.interHunkContext", "50"),
+        ("diff.renames", "false"),
+        ("diff.noprefix", "true"),
+        ("diff.suppressBlankEmpty", "true"),
+        ("diff.orderFile", order.as_str()),
+        ("core.quotePath", "false"),
+    ] {
+        forge.git(&["config", key, value]).await;
+        assert_eq!(forge.scm.diff(request.clone()).await, Ok(plain.clone()), "{key}");
+    }
+}

@@ -6,6 +6,7 @@ use ao_plugin_sdk::prelude::*;
 use tokio::task::JoinSet;
 
 use super::forge::Forge;
+use super::pause::Pause;
 
 /// Runs the same for several, each with a plugin of its own, and returns what came of it in no order.
 async fn at_once<T: Send + 'static>(
@@ -107,4 +108,75 @@ async fn several_pull_requests_are_merged_at_once() {
     }
     let files = forge.git(&["ls-tree", "--name-only", "main"]).await;
     assert!((0..4).all(|number| files.contains(&format!("{number}.txt"))), "{files}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_base_that_goes_on_in_the_last_moment_keeps_what_it_got() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let other = forge.commit("other", "main", "b.txt", "other\n").await;
+    forge.git(&["config", "fetch.showForcedUpdates", "false"]).await;
+    let request = forge.merge_request(&pull, MergeMethod::Merge).await;
+    let pause = Pause::new(&forge);
+    let scm = pause.before(&forge, "fetch");
+    let meanwhile = async {
+        pause.reached().await;
+        forge.git(&["update-ref", "refs/heads/main", &other]).await;
+        pause.end()
+    };
+    let (merged, _going) = tokio::join!(scm.merge(request), meanwhile);
+    assert!(matches!(merged, Ok(MergeOutcome::Merged { .. })), "{merged:?}");
+    assert!(forge.tries(&["merge-base", "--is-ancestor", &other, "main"]).await, "a commit of the base is lost");
+    assert_eq!(forge.git(&["show", "main:a.txt", "main:b.txt"]).await, "one\nother");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_one_that_is_opened_and_one_that_is_opened_again_one_is_open() {
+    let forge = Arc::new(Forge::new().await);
+    let first = forge.pull("feature", "a.txt", "one\n").await;
+    forge.update("close", "me", &first, PullChange::Close).await.expect("close");
+    let pause = Pause::new(&forge);
+    let (scm, mut request) = (pause.before(&forge, "fast-import"), forge.open_request("feature"));
+    request.key = "second".into();
+    let reopen = {
+        let forge = Arc::clone(&forge);
+        async move { forge.update("reopen", "me", &first, PullChange::Reopen).await }
+    };
+    let meanwhile = async {
+        pause.reached().await;
+        let mut reopening = JoinSet::new();
+        reopening.spawn(reopen);
+        // Who does not wait for the other has ended by then.
+        let early = tokio::time::timeout(std::time::Duration::from_millis(500), reopening.join_next()).await;
+        let going = pause.end();
+        let reopened = match early {
+            Ok(reopened) => reopened,
+            Err(_) => reopening.join_next().await,
+        };
+        (reopened.expect("one").expect("no panic"), going)
+    };
+    let (opened, (reopened, _going)) = tokio::join!(scm.open_pull(request), meanwhile);
+    assert!(opened.is_ok() != reopened.is_ok(), "{opened:?} {reopened:?}");
+    let mut wanted = ListPulls::new(forge.repository.as_str());
+    wanted.state = Some(PullState::Open);
+    assert_eq!(forge.scm.list(wanted).await.expect("list").pulls.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_closed_in_the_last_moment_is_not_merged() {
+    let forge = Forge::new().await;
+    let pull = forge.pull("feature", "a.txt", "one\n").await;
+    let (base, request) = (forge.oid("main").await, forge.merge_request(&pull, MergeMethod::Merge).await);
+    let pause = Pause::new(&forge);
+    // After the attempt was written down.
+    let scm = pause.before(&forge, "update-ref");
+    let meanwhile = async {
+        pause.reached().await;
+        forge.update("close", "me", &pull, PullChange::Close).await.expect("close");
+        pause.end()
+    };
+    let (outcome, _going) = tokio::join!(scm.merge(request), meanwhile);
+    assert!(matches!(&outcome, Ok(MergeOutcome::Blocked { why, .. }) if why.contains("closed")), "{outcome:?}");
+    assert_eq!(forge.oid("main").await, base);
+    assert_eq!(forge.show(&pull).await.state, PullState::Closed);
 }

@@ -1,4 +1,4 @@
-//! One change of a repository's issues at a time, whichever process makes it.
+//! One change of a repository's issues at a time, or one pull request that becomes open, whichever process makes it.
 
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
@@ -6,21 +6,44 @@ use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 
-/// The file beside git's own; it stays, and holds nothing.
-const NAME: &str = "ao-issues.lock";
-
 /// How long others are waited for, and how often it is looked.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The right to change issues, until the last clone of it is dropped or its process ends.
+/// What is changed by one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The issues.
+    Issues,
+    /// Which pull requests are open.
+    OpenPulls,
+}
+
+impl Of {
+    /// The file beside git's own; it stays, and holds nothing.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Issues => "ao-issues.lock",
+            Self::OpenPulls => "ao-prs.lock",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Issues => "changes issues",
+            Self::OpenPulls => "opens pull requests",
+        }
+    }
+}
+
+/// The right to change them, until the last clone of it is dropped or its process ends.
 #[derive(Clone, Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not used")] Arc<File>);
+pub(crate) struct Lock(#[expect(dead_code, reason = "it is held, not used")] Arc<File>);
 
 impl Lock {
     /// Waits for it.
-    pub(super) async fn take(common: &Utf8Path) -> Result<Self> {
-        let path = common.join(NAME);
+    pub(crate) async fn take(common: &Utf8Path, of: Of) -> Result<Self> {
+        let path = common.join(of.file());
         let failed = |error: &std::io::Error| Error::wrap(Code::OTHER, format!("cannot lock `{path}`"), error);
         let mut options = File::options();
         let file =
@@ -37,7 +60,7 @@ impl Lock {
         });
         match waited.await {
             Ok(locked) => locked.map(|()| Self(Arc::new(file))),
-            Err(_) => Err(Error::unavailable(format!("another process changes issues for long; it holds `{path}`"))),
+            Err(_) => Err(Error::unavailable(format!("another process {} for long; it holds `{path}`", of.what()))),
         }
     }
 }
