@@ -259,6 +259,7 @@ mod tests {
             let at = |name: &str| directory.path().join(name);
             let began = at("began");
             let script = "mkfifo go && : > began && read -r line < go && : > ended && cat";
+            // tidy: shell because the test needs a program that waits, and this is the shortest.
             let program = command("sh").args(["-c", script]).input("said").to_its_end().timeout(waits);
             let place = Utf8Path::from_path(directory.path()).expect("utf-8");
             let mut run = Box::pin(program.current_dir(place).output());

@@ -24,7 +24,7 @@ pub struct Spec {
     pub tree: Utf8PathBuf,
     /// What marks the processes.
     pub marker: String,
-    /// What every [`Found`] bears. The file that says it is gone before any command runs.
+    /// What every verdict that is written down bears. The file that says it is gone before any command runs.
     pub nonce: String,
     /// What runs first.
     pub setup: Vec<Step>,

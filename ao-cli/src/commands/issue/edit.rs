@@ -162,7 +162,7 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"));
         let changes = line.arguments.changes(None);
         let relabel = IssueChange::Relabel { add: words(&["c"]), remove: words(&["a"]) };
-        assert_eq!(changes, [relabel.clone()]);
+        assert_eq!(changes.as_slice(), std::slice::from_ref(&relabel));
         let issue = || {
             let mut issue = Issue::new("1", "A title", IssueState::Open);
             issue.labels = words(&["a", "b"]);

@@ -125,7 +125,8 @@ fn told(pull: &Pull, why: &str, checkout: &Checkout) -> MergeOutcome {
     blocked(why, Some(remedy))
 }
 
-/// By the commit's name: the pin may be another's by now.
+/// By the commit's name: the pin may be another's by now. As the commit is here and no tags are asked for, git starts no other
+/// git for it, which would hear nothing of a `safe.directory` in the environment.
 async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt) -> Result<CommandOutput> {
     let call = repository
         .at(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-recurse-submodules", "--no-write-fetch-head"])
@@ -133,8 +134,6 @@ async fn fetch(repository: &Repository<'_>, base: &BranchName, attempt: &Attempt
         .arg("--no-write-commit-graph")
         // Where the configuration says no, git does not look whether it goes forward, and takes all for forward.
         .arg("--show-forced-updates")
-        // It hears nothing of what the environment says about safety, and is asked about the repository that we are in.
-        .arg("--upload-pack=git -c 'safe.directory=*' upload-pack")
         .arg("--end-of-options")
         .arg(".")
         .arg(format!("{}:{}", attempt.commit, refs::of_branch(base)))

@@ -230,6 +230,7 @@ async fn the_command_that_is_named_does_it_whatever_is_configured() {
     let outcome = forge.merge(&pull, MergeMethod::Merge).await;
     let MergeOutcome::Blocked { remedy: Some(remedy), .. } = &outcome else { panic!("{outcome:?}") };
     forge.git(&["checkout", "--quiet", "a.txt"]).await;
+    // tidy: shell because the remedy is a line that a person types into one.
     let shell = command("sh").args(["-c", remedy]).env_only(environment(&forge.path("")));
     shell.run().await.expect("the command that is named");
     assert_eq!(forge.git(&["status", "--porcelain"]).await, "");
