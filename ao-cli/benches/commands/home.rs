@@ -58,7 +58,7 @@ impl Home {
             std::fs::write(directory.join(format!("f{number}.txt")), format!("file {number}\n")).unwrap();
         }
         let config = "version: 1\nagents:\n  idle: { plugin: command, argv: [sleep, \"1000\"] }\n\
-                      defaults: { runtime: tmux, agent: idle }\nprojects:\n  app: { path: ., sessionPrefix: app }\n";
+                      defaults: { runtime: tmux, agent: idle }\nprojects:\n  app: { path: ., sessionPrefix: app, tracker: local }\n";
         std::fs::write(self.repository().join("agent-orchestrator.yaml"), config).unwrap();
         for arguments in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "first"]] {
             time(self.command("git", &self.repository()).args(arguments));

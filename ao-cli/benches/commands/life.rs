@@ -7,10 +7,16 @@ use std::time::{Duration, Instant};
 use super::home::Home;
 use super::{Case, in_turn, row, time};
 
+/// How often each batch is run.
+const RUNS: usize = 5;
+
 /// Ten issues in one command, against ten times what a spawn does at the least.
 pub(super) fn batch() {
     let home = Home::new(10);
-    let (mut by_hand, mut issue) = (0, 0);
+    for number in 1..=RUNS * 10 {
+        home.ao_in_repository(&["issue", "new", &format!("Issue {number}")]);
+    }
+    let (mut by_hand, mut issue) = (0, 1);
     let mut cases: Vec<Case<'_>> = vec![
         (
             "10 x (git worktree add + tmux)".to_owned(),
@@ -30,7 +36,7 @@ pub(super) fn batch() {
             }),
         ),
     ];
-    compare(5, &mut cases, Some(150.0));
+    compare(RUNS, &mut cases, Some(150.0));
     home.clear();
 }
 
