@@ -74,9 +74,11 @@ impl Interrupts {
         let [interrupted, ended] = &mut self.signals;
         self.runtime.block_on(async {
             tokio::select! {
+                biased;
                 _ = interrupted.recv() => true,
                 _ = ended.recv() => true,
-                () = tokio::time::sleep(Duration::from_millis(1)) => false,
+                // One turn of the runtime, in which what has arrived is heard.
+                () = tokio::task::yield_now() => false,
             }
         })
     }
@@ -88,4 +90,18 @@ fn somebody_reads() -> bool {
     let mut wanted = [PollFd::new(&stdout, PollFlags::empty())];
     let ready = poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
     ready.is_err() || !wanted[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_is_heard_once() {
+        let mut interrupts = Interrupts::heed().unwrap();
+        assert!(!interrupts.came());
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).unwrap();
+        assert!(interrupts.came());
+        assert!(!interrupts.came());
+    }
 }

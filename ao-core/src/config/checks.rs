@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::model::{Duration, PostCreate, RelativeText, Size};
+use super::model::{Duration, PostCreate, RelativeText, Size, command_schema};
 use super::project::PostCreateCommand;
 use super::scalars::{ByteSize, HumanDuration, RelativePath};
 use crate::model::CheckName;
@@ -95,36 +95,17 @@ impl JsonSchema for Command {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let duration = generator.subschema_for::<Duration>();
-        let argument = json!({ "type": "string" });
-        json_schema!({
-            "type": ["array", "object"],
-            "items": argument,
-            "minItems": 1,
-            "properties": {
-                "run": {
-                    "type": "array", "items": argument, "minItems": 1,
-                    "description": "A program with its arguments. No shell reads them.",
-                },
-                "sh": { "type": "string", "minLength": 1, "description": "A line for `sh -c`." },
-                "timeout": duration,
-                "required": {
-                    "type": "boolean",
-                    "description": "Whether a merge needs it to pass. `true` unless set.",
-                },
-                "env": {
-                    "type": "object", "additionalProperties": { "type": "string" },
-                    "description": "Variables for this command, over those of `checks.env`.",
-                },
+        let others = json!({
+            "required": {
+                "type": "boolean",
+                "description": "Whether a merge needs it to pass. `true` unless set.",
             },
-            "additionalProperties": false,
-            "oneOf": [
-                { "type": "array" },
-                { "type": "object", "required": ["run"] },
-                { "type": "object", "required": ["sh"] },
-            ],
-            "errorMessage": "write a list such as `[cargo, test]`, or a map with either `run` or `sh`",
-        })
+            "env": {
+                "type": "object", "additionalProperties": { "type": "string" },
+                "description": "Variables for this command, over those of `checks.env`.",
+            },
+        });
+        command_schema(generator, "[cargo, test]", &others)
     }
 }
 

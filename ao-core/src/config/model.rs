@@ -226,29 +226,39 @@ impl JsonSchema for PostCreate {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let duration = generator.subschema_for::<Duration>();
-        let argument = json!({ "type": "string" });
-        json_schema!({
-            "type": ["array", "object"],
-            "items": argument,
-            "minItems": 1,
-            "properties": {
-                "run": {
-                    "type": "array", "items": argument, "minItems": 1,
-                    "description": "A program with its arguments. No shell reads them.",
-                },
-                "sh": { "type": "string", "minLength": 1, "description": "A line for `sh -c`." },
-                "timeout": duration,
-            },
-            "additionalProperties": false,
-            "oneOf": [
-                { "type": "array" },
-                { "type": "object", "required": ["run"] },
-                { "type": "object", "required": ["sh"] },
-            ],
-            "errorMessage": "write a list such as `[npm, ci]`, or a map with either `run` or `sh`",
-        })
+        command_schema(generator, "[npm, ci]", &json!({}))
     }
+}
+
+/// The schema of something to run: a list, or a map with `run` or `sh`, a time limit, and what else such a map may say.
+/// `example` is a list as a message shows it.
+pub(super) fn command_schema(generator: &mut SchemaGenerator, example: &str, others: &Value) -> Schema {
+    let duration = generator.subschema_for::<Duration>();
+    let argument = json!({ "type": "string" });
+    let mut properties = json!({
+        "run": {
+            "type": "array", "items": argument, "minItems": 1,
+            "description": "A program with its arguments. No shell reads them.",
+        },
+        "sh": { "type": "string", "minLength": 1, "description": "A line for `sh -c`." },
+        "timeout": duration,
+    });
+    if let (Some(properties), Some(others)) = (properties.as_object_mut(), others.as_object()) {
+        properties.extend(others.clone());
+    }
+    json_schema!({
+        "type": ["array", "object"],
+        "items": argument,
+        "minItems": 1,
+        "properties": properties,
+        "additionalProperties": false,
+        "oneOf": [
+            { "type": "array" },
+            { "type": "object", "required": ["run"] },
+            { "type": "object", "required": ["sh"] },
+        ],
+        "errorMessage": format!("write a list such as `{example}`, or a map with either `run` or `sh`"),
+    })
 }
 
 /// The schema of a [`HumanDuration`].

@@ -1,5 +1,6 @@
 //! The local forge: issues and pull requests that live in a git repository, with nothing installed but git.
 
+mod clock;
 mod lock;
 pub mod scm;
 pub mod tracker;

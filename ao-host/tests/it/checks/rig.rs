@@ -305,25 +305,25 @@ impl Rig {
             .unwrap()
     }
 
-    /// Waits until a file is there.
-    pub(crate) async fn until_there(&self, name: &str) {
-        let path = self.out(name);
-        let there = async {
-            while !path.exists() {
+    /// Waits for what other processes do and no event tells of, with a limit.
+    async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let so = async {
+            while !is_so() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, there).await.unwrap_or_else(|_| panic!("no `{path}`: {:#?}", self.runs()));
+        tokio::time::timeout(PATIENCE, so).await.unwrap_or_else(|_| panic!("no {what}: {:#?}", self.runs()));
+    }
+
+    /// Waits until a file is there.
+    pub(crate) async fn until_there(&self, name: &str) {
+        let path = self.out(name);
+        self.until(&format!("`{path}`"), || path.exists()).await;
     }
 
     /// Waits until a run is written down.
     pub(crate) async fn until_asked(&self) {
-        let asked = async {
-            while self.runs().is_empty() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, asked).await.expect("a run");
+        self.until("a run", || !self.runs().is_empty()).await;
     }
 
     /// Lets checks that wait for it go on.
@@ -394,24 +394,15 @@ impl Host {
 
     /// Waits until so many runs are over, and cleared up.
     pub(crate) async fn over(&mut self, rig: &Rig, runs: usize) {
-        let over = async {
-            while rig.runs().iter().filter(|run| !run.state.is_open()).count() < runs {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, over).await.unwrap_or_else(|_| panic!("not over: {:#?}", rig.runs()));
+        let over = || rig.runs().iter().filter(|run| !run.state.is_open()).count() >= runs;
+        rig.until("the end of them", over).await;
     }
 }
 
 impl Rig {
     /// Waits until a session's facts show a verdict of every check.
     pub(crate) async fn until_shown(&self, id: &SessionId) {
-        let shown = async {
-            while self.shown(id).iter().any(|(_, state, _)| *state == CheckState::Pending) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, shown).await.expect("verdicts");
+        self.until("verdicts", || self.shown(id).iter().all(|(_, state, _)| *state != CheckState::Pending)).await;
     }
 }
 

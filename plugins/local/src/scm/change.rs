@@ -10,7 +10,8 @@ use super::refs::Refs;
 use super::repository::Repository;
 use super::standing::{self, Standing};
 use super::write::{self, Change, Written};
-use super::{LocalScm, clock, decide, identity, open, text};
+use super::{LocalScm, decide, identity, open, text};
+use crate::clock;
 use crate::lock::{Lock, Of};
 
 pub(super) async fn update(scm: &LocalScm, request: UpdatePull) -> Result<PullRef> {

@@ -2,8 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::clock;
 use super::repository::Repository;
+use crate::clock;
 
 /// As it stands in a commit: `Name <address> seconds zone`. The user's own where it is configured, never one that git
 /// would guess from the machine's name.

@@ -13,7 +13,6 @@
 
 mod change;
 mod checkout;
-mod clock;
 mod conflicts;
 mod decide;
 mod diff;

@@ -9,7 +9,8 @@ use super::record::{self, Record, State};
 use super::refs::{self, Refs};
 use super::repository::Repository;
 use super::write::{self, Change, Written};
-use super::{LocalScm, clock, identity, pull, standing, text};
+use super::{LocalScm, identity, pull, standing, text};
+use crate::clock;
 use crate::lock::{Lock, Of};
 
 pub(super) async fn open(scm: &LocalScm, request: OpenPull) -> Result<PullRef> {

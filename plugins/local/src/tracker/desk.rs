@@ -3,11 +3,11 @@
 use ao_plugin_sdk::prelude::*;
 
 use super::change;
-use super::clock::now;
 use super::document::Document;
 use super::name;
 use super::problem::{Flaw, Problem};
 use super::shelf::{Listing, More, Read, Shelf, Writing, Written, read_each, read_one};
+use crate::clock::now;
 use crate::lock::{Lock, Of};
 
 /// How often it is looked again, when somebody else was faster.

@@ -6,7 +6,6 @@
 //! - A file remembers its last effects by their keys, so what is asked for twice happens once.
 
 mod change;
-mod clock;
 mod desk;
 mod document;
 mod fields;

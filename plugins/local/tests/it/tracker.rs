@@ -7,7 +7,8 @@ use ao_plugin_sdk::conformance::{Subject, TrackerKit};
 use ao_plugin_sdk::core::slots::{IntoInstance, Slot};
 use ao_plugin_sdk::prelude::*;
 
-use crate::tracker_support::{STORES, Scratch, environment, tracker};
+use crate::environment::environment;
+use crate::tracker_support::{STORES, Scratch, tracker};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_is_kept() {

@@ -6,7 +6,8 @@ use std::os::unix::fs::symlink;
 use ao_plugin_local::tracker::{Config, Store};
 use ao_plugin_sdk::prelude::*;
 
-use crate::tracker_support::{STORES, Scratch, environment, tracker, write};
+use crate::environment::environment;
+use crate::tracker_support::{STORES, Scratch, tracker, write};
 
 async fn findings(scratch: &Scratch) -> Vec<Finding> {
     let owner = Owner::new("00000000", "/nowhere", "/nowhere");

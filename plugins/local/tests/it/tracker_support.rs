@@ -6,6 +6,8 @@ use std::path::Path;
 use ao_plugin_local::LocalTracker;
 use ao_plugin_local::tracker::{Config, Store};
 use ao_plugin_sdk::prelude::*;
+
+use crate::environment::environment;
 use tempfile::TempDir;
 
 /// Both stores: every test of what a tracker does is run with each.
@@ -160,20 +162,4 @@ pub(crate) fn write(path: impl AsRef<Path>, content: &[u8]) {
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).open(path).expect("open");
     file.write_all(content).expect("write");
-}
-
-/// The whole environment of git in a test.
-pub(crate) fn environment(root: &Utf8Path) -> BTreeMap<String, String> {
-    let pairs = [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("HOME", root.join("home").as_str()),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_AUTHOR_NAME", "Test"),
-        ("GIT_AUTHOR_EMAIL", "test@example.com"),
-        ("GIT_COMMITTER_NAME", "Test"),
-        ("GIT_COMMITTER_EMAIL", "test@example.com"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    pairs.into_iter().collect()
 }

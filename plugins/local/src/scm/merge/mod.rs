@@ -23,7 +23,8 @@ use super::refs::{self, Refs};
 use super::repository::Repository;
 use super::standing::{self, Standing};
 use super::write::{self, Change, Written};
-use super::{LocalScm, clock, text};
+use super::{LocalScm, text};
+use crate::clock;
 use build::Built;
 use land::Landed;
 

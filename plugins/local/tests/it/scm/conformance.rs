@@ -8,7 +8,8 @@ use ao_plugin_sdk::conformance::{ScmKit, Subject};
 use ao_plugin_sdk::core::slots::{IntoInstance, Slot};
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment};
+use super::forge::Forge;
+use crate::environment::environment;
 
 #[tokio::test]
 async fn it_keeps_the_contract() {

@@ -6,7 +6,8 @@ use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment, executable, write};
+use super::forge::{Forge, executable, write};
+use crate::environment::environment;
 
 /// A program `git` before the real one, that writes down each of its starts. The one with the number in the file `stop` does
 /// not begin: it writes its process's number into a file `reached`, and waits to be killed.

@@ -17,7 +17,7 @@ async fn one_that_cannot_be_read_hides_no_other() {
         let index = forge.path("index");
         let root = forge.path("");
         let git = |arguments: &[&str]| {
-            let mut variables = super::forge::environment(&root);
+            let mut variables = crate::environment::environment(&root);
             variables.insert("GIT_INDEX_FILE".into(), index.to_string());
             let git = command("git").current_dir(&forge.project).env_only(variables);
             git.args(arguments.iter().map(ToString::to_string).collect::<Vec<_>>())
@@ -112,7 +112,7 @@ async fn an_attempt_that_is_not_there_is_not_merged_and_in_nobody_s_way() {
          M 100644 inline pull.json\ndata {}\n{record}\n",
         record.len()
     );
-    let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+    let git = command("git").current_dir(&forge.project).env_only(crate::environment::environment(&forge.path("")));
     git.args(["fast-import", "--quiet"]).input(stream).run().await.expect("import");
     for pull in [&pull, &other] {
         assert_eq!(forge.show(pull).await.state, PullState::Open);
@@ -129,7 +129,7 @@ async fn put(forge: &Forge, number: u64, files: &[(String, &str)]) {
     for (name, content) in files {
         let _ = write!(stream, "M 100644 inline {name}\ndata {}\n{content}\n", content.len());
     }
-    let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+    let git = command("git").current_dir(&forge.project).env_only(crate::environment::environment(&forge.path("")));
     git.args(["fast-import", "--quiet"]).input(stream).run().await.expect("import");
 }
 

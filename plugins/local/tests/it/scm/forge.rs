@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
 use ao_plugin_sdk::prelude::*;
+
+use crate::environment::environment;
 use tempfile::TempDir;
 
 /// A repository with a commit of `a.txt` and `b.txt` on `main`.
@@ -234,20 +236,4 @@ fn tree(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
         }
     }
     found
-}
-
-/// The whole environment of git in a test.
-pub(crate) fn environment(root: &Utf8Path) -> BTreeMap<String, String> {
-    let pairs = [
-        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        ("HOME", root.join("home").as_str()),
-        ("GIT_CONFIG_GLOBAL", "/dev/null"),
-        ("GIT_CONFIG_NOSYSTEM", "1"),
-        ("GIT_AUTHOR_NAME", "Test"),
-        ("GIT_AUTHOR_EMAIL", "test@example.com"),
-        ("GIT_COMMITTER_NAME", "Test"),
-        ("GIT_COMMITTER_EMAIL", "test@example.com"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    pairs.into_iter().collect()
 }

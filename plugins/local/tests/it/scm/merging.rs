@@ -2,7 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment, executable, lines};
+use super::forge::{Forge, executable, lines};
+use crate::environment::environment;
 
 #[tokio::test]
 async fn what_moved_is_not_merged() {

@@ -2,7 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment, name, write};
+use super::forge::{Forge, name, write};
+use crate::environment::environment;
 
 #[tokio::test]
 async fn branches_may_be_called_as_git_lets_them() {
@@ -79,7 +80,7 @@ async fn what_is_not_utf_8_is_kept_and_shown_as_far_as_it_can_be() {
     let head = forge.show(&pull).await.head;
     assert!(matches!(forge.merge(&pull, MergeMethod::Rebase).await, MergeOutcome::Merged { .. }));
     let message = async |commit: &str| {
-        let git = command("git").current_dir(&forge.project).env_only(super::forge::environment(&forge.path("")));
+        let git = command("git").current_dir(&forge.project).env_only(crate::environment::environment(&forge.path("")));
         let commit = git.args(["cat-file", "commit", commit]).run().await.expect("commit").stdout;
         let end = commit.windows(2).position(|pair| pair == b"\n\n").expect("a message");
         (commit[end..].to_vec(), commit.windows(19).any(|part| part == b"encoding ISO-8859-1"))

@@ -9,7 +9,8 @@ use ao_plugin_local::LocalScm;
 use ao_plugin_local::scm::Config;
 use ao_plugin_sdk::prelude::*;
 
-use super::forge::{Forge, environment, executable, write};
+use super::forge::{Forge, executable, write};
+use crate::environment::environment;
 
 /// A pause that the first program to come there makes; later ones pass.
 pub(super) struct Pause {

@@ -1,4 +1,4 @@
-//! The time, as it is written down with a change.
+//! The time, as it is written down with a change: the one place that reads the clock.
 
 #![expect(clippy::disallowed_methods, reason = "a plugin is handed no clock; nothing is decided by this one")]
 
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use ao_plugin_sdk::prelude::*;
 
 /// Now.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
