@@ -50,6 +50,10 @@ pub use limits::Limits;
 pub use model::Isolation;
 pub use node::{Entry, Kind, Mapping, Node};
 pub use project::{PostCreateCommand, PostCreateStep, Project};
+pub use reactions::{
+    Action, AgentWords, CheckWords, EscalateAfter, MessageFacts, MessageTemplate, PullWords, Reaction, Reactions,
+    ReportWords, RunAction, SessionWords, SpawnAction, ThreadWords,
+};
 pub use resolve::{Config, PluginLibrary};
 pub use scalars::{ByteSize, HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 pub use schema::schema;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::checks;
 use super::events::EventLimits;
 use super::limits::Limits;
-use super::reactions::Reactions;
+use super::reactions::WrittenReactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
@@ -44,9 +44,9 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-project" })))]
     pub(crate) projects: BTreeMap<ProjectName, Project>,
-    /// What is done about what happens. Of this, only when an agent counts as stuck can be set yet.
+    /// What is done about what happens, in every project.
     #[serde(default)]
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: WrittenReactions,
     /// How much of the event log stays in the database. A host goes by the configuration that it was started with.
     #[serde(default)]
     pub(crate) events: EventLimits,
@@ -177,7 +177,7 @@ pub(crate) struct Project {
     pub(crate) fetch: Option<bool>,
     /// What is done about what happens here, over the `reactions` of every project.
     #[serde(default)]
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: WrittenReactions,
     /// Checks of pull requests that `ao` runs itself. None unless set.
     pub(crate) checks: Option<checks::Written>,
 }

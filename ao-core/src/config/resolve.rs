@@ -14,6 +14,7 @@ use super::node::{Entry, Kind, Node};
 use super::paths::Home;
 use super::prefix::{self, Claim};
 use super::project::{self, Context, Project};
+use super::reactions::nonsense;
 use super::scalars::{HumanDuration, MethodName, Sha256Hex};
 use super::slot::{Agents, SlotConfig, named_outside};
 use super::source::Place;
@@ -76,6 +77,11 @@ impl Config {
         let file = typed(&root)?;
         let mut problems = Vec::new();
         let mut note = |found: Diagnostics| problems.extend(found);
+        note(nonsense(root.get("reactions"), &file.reactions).into_iter().collect());
+        for (name, project) in &file.projects {
+            let own = entry_of(&root, name).and_then(|entry| entry.node.get("reactions"));
+            note(nonsense(own, &project.reactions).into_iter().collect());
+        }
         let named = named_agents(&root, home.as_deref());
         let agents = named.all().filter_map(|agent| agent.map_err(&mut note).ok()).collect();
         let libraries = file
