@@ -4,21 +4,8 @@ use super::key_path::KeyPath;
 
 /// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
 const KEYS: [(&[&str], &[&str]); 4] = [
-    (
-        &[],
-        &[
-            "dashboard",
-            "directTerminalPort",
-            "lifecycle",
-            "notificationRouting",
-            "notifiers",
-            "port",
-            "power",
-            "readyThresholdMs",
-            "terminalPort",
-        ],
-    ),
-    (&["defaults"], &["notifiers", "orchestrator", "worker"]),
+    (&[], &["dashboard", "directTerminalPort", "lifecycle", "port", "power", "readyThresholdMs", "terminalPort"]),
+    (&["defaults"], &["orchestrator", "worker"]),
     (
         &["projects", "*"],
         &[

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::checks;
 use super::events::EventLimits;
 use super::limits::Limits;
+use super::notifiers::{NotifierName, Routing};
 use super::reactions::WrittenReactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
@@ -37,6 +38,14 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
     agents: BTreeMap<PluginName, Slot>,
+    /// Named notifiers: a plugin of the `notifier` slot with its settings. `notificationRouting` and `defaults.notifiers` refer
+    /// to them by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
+    notifiers: BTreeMap<PluginName, Slot>,
+    /// Who is told of what, by how much it matters.
+    #[serde(default)]
+    notification_routing: Routing,
     /// What every project uses unless it says otherwise.
     #[serde(default)]
     defaults: Defaults,
@@ -134,6 +143,9 @@ struct Defaults {
     tracker: Option<Slot>,
     /// Where pull requests are. None unless set.
     scm: Option<Slot>,
+    /// Who is told where `notificationRouting` says nothing: names under `notifiers`, or plugins. Nobody unless set.
+    #[schemars(with = "Option<Vec<NotifierName>>")]
+    notifiers: Option<Vec<PluginName>>,
 }
 
 /// One repository to work on.

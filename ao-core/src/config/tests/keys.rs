@@ -117,11 +117,11 @@ fn a_typo_in_a_key_gets_a_suggestion() {
 
 #[test]
 fn keys_of_later_versions_are_named_as_such() {
-    assert_snapshot!(complaint("version: 1\nnotifiers: { team: slack }\nport: 3000\n"), @r#"
-    error: `notifiers` is not supported yet
-     --> /r/agent-orchestrator.yaml:2:1 (notifiers)
+    assert_snapshot!(complaint("version: 1\ndashboard: { zones: 1 }\nport: 3000\n"), @r#"
+    error: `dashboard` is not supported yet
+     --> /r/agent-orchestrator.yaml:2:1 (dashboard)
       |
-    2 | notifiers: { team: slack }
+    2 | dashboard: { zones: 1 }
       | ^^^^^^^^^
       = help: remove it for now
 
@@ -135,15 +135,13 @@ fn keys_of_later_versions_are_named_as_such() {
     let later = "\
 version: 1
 port: 1
-notifiers: {}
-notificationRouting: {}
 lifecycle: {}
 power: {}
 dashboard: {}
 readyThresholdMs: 1
 terminalPort: 1
 directTerminalPort: 1
-defaults: { notifiers: [], orchestrator: {}, worker: {} }
+defaults: { orchestrator: {}, worker: {} }
 plugins: [{ path: a.so, package: x, source: npm, name: x, version: '1' }]
 projects:
   app:
@@ -158,7 +156,7 @@ projects:
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 24, "{}", problems.render());
+    assert_eq!(problems.len(), 21, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }

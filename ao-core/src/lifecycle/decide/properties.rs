@@ -166,8 +166,6 @@ fn is_act(intent: &Intent) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn whatever_happens(steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new(RULES);
