@@ -124,7 +124,7 @@ pub(super) fn resolve(
         action: written().find_map(|rule| rule.action.as_ref()).map_or(default.action, WrittenAction::resolve),
         message: written()
             .find_map(|rule| rule.message.clone())
-            .unwrap_or_else(|| default.message.parse::<MessageTemplate>().expect("the default messages are right")),
+            .unwrap_or_else(|| MessageTemplate::built_in(default.message)),
         priority: priority.unwrap_or(default.priority),
         escalate_priority: escalate.or(priority).unwrap_or(Priority::Urgent),
         retries: written().find_map(|rule| rule.retries).or(default.retries),

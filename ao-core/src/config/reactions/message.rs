@@ -31,6 +31,11 @@ impl MessageTemplate {
         &self.0
     }
 
+    /// One of our own, which a test has checked.
+    pub(super) fn built_in(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The message, without control characters.
     ///
     /// # Errors

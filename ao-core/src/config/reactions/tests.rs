@@ -37,6 +37,11 @@ fn the_defaults() {
         assert_eq!((rule.escalate_priority, rule.threshold), (Urgent, None), "{key}");
         assert_eq!(rule.include_summary, key == ReactionKey::AllComplete, "{key}");
     }
+    let rules = Reactions::resolve(&written(r#"{"report-stale": {}, "report-no-acknowledge": {}}"#), &written("{}"));
+    assert_eq!(rules.iter().count(), ReactionKey::ALL.len());
+    for (key, rule) in rules.iter() {
+        assert!(rule.message.as_str().parse::<MessageTemplate>().is_ok(), "{key}");
+    }
     let rules = Reactions::default();
     assert!(rules.get(ReactionKey::ReportStale).is_none() && rules.get(ReactionKey::ReportNoAcknowledge).is_none());
     assert_eq!(rules.iter().count(), ReactionKey::ALL.len() - 2);

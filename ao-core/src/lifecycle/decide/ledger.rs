@@ -13,7 +13,8 @@ use crate::record::record;
 const MOST_OCCURRENCES: usize = 64;
 
 record! {
-    /// What was done, by the key of the episode that it was done for: `project/session/rule/subject`.
+    /// What was done, by the key of the episode that it was done for: `project/session/rule/subject`. One for each session and
+    /// one for each project is quicker than one for all, and no other.
     #[derive(Default, Eq)]
     pub struct Ledger {
         optional {

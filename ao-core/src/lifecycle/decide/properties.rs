@@ -1,10 +1,11 @@
 //! What must hold for any facts in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::tests::{World, check, doing, held, pull};
+use super::tests::{World, check, doing, held, pull, reactions};
 use super::*;
 use crate::model::ExitStatus;
 use crate::model::facts::{End, EndKind, ExitFacts, ReportFacts, ReportState};
@@ -15,6 +16,9 @@ const RULES: &str = "\
     ci-failed: { retries: 2, escalateAfter: 2 }, changes-requested: { retries: 3, escalateAfter: 10m },
     approved-and-green: { action: auto-merge, auto: true, retries: 1 }, report-stale: { threshold: 2m },
     report-no-acknowledge: { threshold: 2m }, agent-idle: { retries: 1 }, bugbot-comments: { action: { run: [x] } }";
+
+/// Read once for all cases.
+static RULES_READ: LazyLock<Reactions> = LazyLock::new(|| reactions(RULES));
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -168,7 +172,7 @@ fn is_act(intent: &Intent) -> bool {
 proptest! {
     #[test]
     fn whatever_happens(steps in prop::collection::vec(step(), 1..60)) {
-        let mut world = World::new(RULES);
+        let mut world = World::with_rules(RULES_READ.clone());
         let mut done: BTreeMap<(String, u64), Done> = BTreeMap::new();
         let mut under_way: Vec<Intent> = Vec::new();
         for step in &steps {

@@ -104,8 +104,11 @@ pub(in crate::lifecycle::decide) struct World {
 
 impl World {
     pub(in crate::lifecycle::decide) fn new(yaml: &str) -> Self {
+        Self::with_rules(reactions(yaml))
+    }
+
+    pub(in crate::lifecycle::decide) fn with_rules(reactions: Reactions) -> Self {
         let (limits, load) = (Limits::default(), Load { depth: 1, ..Load::default() });
-        let reactions = reactions(yaml);
         Self { session: session(), ledger: Ledger::default(), reactions, limits, load, red: BTreeSet::new(), now: 0 }
     }
 
