@@ -209,3 +209,21 @@ fn a_program_is_run_once() {
         (1, &["./report".to_owned(), "--closed".to_owned()][..], EffectClass::Blind)
     );
 }
+
+#[test]
+fn one_action_is_under_way_at_a_time() {
+    let mut world = World::new("");
+    world.edit(|s| set(s, "test", CheckState::Failed));
+    let first = world.tick();
+    assert_eq!(first.len(), 1);
+    world.edit(|s| pull(s).head = "head2".to_owned());
+    assert_eq!(world.tick(), [], "the first may yet arrive");
+    world.settle(&first, &Outcome::Superseded { why: "the head moved".to_owned() });
+    let second = world.tick();
+    assert_eq!(second.len(), 1);
+    assert_eq!((second[0].attempt, second[0].about.head.as_deref()), (1, Some("head2")));
+    world.settle(&first, &Outcome::Done);
+    assert_eq!(world.tick(), [], "what is settled late settles nothing else");
+    world.settle(&second, &Outcome::Done);
+    assert_eq!(world.done(30), []);
+}
