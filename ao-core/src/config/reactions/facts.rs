@@ -10,7 +10,7 @@ pub struct MessageFacts {
     pub reaction: String,
     /// Why, in a few words.
     pub reason: String,
-    /// The how-manieth attempt this is, from 1.
+    /// Which action of the episode this is, from 1; 0 where a human is told in its place.
     pub attempt: u32,
     /// The session.
     pub session: SessionWords,
