@@ -26,7 +26,11 @@ pub fn example_block(plugin: &ComponentManifest) -> String {
             let _ = writeln!(out, "# below `defaults`, or below a project\n{slot}:\n  plugin: {name}");
             "  "
         }
-        Slot::Notifier | Slot::Terminal => {
+        Slot::Notifier => {
+            let _ = writeln!(out, "# and its name in `defaults.notifiers`\nnotifiers:\n  {name}:\n    plugin: {name}");
+            "    "
+        }
+        Slot::Terminal => {
             let _ = writeln!(out, "# this version has no key in the configuration for a {slot}");
             return out;
         }

@@ -2,43 +2,10 @@
 
 use super::key_path::KeyPath;
 
-/// The reactions that cannot be set at all yet.
-const REACTIONS: &[&str] = &[
-    "agent-exited",
-    "agent-idle",
-    "agent-needs-input",
-    "all-complete",
-    "approved-and-green",
-    "bugbot-comments",
-    "changes-requested",
-    "ci-failed",
-    "merge-conflicts",
-    "pr-closed",
-    "report-needs-input",
-    "report-no-acknowledge",
-    "report-stale",
-];
-/// What cannot be set yet of a reaction that can.
-const OF_A_REACTION: &[&str] =
-    &["action", "auto", "escalate", "escalateAfter", "includeSummary", "message", "priority", "retries"];
-
 /// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
-const KEYS: [(&[&str], &[&str]); 8] = [
-    (
-        &[],
-        &[
-            "dashboard",
-            "directTerminalPort",
-            "lifecycle",
-            "notificationRouting",
-            "notifiers",
-            "port",
-            "power",
-            "readyThresholdMs",
-            "terminalPort",
-        ],
-    ),
-    (&["defaults"], &["notifiers", "orchestrator", "worker"]),
+const KEYS: [(&[&str], &[&str]); 4] = [
+    (&[], &["dashboard", "directTerminalPort", "lifecycle", "port", "power", "readyThresholdMs", "terminalPort"]),
+    (&["defaults"], &["orchestrator", "worker"]),
     (
         &["projects", "*"],
         &[
@@ -52,10 +19,6 @@ const KEYS: [(&[&str], &[&str]); 8] = [
             "worker",
         ],
     ),
-    (&["reactions"], REACTIONS),
-    (&["reactions", "agent-stuck"], OF_A_REACTION),
-    (&["projects", "*", "reactions"], REACTIONS),
-    (&["projects", "*", "reactions", "agent-stuck"], OF_A_REACTION),
     (&["plugins", "*"], &["name", "package", "source", "version"]),
 ];
 

@@ -10,7 +10,7 @@ pub(crate) const SLOT_KEYS: [&str; 5] = ["agent", "runtime", "scm", "tracker", "
 pub(crate) fn overlay_file(base: &Node, over: &Node) -> Node {
     merge_keys(base, over, &|base, over| match over.path.segments().as_slice() {
         [Segment::Key(key)] if key == "plugins" => Some(join(base, over)),
-        [Segment::Key(top), _] if top == "agents" => Some(overlay_slot(base, over)),
+        [Segment::Key(top), _] if top == "agents" || top == "notifiers" => Some(overlay_slot(base, over)),
         [Segment::Key(top), Segment::Key(key)] if top == "defaults" && is_slot(key) => Some(overlay_slot(base, over)),
         [Segment::Key(top), _, Segment::Key(key)] if top == "projects" && is_slot(key) => {
             Some(overlay_slot(base, over))

@@ -23,6 +23,7 @@ mod limits;
 mod merge;
 mod model;
 mod node;
+mod notifiers;
 mod paths;
 mod prefix;
 mod project;
@@ -49,7 +50,12 @@ pub use key_path::{KeyPath, Segment};
 pub use limits::Limits;
 pub use model::Isolation;
 pub use node::{Entry, Kind, Mapping, Node};
+pub use notifiers::Notifiers;
 pub use project::{PostCreateCommand, PostCreateStep, Project};
+pub use reactions::{
+    Action, AgentWords, CheckWords, EscalateAfter, MessageFacts, MessageTemplate, PullWords, Reaction, Reactions,
+    ReportWords, RunAction, SessionWords, SpawnAction, ThreadWords,
+};
 pub use resolve::{Config, PluginLibrary};
 pub use scalars::{ByteSize, HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 pub use schema::schema;

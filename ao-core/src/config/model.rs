@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::checks;
 use super::events::EventLimits;
 use super::limits::Limits;
-use super::reactions::Reactions;
+use super::notifiers::{NotifierName, Routing};
+use super::reactions::WrittenReactions;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
@@ -37,6 +38,14 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
     agents: BTreeMap<PluginName, Slot>,
+    /// Named notifiers: a plugin of the `notifier` slot with its settings. `notificationRouting` and `defaults.notifiers` refer
+    /// to them by name.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = json!({ "format": "ao-plugin" })))]
+    notifiers: BTreeMap<PluginName, Slot>,
+    /// Who is told of what, by how much it matters.
+    #[serde(default)]
+    notification_routing: Routing,
     /// What every project uses unless it says otherwise.
     #[serde(default)]
     defaults: Defaults,
@@ -44,9 +53,9 @@ pub(crate) struct File {
     #[serde(default)]
     #[schemars(extend("propertyNames" = json!({ "format": "ao-project" })))]
     pub(crate) projects: BTreeMap<ProjectName, Project>,
-    /// What is done about what happens. Of this, only when an agent counts as stuck can be set yet.
+    /// What is done about what happens, in every project.
     #[serde(default)]
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: WrittenReactions,
     /// How much of the event log stays in the database. A host goes by the configuration that it was started with.
     #[serde(default)]
     pub(crate) events: EventLimits,
@@ -134,6 +143,9 @@ struct Defaults {
     tracker: Option<Slot>,
     /// Where pull requests are. None unless set.
     scm: Option<Slot>,
+    /// Who is told where `notificationRouting` says nothing: names under `notifiers`, or plugins. Nobody unless set.
+    #[schemars(with = "Option<Vec<NotifierName>>")]
+    notifiers: Option<Vec<PluginName>>,
 }
 
 /// One repository to work on.
@@ -177,7 +189,7 @@ pub(crate) struct Project {
     pub(crate) fetch: Option<bool>,
     /// What is done about what happens here, over the `reactions` of every project.
     #[serde(default)]
-    pub(crate) reactions: Reactions,
+    pub(crate) reactions: WrittenReactions,
     /// Checks of pull requests that `ao` runs itself. None unless set.
     pub(crate) checks: Option<checks::Written>,
 }

@@ -9,7 +9,7 @@ use super::model;
 use super::node::{Entry, Node};
 use super::paths::Home;
 use super::prefix;
-use super::reactions::Reactions;
+use super::reactions::{Reactions, WrittenReactions};
 use super::scalars::{HumanDuration, RelativePath, RepositoryName};
 use super::slot::{Agents, SlotConfig, Wanted};
 use crate::model::{BranchName, ProjectName, SessionPrefix};
@@ -48,6 +48,8 @@ pub struct Project {
     pub fetch: bool,
     /// After how long without progress an agent is stuck; `None` where nothing is said of it.
     pub stuck_after: Option<HumanDuration>,
+    /// What is done about what happens.
+    pub reactions: Reactions,
     /// The checks of pull requests that the host runs itself.
     pub checks: Option<Checks>,
     /// How much may be started, here and everywhere.
@@ -92,7 +94,7 @@ pub(crate) struct Context<'a> {
     pub(crate) defaults: Option<&'a Node>,
     pub(crate) agents: Agents<'a>,
     pub(crate) home: Option<&'a Utf8Path>,
-    pub(crate) reactions: &'a Reactions,
+    pub(crate) reactions: &'a WrittenReactions,
     pub(crate) limits: Limits,
 }
 
@@ -138,6 +140,7 @@ pub(crate) fn resolve(
         post_create: written.post_create.iter().map(step).collect(),
         fetch: written.fetch.unwrap_or(false),
         stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.stuck_after()),
+        reactions: Reactions::resolve(context.reactions, &written.reactions),
         checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
     })

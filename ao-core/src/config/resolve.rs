@@ -11,9 +11,11 @@ use super::events::EventLimits;
 use super::merge::overlay_file;
 use super::model::{self, Isolation};
 use super::node::{Entry, Kind, Node};
+use super::notifiers::Notifiers;
 use super::paths::Home;
 use super::prefix::{self, Claim};
 use super::project::{self, Context, Project};
+use super::reactions::nonsense;
 use super::scalars::{HumanDuration, MethodName, Sha256Hex};
 use super::slot::{Agents, SlotConfig, named_outside};
 use super::source::Place;
@@ -52,6 +54,7 @@ pub struct Config {
     projects: BTreeMap<ProjectName, Project>,
     events: EventLimits,
     trash: TrashLimits,
+    notifiers: Notifiers,
 }
 
 impl Config {
@@ -70,12 +73,18 @@ impl Config {
             documents.into_iter().map(|document| document.root).reduce(|base, over| overlay_file(&base, &over));
         let home = home.map(Utf8Path::to_owned);
         let Some(root) = merged else {
-            let (plugins, agents, projects, events, trash) = Default::default();
-            return Ok(Self { root: None, home, plugins, agents, projects, events, trash });
+            let (plugins, agents, projects, events, trash, notifiers) = Default::default();
+            return Ok(Self { root: None, home, plugins, agents, projects, events, trash, notifiers });
         };
         let file = typed(&root)?;
         let mut problems = Vec::new();
         let mut note = |found: Diagnostics| problems.extend(found);
+        note(nonsense(root.get("reactions"), &file.reactions).into_iter().collect());
+        for (name, project) in &file.projects {
+            let own = entry_of(&root, name).and_then(|entry| entry.node.get("reactions"));
+            note(nonsense(own, &project.reactions).into_iter().collect());
+        }
+        let notifiers = Notifiers::resolve(&root).map_err(&mut note).unwrap_or_default();
         let named = named_agents(&root, home.as_deref());
         let agents = named.all().filter_map(|agent| agent.map_err(&mut note).ok()).collect();
         let libraries = file
@@ -100,7 +109,8 @@ impl Config {
         problems.extend(prefix::conflicts(&claims));
         let projects = projects.into_iter().map(|project| (project.name.clone(), project)).collect();
         problems.into_iter().collect::<Diagnostics>().or(())?;
-        Ok(Self { root: Some(root), home, plugins, agents, projects, events: file.events, trash: file.trash })
+        let (events, trash) = (file.events, file.trash);
+        Ok(Self { root: Some(root), home, plugins, agents, projects, events, trash, notifiers })
     }
 
     /// The plugin libraries, in the order in which they are listed, those of the user's own file first.
@@ -119,6 +129,12 @@ impl Config {
     #[must_use]
     pub fn trash(&self) -> TrashLimits {
         self.trash
+    }
+
+    /// How humans are told.
+    #[must_use]
+    pub fn notifiers(&self) -> &Notifiers {
+        &self.notifiers
     }
 
     /// The projects, by name.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::reactions::{MessageTemplate, check_action};
 use crate::model::{BranchName, CheckName, InvalidName, PluginName, ProjectName, SessionPrefix};
 use crate::slots::Slot;
 
@@ -331,10 +332,12 @@ fn check_name<T: FromStr<Err = InvalidName>>(text: &str) -> Result<(), String> {
 type Check = fn(&str) -> Result<(), String>;
 
 /// The `format`s of our own JSON Schema. The same parsers that make the types say what is wrong with a text.
-pub(crate) const FORMATS: [(&str, Check); 12] = [
+pub(crate) const FORMATS: [(&str, Check); 14] = [
+    ("ao-action", check_action),
     ("ao-branch", check_name::<BranchName>),
     ("ao-check", check_name::<CheckName>),
     ("ao-duration", check::<HumanDuration>),
+    ("ao-message", check::<MessageTemplate>),
     ("ao-method", check::<MethodName>),
     ("ao-path", check_path),
     ("ao-plugin", check_name::<PluginName>),

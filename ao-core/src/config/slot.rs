@@ -202,7 +202,7 @@ pub(crate) fn named_outside(name: &PluginName, place: &Place) -> Node {
     slot_map(&Node { place: place.clone(), path, kind: Kind::String(name.to_string()) })
 }
 
-fn is_enabled(slot: &Node) -> bool {
+pub(crate) fn is_enabled(slot: &Node) -> bool {
     slot.get("enabled").is_none_or(|switch| switch.kind != Kind::Bool(false))
 }
 

@@ -5,6 +5,8 @@ mod branch;
 mod checks;
 mod cleanup;
 mod death;
+#[cfg(feature = "config")]
+pub mod decide;
 mod delivery;
 mod expiry;
 mod inbox;
@@ -35,4 +37,6 @@ pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
 pub use rebuild::{FoundLaunch, Life, Traces, Unknown, rebuilt};
+#[cfg(feature = "config")]
+use status::is_idle;
 pub use status::{Status, StatusName, status};

@@ -3,7 +3,7 @@
 use crate::model::facts::IssueFacts;
 use crate::model::{BranchName, IssueId};
 use crate::slots::tracker::{Issue, IssueState, IssueText};
-use crate::text::{one_line, plain};
+use crate::text::{fence, one_line, plain};
 
 /// The most of an issue's text that goes into a prompt, in bytes. A prompt may have to fit into one argument of a
 /// program, of which Linux takes 128 KiB.
@@ -81,12 +81,6 @@ fn bounded(mut text: String) -> (String, Cut) {
     }
     text.truncate(text.floor_char_boundary(MOST_ISSUE_TEXT));
     (text, Cut::Short)
-}
-
-/// Backticks, one more than stand together anywhere in the text, and at least three: no line of it can end the block.
-fn fence(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-    "`".repeat(longest.max(2) + 1)
 }
 
 /// An address for people, if it is one: nothing but a web address is shown as a link.

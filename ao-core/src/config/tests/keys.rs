@@ -117,11 +117,11 @@ fn a_typo_in_a_key_gets_a_suggestion() {
 
 #[test]
 fn keys_of_later_versions_are_named_as_such() {
-    assert_snapshot!(complaint("version: 1\nnotifiers: { team: slack }\nport: 3000\n"), @r#"
-    error: `notifiers` is not supported yet
-     --> /r/agent-orchestrator.yaml:2:1 (notifiers)
+    assert_snapshot!(complaint("version: 1\ndashboard: { zones: 1 }\nport: 3000\n"), @r#"
+    error: `dashboard` is not supported yet
+     --> /r/agent-orchestrator.yaml:2:1 (dashboard)
       |
-    2 | notifiers: { team: slack }
+    2 | dashboard: { zones: 1 }
       | ^^^^^^^^^
       = help: remove it for now
 
@@ -135,16 +135,13 @@ fn keys_of_later_versions_are_named_as_such() {
     let later = "\
 version: 1
 port: 1
-notifiers: {}
-notificationRouting: {}
-reactions: { ci-failed: { auto: true }, agent-stuck: { threshold: 5m, action: notify, retries: 2 } }
 lifecycle: {}
 power: {}
 dashboard: {}
 readyThresholdMs: 1
 terminalPort: 1
 directTerminalPort: 1
-defaults: { notifiers: [], orchestrator: {}, worker: {} }
+defaults: { orchestrator: {}, worker: {} }
 plugins: [{ path: a.so, package: x, source: npm, name: x, version: '1' }]
 projects:
   app:
@@ -152,7 +149,6 @@ projects:
     name: App
     orchestrator: {}
     worker: {}
-    reactions: { pr-closed: {}, agent-stuck: { auto: false } }
     agentRules: x
     agentRulesFile: x
     orchestratorRules: x
@@ -160,7 +156,7 @@ projects:
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 29, "{}", problems.render());
+    assert_eq!(problems.len(), 21, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }
@@ -201,6 +197,22 @@ fn wrong_types_and_values_are_told_in_words() {
         ("reactions: { agent-stuck: { threshold: 10 min } }", "`threshold` is not a duration"),
         ("reactions: { agent-stuck: { treshold: 5m } }", "did you mean `threshold`?"),
         ("reactions: { agent_stuck: {} }", "did you mean `agent-stuck`?"),
+        ("reactions: { ci-failed: { escalateAfter: 30 min } }", "`escalateAfter` is not a duration"),
+        ("reactions: { ci-failed: { escalateAfter: 0 } }", "`escalateAfter` is refused"),
+        ("reactions: { ci-failed: { escalateAfter: true } }", "`escalateAfter` must be"),
+        ("reactions: { ci-failed: { retries: -1 } }", "`retries` is refused"),
+        ("reactions: { ci-failed: { priority: high } }", "`priority` must be one of `urgent`"),
+        ("reactions: { ci-failed: { action: notfy } }", "`action` must be one of `send-to-agent`"),
+        ("reactions: { ci-failed: { action: run } }", "`action` names no program"),
+        ("reactions: { ci-failed: { action: { run: [] } } }", "`run` must not be empty"),
+        ("reactions: { ci-failed: { action: { run: [a], spawn: {} } } }", "either `run` or `spawn`"),
+        ("reactions: { ci-failed: { action: {} } }", "either `run` or `spawn`"),
+        ("reactions: { ci-failed: { action: { spawn: { role: boss } } } }", "`role` must be one of"),
+        ("reactions: { ci-failed: { action: auto-merge } }", "only `approved-and-green` can merge"),
+        ("reactions: { agent-exited: { action: send-to-agent } }", "an agent that is gone reads nothing"),
+        ("reactions: { ci-failed: { message: '{{ pul.url }}' } }", "unknown variable `pul`; did you mean `pull`?"),
+        ("reactions: { ci-failed: { message: '{{ pull.url' } }", "`message` is no template that can be used"),
+        ("reactions: { ci-failed: { message: '{% for c in checks %}{{ c.nme }}{% endfor %}' } }", "in its line 1"),
         ("postCreate: npm ci", "`postCreate` must be a list, not text"),
         ("postCreate: [npm ci]", "item 1 of `postCreate`"),
         ("postCreate: [[]]", "item 1 of `postCreate` must not be empty"),

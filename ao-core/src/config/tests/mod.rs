@@ -4,6 +4,7 @@ mod bad_input;
 mod expansion;
 mod keys;
 mod merging;
+mod notifiers;
 mod plugin_settings;
 mod properties;
 mod reference;

@@ -1,0 +1,101 @@
+//! What is done about what happens: the rules of a project, with every default filled in, key by key.
+
+mod action;
+mod defaults;
+mod facts;
+mod message;
+mod written;
+
+use std::collections::BTreeMap;
+
+use super::diagnostic::Diagnostic;
+use super::node::Node;
+use super::scalars::HumanDuration;
+use crate::model::ReactionKey;
+use crate::slots::notifier::Priority;
+
+pub(crate) use action::check_action;
+pub use action::{Action, RunAction, SpawnAction};
+pub use facts::{AgentWords, CheckWords, MessageFacts, PullWords, ReportWords, SessionWords, ThreadWords};
+pub use message::MessageTemplate;
+pub use written::EscalateAfter;
+pub(crate) use written::WrittenReactions;
+
+/// The rules of a project, by what they react to. What is switched off is not among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reactions(BTreeMap<ReactionKey, Reaction>);
+
+/// What is done about one condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    /// Whether the action is done by itself; otherwise a human is told in its place.
+    pub auto: bool,
+    /// What is done.
+    pub action: Action,
+    /// What is said.
+    pub message: MessageTemplate,
+    /// How much it matters to a human.
+    pub priority: Priority,
+    /// How much it matters to a human that the condition is not over.
+    pub escalate_priority: Priority,
+    /// How often the action is repeated while the condition lasts; `None` where nothing is said of it.
+    pub retries: Option<u32>,
+    /// When a human is told that the condition is not over.
+    pub escalate_after: Option<EscalateAfter>,
+    /// How long the condition has to last before anything is done.
+    pub threshold: Option<HumanDuration>,
+    /// Whether the message is followed by a list of the sessions that it is about.
+    pub include_summary: bool,
+}
+
+impl Default for Reactions {
+    /// What is done where the configuration says nothing.
+    fn default() -> Self {
+        let nothing = WrittenReactions::default();
+        Self::resolve(&nothing, &nothing)
+    }
+}
+
+impl Reactions {
+    /// The rule about a condition, if there is one.
+    #[must_use]
+    pub fn get(&self, key: ReactionKey) -> Option<&Reaction> {
+        self.0.get(&key)
+    }
+
+    /// Every rule, by what it reacts to.
+    pub fn iter(&self) -> impl Iterator<Item = (ReactionKey, &Reaction)> {
+        self.0.iter().map(|(key, rule)| (*key, rule))
+    }
+
+    /// The same with another rule in place of one, or without it.
+    #[must_use]
+    pub fn with(mut self, key: ReactionKey, rule: Option<Reaction>) -> Self {
+        match rule {
+            Some(rule) => drop(self.0.insert(key, rule)),
+            None => drop(self.0.remove(&key)),
+        }
+        self
+    }
+
+    /// A project's own words over those for all projects over the defaults, each key by itself.
+    pub(crate) fn resolve(all: &WrittenReactions, own: &WrittenReactions) -> Self {
+        let rule = |key: &ReactionKey| Some((*key, defaults::resolve(*key, all.0.get(key), own.0.get(key))?));
+        Self(ReactionKey::ALL.iter().filter_map(rule).collect())
+    }
+}
+
+/// The actions of a `reactions` map that make no sense where they stand.
+pub(crate) fn nonsense(reactions: Option<&Node>, written: &WrittenReactions) -> Vec<Diagnostic> {
+    let refusal = |(key, rule): (&ReactionKey, &written::WrittenReaction)| {
+        let action = rule.action.as_ref()?.resolve();
+        let why = action.nonsense(*key)?;
+        let node = reactions?.get(key.as_str())?.get("action")?;
+        let message = format!("`{}` is no answer to `{key}`: {why}", action.as_str());
+        Some(Diagnostic::error(&node.place, node.path.clone(), message).help("choose another action, such as `notify`"))
+    };
+    written.0.iter().filter_map(refusal).collect()
+}
+
+#[cfg(test)]
+mod tests;

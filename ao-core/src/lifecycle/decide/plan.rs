@@ -1,0 +1,176 @@
+//! What is due in one open episode.
+
+use std::time::Duration;
+
+use super::condition::{Condition, Standing};
+use super::intent::{Deed, Intent, Told, ValidWhile};
+use super::ledger::{Episode, EpisodeState, Occurrence, Stage};
+use crate::config::{Action, EscalateAfter, Limits, Reaction};
+use crate::lifecycle::{Load, Policy, exceeded};
+use crate::model::{ProjectName, ReactionKey, SessionId};
+
+/// How often one occurrence is acted on at most: an action that fails is tried again so often.
+const MOST_TRIES: u32 = 3;
+/// How many actions an episode takes at most where nothing is said of it.
+const MOST_ACTIONS: u32 = 10;
+/// For how long what is not all known yet is waited for.
+const SETTLE: Duration = Duration::from_mins(5);
+/// How long after an action the next one waits where more of the same comes bit by bit, as comments do.
+const GATHER: Duration = Duration::from_mins(2);
+
+/// One rule, its condition, and what was done about it.
+pub(super) struct Case<'a> {
+    pub(super) key: ReactionKey,
+    pub(super) rule: &'a Reaction,
+    pub(super) episode: &'a Episode,
+    pub(super) condition: &'a Condition,
+    pub(super) standing: Standing,
+    pub(super) project: &'a ProjectName,
+    pub(super) session: Option<&'a SessionId>,
+    pub(super) limits: &'a Limits,
+    pub(super) load: Load,
+    pub(super) timing: &'a Policy,
+}
+
+/// Whether the rule's action is done now.
+enum Turn {
+    Act,
+    Wait,
+    /// Never again, and a human has to know why.
+    GiveUp(String),
+}
+
+/// The intents that are due: an action or a word in its place, and that the episode takes too long.
+pub(super) fn due(case: &Case<'_>, key: &str) -> Vec<Intent> {
+    let Case { episode, condition, rule, .. } = case;
+    if episode.state != EpisodeState::Open {
+        return Vec::new();
+    }
+    let unknown = Occurrence::new(condition.fingerprint.as_str());
+    let occurrence = episode.current().unwrap_or(&unknown);
+    let mut due = Vec::new();
+    let mut why = overdue(case);
+    match deed(case) {
+        Err(reason) if !occurrence.told && occurrence.stage == Stage::Untouched => {
+            let told = Told::Instead { why: reason };
+            due.push(intent(case, key, Deed::Notify { priority: rule.priority, told }));
+        }
+        Err(_) => {}
+        Ok(deed) => match turn(case, occurrence) {
+            Turn::Act => due.push(intent(case, key, deed)),
+            Turn::Wait => {}
+            Turn::GiveUp(reason) => why = why.or(Some(reason)),
+        },
+    }
+    if let Some(why) = why.filter(|_| episode.escalated.is_none()) {
+        let told = Told::Escalated { why };
+        due.push(intent(case, key, Deed::Notify { priority: rule.escalate_priority, told }));
+    }
+    due
+}
+
+/// The rule's action, or why it is not done.
+fn deed(case: &Case<'_>) -> Result<Deed, String> {
+    let Case { rule, condition, .. } = case;
+    if let Action::Notify = rule.action {
+        return Ok(Deed::Notify { priority: rule.priority, told: Told::Condition });
+    }
+    if !rule.auto {
+        return Err(format!("`{}` is not done by itself: `auto` is false", rule.action.as_str()));
+    }
+    match &rule.action {
+        Action::SendToAgent if case.standing == Standing::AgentGone => {
+            Err("there is no agent that could be told; `ao session restore` starts one".to_owned())
+        }
+        Action::SendToAgent => Ok(Deed::Send),
+        Action::Notify => Ok(Deed::Notify { priority: rule.priority, told: Told::Condition }),
+        Action::AutoMerge => match (condition.about.pull, &condition.about.head) {
+            (Some(number), Some(head)) if case.key == ReactionKey::ApprovedAndGreen => {
+                Ok(Deed::Merge { number, head: head.clone() })
+            }
+            _ => Err("only what is green is merged".to_owned()),
+        },
+        Action::Spawn(spawn) => match exceeded(case.limits, case.load, case.project) {
+            Some(exceeded) => Err(format!("no session is started: {}", exceeded.message)),
+            None => Ok(Deed::Spawn { role: spawn.role, agent: spawn.agent.clone() }),
+        },
+        Action::Run(run) => Ok(Deed::Run { run: run.clone() }),
+    }
+}
+
+/// How many actions the episode may take.
+fn limit(rule: &Reaction) -> u32 {
+    let count = match rule.escalate_after {
+        Some(EscalateAfter::Actions(count)) => Some(count),
+        _ => None,
+    };
+    let retried = rule.retries.map(|retries| retries.saturating_add(1));
+    retried.into_iter().chain(count).min().unwrap_or(MOST_ACTIONS)
+}
+
+fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
+    let Case { episode, rule, .. } = case;
+    let waited = |duration: Duration| u128::from(episode.since_action_ms) >= duration.as_millis();
+    if episode.is_busy() {
+        return Turn::Wait;
+    }
+    // A word to a human is said again only where it did not get through.
+    let is_word = rule.action == Action::Notify;
+    let wants = match occurrence.stage {
+        Stage::Untouched => true,
+        Stage::Done => occurrence.again && rule.action == Action::SendToAgent && episode.escalated.is_none(),
+        Stage::Failed if occurrence.attempts >= MOST_TRIES => {
+            return Turn::GiveUp(format!("it was tried {MOST_TRIES} times: {}", occurrence.why));
+        }
+        // A human who was told looks after it.
+        Stage::Failed => episode.escalated.is_none(),
+        Stage::Refused | Stage::Uncertain => return Turn::GiveUp(occurrence.why.clone()),
+        Stage::Planned => false,
+    };
+    if !wants {
+        return Turn::Wait;
+    }
+    let settled = case.condition.is_settled || u128::from(episode.present_ms) >= SETTLE.as_millis();
+    if !settled {
+        return Turn::Wait;
+    }
+    if !is_word && episode.attempts >= limit(rule) {
+        let actions =
+            if episode.attempts == 1 { "1 action".to_owned() } else { format!("{} actions", episode.attempts) };
+        return Turn::GiveUp(format!("it is not over after {actions}"));
+    }
+    let pause = match (occurrence.stage, case.key) {
+        (Stage::Failed, _) => case.timing.resync,
+        (_, ReactionKey::ChangesRequested | ReactionKey::BugbotComments | ReactionKey::MergeConflicts) => GATHER,
+        _ => Duration::ZERO,
+    };
+    if episode.attempts > 0 && !waited(pause) { Turn::Wait } else { Turn::Act }
+}
+
+/// Why a human is told that it is not over: it has taken too long.
+fn overdue(case: &Case<'_>) -> Option<String> {
+    let Some(EscalateAfter::Time(after)) = case.rule.escalate_after else { return None };
+    let elapsed = u128::from(case.episode.elapsed_ms);
+    (elapsed >= after.get().as_millis()).then(|| format!("it is not over after {after}"))
+}
+
+fn intent(case: &Case<'_>, episode: &str, deed: Deed) -> Intent {
+    let fingerprint = case.condition.fingerprint.as_str();
+    let next = case.episode.attempts.saturating_add(1);
+    let (tail, attempt, valid_while) = match &deed {
+        Deed::Notify { told: Told::Escalated { .. }, .. } => {
+            (format!("escalated/{}", case.episode.opened), 0, ValidWhile::Lasts)
+        }
+        Deed::Notify { told: Told::Instead { .. }, .. } => {
+            (format!("{fingerprint}/told/{}", case.episode.opened), 0, ValidWhile::Same)
+        }
+        _ => (format!("{fingerprint}/{}/{next}", case.episode.opened), next, ValidWhile::Same),
+    };
+    let key = format!("{episode}/{tail}");
+    let mut intent = Intent::new(key, case.key, case.project.clone(), episode, fingerprint, deed, valid_while);
+    intent.session = case.session.cloned();
+    intent.attempt = attempt;
+    intent.reason.clone_from(&case.condition.reason);
+    intent.about = case.condition.about.clone();
+    intent
+}
