@@ -47,6 +47,7 @@ const ENGINES: &[Engine] = &[
     Engine { name: "tmux", ask: "-V", minimum: Version(3, 2), need: Need::OwnTests, packages: &["tmux"] },
     Engine { name: "vim", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["vim"] },
     Engine { name: "zsh", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["zsh"] },
+    Engine { name: "dbus-daemon", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["dbus"] },
     Engine { name: "fish", ask: "--version", minimum: Version(0, 0), need: Need::OwnTests, packages: &["fish"] },
 ];
 
