@@ -54,7 +54,7 @@ pub use notifiers::Notifiers;
 pub use project::{PostCreateCommand, PostCreateStep, Project};
 pub use reactions::{
     Action, AgentWords, CheckWords, EscalateAfter, MessageFacts, MessageTemplate, PullWords, Reaction, Reactions,
-    ReportWords, RunAction, SessionWords, SpawnAction, ThreadWords,
+    ReportWords, RuleKey, RuleOrigin, RunAction, SessionWords, SpawnAction, ThreadWords,
 };
 pub use resolve::{Config, PluginLibrary};
 pub use scalars::{ByteSize, HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};

@@ -9,7 +9,7 @@ use super::model;
 use super::node::{Entry, Node};
 use super::paths::Home;
 use super::prefix;
-use super::reactions::{Reactions, WrittenReactions};
+use super::reactions::{Layer, Reactions};
 use super::scalars::{HumanDuration, RelativePath, RepositoryName};
 use super::slot::{Agents, SlotConfig, Wanted};
 use crate::model::{BranchName, ProjectName, SessionPrefix};
@@ -94,7 +94,7 @@ pub(crate) struct Context<'a> {
     pub(crate) defaults: Option<&'a Node>,
     pub(crate) agents: Agents<'a>,
     pub(crate) home: Option<&'a Utf8Path>,
-    pub(crate) reactions: &'a WrittenReactions,
+    pub(crate) reactions: Layer<'a>,
     pub(crate) limits: Limits,
 }
 
@@ -139,8 +139,11 @@ pub(crate) fn resolve(
         symlinks: written.symlinks.clone(),
         post_create: written.post_create.iter().map(step).collect(),
         fetch: written.fetch.unwrap_or(false),
-        stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.stuck_after()),
-        reactions: Reactions::resolve(context.reactions, &written.reactions),
+        stuck_after: written.reactions.stuck_after().or_else(|| context.reactions.written.stuck_after()),
+        reactions: Reactions::resolve(
+            context.reactions,
+            Layer { written: &written.reactions, node: entry.node.get("reactions") },
+        ),
         checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
     })

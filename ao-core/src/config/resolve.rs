@@ -15,7 +15,7 @@ use super::notifiers::Notifiers;
 use super::paths::Home;
 use super::prefix::{self, Claim};
 use super::project::{self, Context, Project};
-use super::reactions::nonsense;
+use super::reactions::{Layer, nonsense};
 use super::scalars::{HumanDuration, MethodName, Sha256Hex};
 use super::slot::{Agents, SlotConfig, named_outside};
 use super::source::Place;
@@ -97,7 +97,7 @@ impl Config {
             defaults: root.get("defaults"),
             agents: named,
             home: home.as_deref(),
-            reactions: &file.reactions,
+            reactions: Layer { written: &file.reactions, node: root.get("reactions") },
             limits: file.limits,
         };
         let resolved = file.projects.iter().map(|(name, written)| {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 macro_rules! reactions {
     ($($(#[doc = $doc:literal])* $Key:ident $word:literal;)*) => {
         /// A condition that a rule reacts to.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[non_exhaustive]
         pub enum ReactionKey {
             $($(#[doc = $doc])* #[serde(rename = $word)] $Key,)*

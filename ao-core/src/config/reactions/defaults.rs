@@ -3,6 +3,7 @@
 use super::Reaction;
 use super::action::{Action, WrittenAction};
 use super::message::MessageTemplate;
+use super::origin::RuleOrigin;
 use super::written::{EscalateAfter, WrittenReaction};
 use crate::config::scalars::HumanDuration;
 use crate::model::ReactionKey;
@@ -137,5 +138,6 @@ pub(super) fn resolve(
             _ => written().find_map(|rule| rule.threshold),
         },
         include_summary: written().find_map(|rule| rule.include_summary).unwrap_or(key == ReactionKey::AllComplete),
+        origin: RuleOrigin::default(),
     })
 }

@@ -4,6 +4,7 @@ mod action;
 mod defaults;
 mod facts;
 mod message;
+mod origin;
 mod written;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(crate) use action::check_action;
 pub use action::{Action, RunAction, SpawnAction};
 pub use facts::{AgentWords, CheckWords, MessageFacts, PullWords, ReportWords, SessionWords, ThreadWords};
 pub use message::MessageTemplate;
+pub use origin::{RuleKey, RuleOrigin};
 pub use written::EscalateAfter;
 pub(crate) use written::WrittenReactions;
 
@@ -46,13 +48,23 @@ pub struct Reaction {
     pub threshold: Option<HumanDuration>,
     /// Whether the message is followed by a list of the sessions that it is about.
     pub include_summary: bool,
+    /// Where all this is written, as far as it is no default.
+    pub origin: RuleOrigin,
+}
+
+/// A `reactions` map: what it says, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer<'a> {
+    pub(crate) written: &'a WrittenReactions,
+    pub(crate) node: Option<&'a Node>,
 }
 
 impl Default for Reactions {
     /// What is done where the configuration says nothing.
     fn default() -> Self {
         let nothing = WrittenReactions::default();
-        Self::resolve(&nothing, &nothing)
+        let nothing = Layer { written: &nothing, node: None };
+        Self::resolve(nothing, nothing)
     }
 }
 
@@ -79,8 +91,12 @@ impl Reactions {
     }
 
     /// A project's own words over those for all projects over the defaults, each key by itself.
-    pub(crate) fn resolve(all: &WrittenReactions, own: &WrittenReactions) -> Self {
-        let rule = |key: &ReactionKey| Some((*key, defaults::resolve(*key, all.0.get(key), own.0.get(key))?));
+    pub(crate) fn resolve(all: Layer<'_>, own: Layer<'_>) -> Self {
+        let rule = |key: &ReactionKey| {
+            let mut rule = defaults::resolve(*key, all.written.0.get(key), own.written.0.get(key))?;
+            rule.origin = RuleOrigin::find(*key, all.node, own.node);
+            Some((*key, rule))
+        };
         Self(ReactionKey::ALL.iter().filter_map(rule).collect())
     }
 }

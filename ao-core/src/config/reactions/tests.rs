@@ -9,8 +9,13 @@ fn written(json: &str) -> WrittenReactions {
     serde_json::from_str(json).expect("as the schema admits it")
 }
 
+fn resolve(all: &WrittenReactions, own: &WrittenReactions) -> Reactions {
+    let layer = |written| Layer { written, node: None };
+    Reactions::resolve(layer(all), layer(own))
+}
+
 fn rule(all: &str, own: &str, key: ReactionKey) -> Reaction {
-    Reactions::resolve(&written(all), &written(own)).get(key).expect("a rule").clone()
+    resolve(&written(all), &written(own)).get(key).expect("a rule").clone()
 }
 
 #[test]
@@ -37,7 +42,7 @@ fn the_defaults() {
         assert_eq!((rule.escalate_priority, rule.threshold), (Urgent, None), "{key}");
         assert_eq!(rule.include_summary, key == ReactionKey::AllComplete, "{key}");
     }
-    let rules = Reactions::resolve(&written(r#"{"report-stale": {}, "report-no-acknowledge": {}}"#), &written("{}"));
+    let rules = resolve(&written(r#"{"report-stale": {}, "report-no-acknowledge": {}}"#), &written("{}"));
     assert_eq!(rules.iter().count(), ReactionKey::ALL.len());
     for (key, rule) in rules.iter() {
         assert!(rule.message.as_str().parse::<MessageTemplate>().is_ok(), "{key}");
@@ -67,10 +72,10 @@ fn what_is_switched_off_is_no_rule_and_what_is_written_is_one() {
     let off = written(r#"{"ci-failed": {"enabled": false}, "report-stale": {}}"#);
     let on = written(r#"{"ci-failed": {"enabled": true, "retries": 1}, "report-stale": {"enabled": false}}"#);
     let nothing = written("{}");
-    let rules = Reactions::resolve(&off, &nothing);
+    let rules = resolve(&off, &nothing);
     assert!(rules.get(ReactionKey::CiFailed).is_none());
     assert_eq!(rules.get(ReactionKey::ReportStale).expect("written").threshold, Some(HumanDuration::minutes(30)));
-    let rules = Reactions::resolve(&off, &on);
+    let rules = resolve(&off, &on);
     assert_eq!(rules.get(ReactionKey::CiFailed).map(|rule| rule.retries), Some(Some(1)));
     assert!(rules.get(ReactionKey::ReportStale).is_none());
 }

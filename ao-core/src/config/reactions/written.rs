@@ -1,6 +1,7 @@
 //! Reactions as they are written: every key may be left out, at every level.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,17 @@ pub enum EscalateAfter {
     Actions(u32),
     /// After so long.
     Time(HumanDuration),
+}
+
+/// `2 actions`, or `30m`.
+impl fmt::Display for EscalateAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Actions(1) => f.write_str("1 action"),
+            Self::Actions(count) => write!(f, "{count} actions"),
+            Self::Time(time) => time.fmt(f),
+        }
+    }
 }
 
 impl JsonSchema for EscalateAfter {

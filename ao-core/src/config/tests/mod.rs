@@ -9,6 +9,7 @@ mod plugin_settings;
 mod properties;
 mod reference;
 mod resolution;
+mod rules;
 
 use camino::Utf8Path;
 use serde_json::Value;

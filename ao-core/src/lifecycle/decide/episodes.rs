@@ -6,31 +6,41 @@ use super::condition::{Condition, Seen};
 use super::ledger::{Episode, EpisodeState, Ledger, Stage, episode_key};
 use crate::config::HumanDuration;
 use crate::lifecycle::Policy;
-use crate::model::{ReactionKey, Timestamp};
+use crate::model::event::ReactionMoved;
+use crate::model::{ReactionKey, RulePlace, Timestamp};
 
 /// What comes again within this time of its end was never over: its episode goes on with what it had counted.
 const FLAP: Duration = Duration::from_mins(5);
 
-/// An episode began or ended, by its key.
+/// An episode began or ended, as the log tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Move {
     /// It is open.
-    Opened(String),
+    Opened(ReactionMoved),
     /// It is closed.
-    Closed(String),
+    Closed(ReactionMoved),
+}
+
+/// The rule whose condition is looked at.
+pub(super) struct Watched<'a> {
+    pub(super) key: ReactionKey,
+    /// How long the condition has to last.
+    pub(super) threshold: Option<HumanDuration>,
+    /// Where it is written.
+    pub(super) place: Option<&'a RulePlace>,
 }
 
 /// One look at one rule's condition.
 pub(super) fn advance(
     ledger: &mut Ledger,
     scope: &str,
-    rule: ReactionKey,
+    watched: &Watched<'_>,
     seen: &Seen,
-    threshold: Option<HumanDuration>,
     timing: &Policy,
     now: Timestamp,
 ) -> Vec<Move> {
     let mut moves = Vec::new();
+    let Watched { key: rule, threshold, place } = *watched;
     let here = seen.subject().map(|subject| episode_key(scope, rule, subject));
     for key in ledger.keys_below(&format!("{scope}/{rule}/")) {
         let Some(episode) = ledger.episodes.get_mut(&key) else { continue };
@@ -47,14 +57,16 @@ pub(super) fn advance(
                 } else if known {
                     episode.state = EpisodeState::Open;
                     episode.closed_ms = 0;
-                    moves.push(Move::Opened(key));
+                    let mut moved = episode.moved(key, rule, seen, place);
+                    moved.again = true;
+                    moves.push(Move::Opened(moved));
                 }
             }
             (_, Seen::Holds(_) | Seen::Between { .. }) => episode.count(delta),
             (EpisodeState::Open, Seen::Over) => {
                 episode.state = EpisodeState::Closed;
                 episode.present = None;
-                moves.push(Move::Closed(key));
+                moves.push(Move::Closed(episode.moved(key, rule, seen, place)));
             }
             (_, Seen::Over) => drop(ledger.episodes.remove(&key)),
         }
@@ -74,7 +86,7 @@ pub(super) fn advance(
             let threshold = threshold.map_or(0, |threshold| millis(threshold.get()));
             if episode.state == EpisodeState::Waiting && episode.present_ms >= threshold {
                 episode.state = EpisodeState::Open;
-                moves.push(Move::Opened(key));
+                moves.push(Move::Opened(episode.moved(key, rule, seen, place)));
             }
         }
     }
@@ -86,6 +98,24 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Episode {
+    /// What the log says of it.
+    pub(super) fn moved(
+        &self,
+        key: String,
+        rule: ReactionKey,
+        seen: &Seen,
+        place: Option<&RulePlace>,
+    ) -> ReactionMoved {
+        let mut moved = ReactionMoved::new(key, rule);
+        if let Seen::Holds(condition) = seen {
+            moved.reason.clone_from(&condition.reason);
+        }
+        (moved.actions, moved.elapsed_ms) = (self.attempts, self.elapsed_ms);
+        moved.escalated = self.escalated.is_some();
+        moved.rule = place.cloned();
+        moved
+    }
+
     /// Time that somebody watched has passed.
     fn count(&mut self, delta: u64) {
         if self.present.is_some() {

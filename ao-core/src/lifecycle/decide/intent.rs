@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Stage;
-use crate::config::RunAction;
-use crate::model::{PluginName, ProjectName, ReactionKey, SessionId};
+use crate::config::{EscalateAfter, RunAction};
+use crate::model::event::OutcomeKind;
+use crate::model::{PluginName, ProjectName, ReactionKey, RulePlace, SessionId};
 use crate::record::{objects, record};
 use crate::slots::agent::Role;
 use crate::slots::notifier::Priority;
@@ -39,6 +40,12 @@ record! {
             reason: String,
             /// The facts that it is about.
             about: About,
+            /// How many actions its episode may take; none where nothing limits them.
+            at_most: Option<u32>,
+            /// When a human is told that the condition is not over.
+            escalate_after: Option<EscalateAfter>,
+            /// What of the configuration decided, as it was then; none where the default holds.
+            rule: Option<RulePlace>,
         }
     }
 
@@ -207,13 +214,14 @@ impl Deed {
 impl Outcome {
     /// As the ledger keeps it.
     pub(super) fn stage(&self) -> (Stage, String) {
-        match self {
-            Self::Done => (Stage::Done, String::new()),
-            Self::Failed { why } => (Stage::Failed, why.clone()),
-            Self::Refused { why } => (Stage::Refused, why.clone()),
-            Self::Superseded { why } => (Stage::Untouched, why.clone()),
-            Self::Uncertain { why } => (Stage::Uncertain, why.clone()),
-            Self::Unknown => (Stage::Uncertain, "it is not known what became of it".to_owned()),
-        }
+        let (kind, why) = self.words();
+        let stage = match kind {
+            OutcomeKind::Done => Stage::Done,
+            OutcomeKind::Failed => Stage::Failed,
+            OutcomeKind::Refused => Stage::Refused,
+            OutcomeKind::Superseded => Stage::Untouched,
+            OutcomeKind::Uncertain => Stage::Uncertain,
+        };
+        (stage, why.to_owned())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Seen;
 use super::episodes::Move;
 use super::intent::{Deed, Intent, Outcome, Told};
 use crate::model::{ReactionKey, Timestamp};
@@ -121,6 +122,13 @@ pub(super) fn episode_key(scope: &str, rule: ReactionKey, subject: &str) -> Stri
     format!("{scope}/{rule}/{subject}")
 }
 
+/// The rule that an episode below a scope is about.
+fn rule_of(scope: &str, key: &str) -> ReactionKey {
+    let word = key.get(scope.len() + 1..).and_then(|rest| rest.split('/').next());
+    let known = ReactionKey::ALL.iter().find(|rule| Some(rule.as_str()) == word);
+    known.copied().unwrap_or(ReactionKey::Unknown)
+}
+
 impl Ledger {
     /// The episodes, by key.
     #[must_use]
@@ -148,7 +156,12 @@ impl Ledger {
     pub(super) fn end(&mut self, scope: &str) -> Vec<Move> {
         let keys = self.keys_below(&format!("{scope}/"));
         let ended = keys.into_iter().filter_map(|key| Some((self.episodes.remove(&key)?, key)));
-        ended.filter(|(episode, _)| episode.state == EpisodeState::Open).map(|(_, key)| Move::Closed(key)).collect()
+        let open = ended.filter(|(episode, _)| episode.state == EpisodeState::Open);
+        let closed = |(episode, key): (Episode, String)| {
+            let rule = rule_of(scope, &key);
+            Move::Closed(episode.moved(key, rule, &Seen::Over, None))
+        };
+        open.map(closed).collect()
     }
 
     /// Takes what is seen now as done.

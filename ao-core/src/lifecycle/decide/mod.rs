@@ -13,6 +13,7 @@
 
 mod condition;
 mod episodes;
+mod events;
 mod intent;
 mod ledger;
 mod plan;
@@ -63,7 +64,9 @@ pub fn advance(ledger: &mut Ledger, facts: &Session, status: &Status, rules: &Ru
                     let rule = rules.reactions.get(*key);
                     let seen = rule.map_or(Seen::Over, |_| condition::look(*key, facts, status, rules, now));
                     let threshold = rule.and_then(|rule| rule.threshold);
-                    episodes::advance(ledger, &scope, *key, &seen, threshold, rules.timing, now)
+                    let place = rule.and_then(|rule| rule.origin.rule());
+                    let watched = episodes::Watched { key: *key, threshold, place };
+                    episodes::advance(ledger, &scope, &watched, &seen, rules.timing, now)
                 })
                 .collect()
         }

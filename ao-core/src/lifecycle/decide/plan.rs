@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::condition::{Condition, Standing};
 use super::intent::{Deed, Intent, Told, ValidWhile};
 use super::ledger::{Episode, EpisodeState, Occurrence, Stage};
-use crate::config::{Action, EscalateAfter, Limits, Reaction};
+use crate::config::{Action, EscalateAfter, Limits, Reaction, RuleKey};
 use crate::lifecycle::{Load, Policy, exceeded};
 use crate::model::{ProjectName, ReactionKey, SessionId};
 
@@ -36,8 +36,15 @@ pub(super) struct Case<'a> {
 enum Turn {
     Act,
     Wait,
-    /// Never again, and a human has to know why.
-    GiveUp(String),
+    /// Never again, and a human has to know.
+    GiveUp(Reached),
+}
+
+/// A limit that was reached.
+struct Reached {
+    why: String,
+    /// What sets it.
+    by: RuleKey,
 }
 
 /// The intents that are due: an action or a word in its place, and that the episode takes too long.
@@ -49,38 +56,39 @@ pub(super) fn due(case: &Case<'_>, key: &str) -> Vec<Intent> {
     let unknown = Occurrence::new(condition.fingerprint.as_str());
     let occurrence = episode.current().unwrap_or(&unknown);
     let mut due = Vec::new();
-    let mut why = overdue(case);
+    let mut reached = overdue(case);
     match deed(case) {
-        Err(reason) if !occurrence.told && occurrence.stage == Stage::Untouched => {
-            let told = Told::Instead { why: reason };
-            due.push(intent(case, key, Deed::Notify { priority: rule.priority, told }));
+        Err(Reached { why, by }) if !occurrence.told && occurrence.stage == Stage::Untouched => {
+            let told = Told::Instead { why };
+            due.push(intent(case, key, Deed::Notify { priority: rule.priority, told }, by));
         }
         Err(_) => {}
         Ok(deed) => match turn(case, occurrence) {
-            Turn::Act => due.push(intent(case, key, deed)),
+            Turn::Act => due.push(intent(case, key, deed, RuleKey::Action)),
             Turn::Wait => {}
-            Turn::GiveUp(reason) => why = why.or(Some(reason)),
+            Turn::GiveUp(limit) => reached = reached.or(Some(limit)),
         },
     }
-    if let Some(why) = why.filter(|_| episode.escalated.is_none()) {
+    if let Some(Reached { why, by }) = reached.filter(|_| episode.escalated.is_none()) {
         let told = Told::Escalated { why };
-        due.push(intent(case, key, Deed::Notify { priority: rule.escalate_priority, told }));
+        due.push(intent(case, key, Deed::Notify { priority: rule.escalate_priority, told }, by));
     }
     due
 }
 
 /// The rule's action, or why it is not done.
-fn deed(case: &Case<'_>) -> Result<Deed, String> {
+fn deed(case: &Case<'_>) -> Result<Deed, Reached> {
     let Case { rule, condition, .. } = case;
+    let not = |why: String, by: RuleKey| Err(Reached { why, by });
     if let Action::Notify = rule.action {
         return Ok(Deed::Notify { priority: rule.priority, told: Told::Condition });
     }
     if !rule.auto {
-        return Err(format!("`{}` is not done by itself: `auto` is false", rule.action.as_str()));
+        return not(format!("`{}` is not done by itself: `auto` is false", rule.action.as_str()), RuleKey::Auto);
     }
     match &rule.action {
         Action::SendToAgent if case.standing == Standing::AgentGone => {
-            Err("there is no agent that could be told; `ao session restore` starts one".to_owned())
+            not("there is no agent that could be told; `ao session restore` starts one".to_owned(), RuleKey::Action)
         }
         Action::SendToAgent => Ok(Deed::Send),
         Action::Notify => Ok(Deed::Notify { priority: rule.priority, told: Told::Condition }),
@@ -88,24 +96,25 @@ fn deed(case: &Case<'_>) -> Result<Deed, String> {
             (Some(number), Some(head)) if case.key == ReactionKey::ApprovedAndGreen => {
                 Ok(Deed::Merge { number, head: head.clone() })
             }
-            _ => Err("only what is green is merged".to_owned()),
+            _ => not("only what is green is merged".to_owned(), RuleKey::Action),
         },
         Action::Spawn(spawn) => match exceeded(case.limits, case.load, case.project) {
-            Some(exceeded) => Err(format!("no session is started: {}", exceeded.message)),
+            Some(exceeded) => not(format!("no session is started: {}", exceeded.message), RuleKey::Action),
             None => Ok(Deed::Spawn { role: spawn.role, agent: spawn.agent.clone() }),
         },
         Action::Run(run) => Ok(Deed::Run { run: run.clone() }),
     }
 }
 
-/// How many actions the episode may take.
-fn limit(rule: &Reaction) -> u32 {
+/// How many actions the episode may take, and what says so.
+fn limit(rule: &Reaction) -> (u32, RuleKey) {
     let count = match rule.escalate_after {
-        Some(EscalateAfter::Actions(count)) => Some(count),
+        Some(EscalateAfter::Actions(count)) => Some((count, RuleKey::EscalateAfter)),
         _ => None,
     };
-    let retried = rule.retries.map(|retries| retries.saturating_add(1));
-    retried.into_iter().chain(count).min().unwrap_or(MOST_ACTIONS)
+    let retried = rule.retries.map(|retries| (retries.saturating_add(1), RuleKey::Retries));
+    let limits = count.into_iter().chain(retried);
+    limits.min_by_key(|(limit, _)| *limit).unwrap_or((MOST_ACTIONS, RuleKey::Retries))
 }
 
 fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
@@ -120,11 +129,14 @@ fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
         Stage::Untouched => true,
         Stage::Done => occurrence.again && rule.action == Action::SendToAgent && episode.escalated.is_none(),
         Stage::Failed if occurrence.attempts >= MOST_TRIES => {
-            return Turn::GiveUp(format!("it was tried {MOST_TRIES} times: {}", occurrence.why));
+            let why = format!("it was tried {MOST_TRIES} times: {}", occurrence.why);
+            return Turn::GiveUp(Reached { why, by: RuleKey::Action });
         }
         // A human who was told looks after it.
         Stage::Failed => episode.escalated.is_none(),
-        Stage::Refused | Stage::Uncertain => return Turn::GiveUp(occurrence.why.clone()),
+        Stage::Refused | Stage::Uncertain => {
+            return Turn::GiveUp(Reached { why: occurrence.why.clone(), by: RuleKey::Action });
+        }
         Stage::Planned => false,
     };
     if !wants {
@@ -134,10 +146,11 @@ fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
     if !settled {
         return Turn::Wait;
     }
-    if !is_word && episode.attempts >= limit(rule) {
+    let (most, by) = limit(rule);
+    if !is_word && episode.attempts >= most {
         let actions =
             if episode.attempts == 1 { "1 action".to_owned() } else { format!("{} actions", episode.attempts) };
-        return Turn::GiveUp(format!("it is not over after {actions}"));
+        return Turn::GiveUp(Reached { why: format!("it is not over after {actions}"), by });
     }
     let pause = match (occurrence.stage, case.key) {
         (Stage::Failed, _) => case.timing.resync,
@@ -148,13 +161,15 @@ fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
 }
 
 /// Why a human is told that it is not over: it has taken too long.
-fn overdue(case: &Case<'_>) -> Option<String> {
+fn overdue(case: &Case<'_>) -> Option<Reached> {
     let Some(EscalateAfter::Time(after)) = case.rule.escalate_after else { return None };
     let elapsed = u128::from(case.episode.elapsed_ms);
-    (elapsed >= after.get().as_millis()).then(|| format!("it is not over after {after}"))
+    let why = || format!("it is not over after {after}");
+    (elapsed >= after.get().as_millis()).then(|| Reached { why: why(), by: RuleKey::EscalateAfter })
 }
 
-fn intent(case: &Case<'_>, episode: &str, deed: Deed) -> Intent {
+/// An intent, and which key of the rule wants it.
+fn intent(case: &Case<'_>, episode: &str, deed: Deed, by: RuleKey) -> Intent {
     let fingerprint = case.condition.fingerprint.as_str();
     let next = case.episode.attempts.saturating_add(1);
     let (tail, attempt, valid_while) = match &deed {
@@ -167,10 +182,17 @@ fn intent(case: &Case<'_>, episode: &str, deed: Deed) -> Intent {
         _ => (format!("{fingerprint}/{}/{next}", case.episode.opened), next, ValidWhile::Same),
     };
     let key = format!("{episode}/{tail}");
+    let at_most = match &deed {
+        Deed::Notify { .. } => None,
+        _ => Some(limit(case.rule).0),
+    };
     let mut intent = Intent::new(key, case.key, case.project.clone(), episode, fingerprint, deed, valid_while);
     intent.session = case.session.cloned();
     intent.attempt = attempt;
     intent.reason.clone_from(&case.condition.reason);
     intent.about = case.condition.about.clone();
+    intent.at_most = at_most;
+    intent.escalate_after = case.rule.escalate_after;
+    intent.rule = case.rule.origin.nearest(by).cloned();
     intent
 }

@@ -7,7 +7,7 @@ use super::episodes::{self, Move};
 use super::intent::{About, Deed, Intent, Told};
 use super::ledger::{Ledger, episode_key};
 use super::{Rules, Validity, plan};
-use crate::config::{Action, Reaction};
+use crate::config::{Action, Reaction, RuleKey};
 use crate::lifecycle::Status;
 use crate::model::facts::Session;
 use crate::model::{ProjectName, ReactionKey, Timestamp};
@@ -26,7 +26,8 @@ pub fn advance_project(
     let moves = looks.into_iter().flat_map(|(key, seen)| {
         let rule = rules.reactions.get(key);
         let seen = if rule.is_some() { seen } else { Seen::Over };
-        episodes::advance(ledger, &scope(project), key, &seen, None, rules.timing, now)
+        let watched = episodes::Watched { key, threshold: None, place: rule.and_then(|rule| rule.origin.rule()) };
+        episodes::advance(ledger, &scope(project), &watched, &seen, rules.timing, now)
     });
     moves.collect()
 }
@@ -52,7 +53,12 @@ pub fn decide_project(
         }
         let rule = match key {
             // No agent is told of what it did not do.
-            ReactionKey::CiFailed => Reaction { action: Action::Notify, escalate_after: None, ..rule.clone() },
+            ReactionKey::CiFailed => Reaction {
+                action: Action::Notify,
+                escalate_after: None,
+                origin: rule.origin.clone().without(&[RuleKey::Action, RuleKey::EscalateAfter]),
+                ..rule.clone()
+            },
             _ => rule.clone(),
         };
         let case = plan::Case {

@@ -12,10 +12,10 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    CheckRunStarted, EvidenceRecorded, IntentMoved, LimitHit, NotifyTried, PullRequestSeen, ReactionEscalated,
-    ReactionMoved, ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned,
-    SessionRestored, TrashMoved,
+    CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestSeen, ReportAccepted, ReportRejected,
+    SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored, TrashMoved,
 };
+use super::reaction::{IntentMoved, ReactionEscalated, ReactionMoved};
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])* $Kind:ident $word:literal $Data:ident;)*) => {
@@ -166,7 +166,7 @@ events! {
     IntentSuperseded "intent.superseded" IntentMoved;
     /// It was done.
     IntentDone "intent.done" IntentMoved;
-    /// It could not be done.
+    /// It could not be done, was refused, or nobody can tell whether it was done.
     IntentFailed "intent.failed" IntentMoved;
     /// It is not done for now.
     IntentHeld "intent.held" IntentMoved;

@@ -120,39 +120,6 @@ record! {
         }
     }
 
-    /// Something that is to be done got further.
-    #[derive(Eq, JsonSchema)]
-    pub struct IntentMoved {
-        required {
-            /// The key in the ledger.
-            key: String,
-        }
-        optional {
-            /// Why, where there is something to say.
-            reason: Option<String>,
-        }
-    }
-
-    /// A condition that a rule reacts to began or ended.
-    #[derive(Eq, JsonSchema)]
-    pub struct ReactionMoved {
-        required {
-            /// The key in the ledger.
-            key: String,
-        }
-    }
-
-    /// A condition went on for too long.
-    #[derive(Eq, JsonSchema)]
-    pub struct ReactionEscalated {
-        required {
-            /// The key in the ledger.
-            key: String,
-            /// How often that happened, from 1.
-            level: u32,
-        }
-    }
-
     /// A human was to be told something.
     #[derive(Eq, JsonSchema)]
     pub struct NotifyTried {

@@ -4,6 +4,7 @@ mod data;
 mod kind;
 mod later;
 mod pattern;
+mod reaction;
 mod schema;
 mod text;
 
@@ -17,6 +18,7 @@ pub use data::*;
 pub use kind::{EventData, EventKind};
 pub use later::*;
 pub use pattern::{TypePattern, UnknownType};
+pub use reaction::*;
 pub use schema::schema;
 
 /// The version of the event's envelope.

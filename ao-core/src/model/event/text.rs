@@ -63,9 +63,9 @@ impl fmt::Display for EventData {
             | Self::IntentSuperseded(data)
             | Self::IntentDone(data)
             | Self::IntentFailed(data)
-            | Self::IntentHeld(data) => because(f, &data.key, data.reason.as_deref()),
-            Self::ReactionOpened(data) | Self::ReactionClosed(data) => f.write_str(&data.key),
-            Self::ReactionEscalated(data) => write!(f, "{}, level {}", data.key, data.level),
+            | Self::IntentHeld(data) => data.fmt(f),
+            Self::ReactionOpened(data) | Self::ReactionClosed(data) => data.fmt(f),
+            Self::ReactionEscalated(data) => data.fmt(f),
             Self::NotifySent(data) | Self::NotifyFailed(data) | Self::NotifyUndelivered(data) => {
                 data.notifier.iter().try_for_each(|notifier| write!(f, "by {notifier}: "))?;
                 because(f, &data.intent, data.reason.as_deref())

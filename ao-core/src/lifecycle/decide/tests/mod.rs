@@ -2,6 +2,7 @@
 
 mod acting;
 mod episodes;
+mod events;
 mod rules;
 
 use camino::Utf8Path;
