@@ -11,6 +11,7 @@ pub mod host;
 pub mod installed;
 pub mod isolation;
 pub mod loader;
+mod reactions;
 pub mod registry;
 pub mod sessions;
 pub mod setup;

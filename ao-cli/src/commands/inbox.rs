@@ -116,7 +116,9 @@ fn look_at_worktrees(edge: &Edge, sessions: &Sessions, stored: Vec<Session>) -> 
 
 /// A session's last message. The prompt of its spawn is one where it was sent as such.
 fn last_message(sessions: &Sessions, session: &Session) -> Result<Option<LastMessage>, Error> {
-    let Some(message) = sessions.store.messages(&session.id)?.pop() else {
+    let messages = sessions.store.messages(&session.id)?.into_iter();
+    let sent = messages.filter(|message| message.level != DeliveryLevel::Withdrawn);
+    let Some(message) = sent.last() else {
         let failed = session.prompt.as_ref().filter(|prompt| prompt.delivery == DeliveryLevel::Failed);
         return Ok(failed.map(|prompt| LastMessage {
             level: prompt.delivery,
@@ -125,13 +127,8 @@ fn last_message(sessions: &Sessions, session: &Session) -> Result<Option<LastMes
             at: session.created_at,
         }));
     };
-    let submitted = sessions.store.latest_event(&session.id, EventKind::MessageSubmitted)?;
-    let submitted = submitted.and_then(|event| event.typed()).is_some_and(|data| match data {
-        EventData::MessageSubmitted(moved) => moved.message == message.id,
-        _ => false,
-    });
     let (level, at) = (message.level, message.changed_at);
-    Ok(Some(LastMessage { level, submitted, file: message.file.into_string(), at }))
+    Ok(Some(LastMessage { level, submitted: message.facts.entered, file: message.file.into_string(), at }))
 }
 
 /// Deaths that are not believed, as long as nothing more is known of any of them.

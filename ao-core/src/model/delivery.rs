@@ -24,6 +24,8 @@ pub enum DeliveryLevel {
     Unconfirmed,
     /// It did not arrive.
     Failed,
+    /// It was taken back before anything of it was put in: it is not needed any more.
+    Withdrawn,
     /// One that this version does not know.
     #[serde(other)]
     Unknown,
@@ -47,6 +49,7 @@ impl fmt::Display for DeliveryLevel {
             Self::Acked => "acked",
             Self::Unconfirmed => "unconfirmed",
             Self::Failed => "failed",
+            Self::Withdrawn => "withdrawn",
             Self::Unknown => "unknown",
         })
     }

@@ -15,11 +15,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::Pid;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-use super::log::Log;
 use super::spec::{Spec, Step};
 use crate::holder::run::{pid_of, reap};
 use crate::holder::signals::Arrivals;
 use crate::trash::weigh;
+use crate::world::bounded_log::Log;
 
 /// How long what a command started may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(1);

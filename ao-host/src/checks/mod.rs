@@ -16,7 +16,6 @@
 mod cache;
 mod child;
 mod command;
-mod log;
 mod place;
 pub(crate) mod retire;
 mod spec;

@@ -70,19 +70,39 @@ impl Sessions {
     /// Sends a message to a session's agent, behind those that wait already. One that is held back stays stored; the same
     /// text sent again meanwhile is the same message.
     pub async fn send(&self, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
-        let session = self.get(id)?;
-        if let Some(end) = &session.end {
-            return Err(Error::conflict(format!("the session `{id}` has ended: {}", end.reason)));
-        }
-        if session.runtime.is_none() {
-            return Err(not_launched(id));
-        }
+        self.refuse_unreachable(id)?;
         refuse_blank(letter.text)?;
         // The claim first: a message on its way without one is a dead sender's.
         self.take_turn(id).await?;
         let sent = self.send_in_turn(id, crew, letter).await;
         self.release(id, OperationKind::Send)?;
         sent
+    }
+
+    /// The same, under an id that the sender chose and stored before: whoever comes again with it sends nothing twice.
+    pub async fn send_as(&self, message: &str, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
+        self.refuse_unreachable(id)?;
+        refuse_blank(letter.text)?;
+        self.take_turn(id).await?;
+        let sent = self.send_in_turn_as(message, id, crew, letter).await;
+        self.release(id, OperationKind::Send)?;
+        sent
+    }
+
+    /// Takes back a message of which nothing was put in yet; one that is on its way is a conflict.
+    pub fn withdraw(&self, message: &Message, why: &str) -> Result<()> {
+        self.note_detail(message, Some(&Error::other(why)))?;
+        let (queued, withdrawn) = (DeliveryLevel::Queued, DeliveryLevel::Withdrawn);
+        self.store.advance_message(&message.id, queued, withdrawn, self.world.now(), &[])?;
+        Ok(())
+    }
+
+    fn refuse_unreachable(&self, id: &SessionId) -> Result<()> {
+        let session = self.get(id)?;
+        if let Some(end) = &session.end {
+            return Err(Error::conflict(format!("the session `{id}` has ended: {}", end.reason)));
+        }
+        if session.runtime.is_none() { Err(not_launched(id)) } else { Ok(()) }
     }
 
     /// Delivers what waits for a session's agent, in its order, up to the first that is held back. What a sender has left
@@ -130,13 +150,27 @@ impl Sessions {
             Some(waiting) => waiting,
             None => self.queue(id, letter).await?,
         };
-        let mut sent = self.work_off(id, crew).await?;
+        self.work_off_to(&message, crew).await
+    }
+
+    async fn send_in_turn_as(&self, key: &str, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
+        let message = match self.store.message(key)? {
+            Some(known) if known.level.is_final() => return Ok(Sent::of(known)),
+            Some(known) => known,
+            None => self.queue_as(key, id, letter).await?,
+        };
+        self.work_off_to(&message, crew).await
+    }
+
+    /// Works off what waits, this message with it.
+    async fn work_off_to(&self, message: &Message, crew: &Crew) -> Result<Sent> {
+        let mut sent = self.work_off(&message.session, crew).await?;
         if let Some(own) = sent.iter().position(|sent| sent.message == message.id) {
             return Ok(sent.swap_remove(own));
         }
         let first = sent.pop().and_then(|sent| sent.why).map_or_else(String::new, |why| format!(": {why}"));
         let why = Error::unavailable(format!("a message before it is not delivered yet{first}"));
-        self.held(&message, why)
+        self.held(message, why)
     }
 
     /// A message with this text that waits and was not begun: the same command came before.
@@ -179,15 +213,18 @@ impl Sessions {
     /// Stores a message: its text in a file, a row that says how far it got.
     pub(super) async fn queue(&self, id: &SessionId, letter: &Letter<'_>) -> Result<Message> {
         refuse_blank(letter.text)?;
+        self.queue_as(&self.world.ulid().to_string(), id, letter).await
+    }
+
+    async fn queue_as(&self, key: &str, id: &SessionId, letter: &Letter<'_>) -> Result<Message> {
         self.between_failpoints(Step::IntentWrite, async {
-            let key = self.world.ulid().to_string();
             let directory = self.session_directory(id)?.join("messages");
             let (file, bytes) = (directory.join(format!("{key}.md")), letter.text.as_bytes());
             files::private_directory(&directory)
                 .and_then(|()| files::write_atomic(&file, bytes, PRIVATE_FILE))
                 .map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot write `{file}`"), &error))?;
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let data = EventData::MessageQueued(MessageQueued::new(key.as_str(), length));
+            let data = EventData::MessageQueued(MessageQueued::new(key, length));
             let mut message = Message::new(key, id.clone(), file, sha256(bytes), self.world.now());
             message.facts.origin = letter.origin;
             self.store.queue_message(&message, &[self.event(id, data)])?;

@@ -187,7 +187,10 @@ impl Sessions {
         let send = SendInput::new(message.id.as_str(), handle_of(&session)?, Input::Submit);
         self.move_to(message, DeliveryLevel::Submitted).map_err(Stopped::Broken)?;
         crew.runtime.instance.send(send).await.map_err(Stopped::Unclear)?;
-        self.failpoints.pass(&failpoint("after")).map_err(Stopped::Unclear)
+        self.failpoints.pass(&failpoint("after")).map_err(Stopped::Unclear)?;
+        let mut facts = self.stored(&message.id).map_err(Stopped::Broken)?.facts;
+        facts.entered = true;
+        self.store.note_message(&message.id, &facts).map_err(|error| Stopped::Broken(error.into()))
     }
 
     /// An agent that shows a dialog, or holds somebody else's draft, or somebody sits at, is not typed to: an Enter would

@@ -35,6 +35,10 @@ pub struct MessageFacts {
     pub cursor: Option<Value>,
     /// How often its delivery was begun.
     pub attempts: u32,
+    /// Whether the key that submits was certainly given: then only the agent's own record of it may be missing, and many
+    /// keep none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub entered: bool,
     /// Why it got no further.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

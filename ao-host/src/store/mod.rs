@@ -1,5 +1,5 @@
-//! The store: sessions' facts, the event log, id counters, the messages to agents and what plugins leave behind, in
-//! one SQLite file.
+//! The store: sessions' facts, the event log, id counters, the messages to agents, what is to be done and what
+//! plugins leave behind, in one SQLite file.
 //!
 //! Facts and the events that tell of them are written in one transaction. A store has no clock and no chance of its
 //! own: what it is handed is what it writes.
@@ -14,6 +14,7 @@ mod events;
 mod host;
 mod log;
 mod messages;
+mod outbox;
 mod plugins;
 mod schema;
 mod sessions;
@@ -23,6 +24,7 @@ mod why;
 
 use std::collections::BTreeSet;
 
+use ao_core::lifecycle::decide::Ledger;
 use ao_core::model::event::{Event, EventKind, TypePattern};
 use ao_core::model::facts::{Operation, Session};
 use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
@@ -38,6 +40,7 @@ pub use error::StoreError;
 pub use host::{Fence, HostRow};
 pub use log::{EventLog, Found, Visitor};
 pub use messages::{Message, MessageFacts, Origin};
+pub use outbox::{Decision, OutboxEntry, OutboxState, Rendered, Scope};
 pub use plugins::{PluginStore, StoredCondition};
 pub use sqlite::{SqliteReader, SqliteStore};
 pub use watch::StoreWatch;
@@ -101,6 +104,18 @@ pub trait Reader: Send + Sync {
 
     /// Every run of checks, in the order in which they were asked for.
     fn check_runs(&self) -> Result<Vec<CheckRun>>;
+
+    /// What was done for a session's or a project's conditions; empty where nothing is known.
+    fn ledger(&self, scope: &Scope) -> Result<Ledger>;
+
+    /// Something that is to be done, or was, by the key of its effect.
+    fn intent(&self, key: &str) -> Result<Option<OutboxEntry>>;
+
+    /// Everything that something is still to come of, in the order in which it was decided.
+    fn open_intents(&self) -> Result<Vec<OutboxEntry>>;
+
+    /// Everything of a session or a project that is known of, in the order in which it was decided.
+    fn intents_of(&self, scope: &Scope) -> Result<Vec<OutboxEntry>>;
 
     /// What is written down of plugins that are not called as usual.
     fn plugin_conditions(&self) -> Result<Vec<StoredCondition>>;
@@ -207,6 +222,32 @@ pub trait Store: Reader {
 
     /// Forgets a run of checks, with what it found.
     fn forget_check_run(&self, fence: Fence, id: &str) -> Result<()>;
+
+    /// Decides about sessions as they stand now, each with its ledger, and writes down what is to be done.
+    fn decide(
+        &self,
+        fence: Fence,
+        ids: &[SessionId],
+        apply: &mut dyn FnMut(&Session, &mut Ledger) -> Decision,
+    ) -> Result<()>;
+
+    /// Decides about a project: all of its sessions as they stand now, and the project's ledger.
+    fn decide_project(
+        &self,
+        fence: Fence,
+        project: &ProjectName,
+        directory: &Utf8Path,
+        apply: &mut dyn FnMut(&[Session], &mut Ledger) -> Decision,
+    ) -> Result<()>;
+
+    /// Changes something that is to be done as it stands now, with the ledger that it came of, and returns what it became;
+    /// none where there is none.
+    fn change_intent(
+        &self,
+        fence: Fence,
+        key: &str,
+        apply: &mut dyn FnMut(&mut OutboxEntry, &mut Ledger) -> Vec<Event>,
+    ) -> Result<Option<OutboxEntry>>;
 
     /// Takes a message from one level to another, unless it is not at the first: [`StoreError::MessageMoved`].
     fn advance_message(

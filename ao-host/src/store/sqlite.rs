@@ -4,15 +4,17 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ao_core::lifecycle::decide::Ledger;
 use ao_core::model::event::{Event, EventKind};
 use ao_core::model::facts::Session;
-use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
-    Archived, Archives, EventFilter, Fence, HostRow, Message, MessageFacts, Reader, Result, Retention, SessionFilter,
-    Store, StoreError, StoredCondition, archive, checks, events, host, messages, plugins, schema, sessions, watch,
+    Archived, Archives, Decision, EventFilter, Fence, HostRow, Message, MessageFacts, OutboxEntry, Reader, Result,
+    Retention, Scope, SessionFilter, Store, StoreError, StoredCondition, archive, checks, events, host, messages,
+    outbox, plugins, schema, sessions, watch,
 };
 use crate::failpoint::Failpoints;
 use crate::registry::StateScope;
@@ -232,6 +234,22 @@ macro_rules! reader {
                 self.snapshot(checks::all)
             }
 
+            fn ledger(&self, scope: &Scope) -> Result<Ledger> {
+                self.read(|context| outbox::ledger(context, scope))
+            }
+
+            fn intent(&self, key: &str) -> Result<Option<OutboxEntry>> {
+                self.read(|context| outbox::get(context, key))
+            }
+
+            fn open_intents(&self) -> Result<Vec<OutboxEntry>> {
+                self.read(outbox::open)
+            }
+
+            fn intents_of(&self, scope: &Scope) -> Result<Vec<OutboxEntry>> {
+                self.read(|context| outbox::of_scope(context, scope))
+            }
+
             fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
                 self.read(plugins::conditions)
             }
@@ -371,6 +389,34 @@ impl Store for SqliteStore {
 
     fn forget_check_run(&self, fence: Fence, id: &str) -> Result<()> {
         self.fenced(fence, |context| checks::forget(context, id))
+    }
+
+    fn decide(
+        &self,
+        fence: Fence,
+        ids: &[SessionId],
+        apply: &mut dyn FnMut(&Session, &mut Ledger) -> Decision,
+    ) -> Result<()> {
+        self.fenced(fence, |context| outbox::decide(context, ids, apply))
+    }
+
+    fn decide_project(
+        &self,
+        fence: Fence,
+        project: &ProjectName,
+        directory: &Utf8Path,
+        apply: &mut dyn FnMut(&[Session], &mut Ledger) -> Decision,
+    ) -> Result<()> {
+        self.fenced(fence, |context| outbox::decide_project(context, project, directory, apply))
+    }
+
+    fn change_intent(
+        &self,
+        fence: Fence,
+        key: &str,
+        apply: &mut dyn FnMut(&mut OutboxEntry, &mut Ledger) -> Vec<Event>,
+    ) -> Result<Option<OutboxEntry>> {
+        self.fenced(fence, |context| outbox::change(context, key, apply))
     }
 
     fn advance_message(

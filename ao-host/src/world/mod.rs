@@ -1,6 +1,7 @@
 //! What the host takes from outside: time, chance, processes, places and files. Everything else in this crate gets
 //! them handed in, so that a run can be repeated in a test.
 
+pub(crate) mod bounded_log;
 mod clock;
 pub mod fake;
 pub mod files;

@@ -11,9 +11,15 @@ use std::time::Duration;
 use ao_core::{Code, Error, Result};
 use camino::Utf8Path;
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
+
+use super::bounded_log::Log;
 
 /// How much of a program's output a message quotes, in bytes.
 const TAIL: u64 = 2048;
+/// How long what a program has printed is waited for after its end.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What to run.
 pub struct Run<'a> {
@@ -97,6 +103,54 @@ pub async fn run(what: &Run<'_>) -> Result<Ended> {
     }
     drop(group);
     Ok(Ended { status, limit: what.limit, tail: tail(log, begin) })
+}
+
+/// The same, with at most so many bytes of its output kept: the beginning and the end.
+pub async fn run_bounded(what: &Run<'_>, most: u64) -> Result<Ended> {
+    let Some((program, arguments)) = what.argv.split_first() else {
+        return Err(Error::invalid_input("nothing to run: the argument list is empty"));
+    };
+    let log_error =
+        |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, format!("cannot write `{}`", what.log), &error);
+    let mut log = Log::create(what.log, most).map_err(log_error)?;
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).current_dir(what.directory).env_clear().envs(what.environment);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let mut child =
+        command.spawn().map_err(|error| Error::wrap(Code::UNAVAILABLE, format!("cannot start `{program}`"), &error))?;
+    let mut group = Group(child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw));
+    let (mut output, mut errors) = (child.stdout.take(), child.stderr.take());
+    let (mut status, mut give_up) = (None, Instant::now() + what.limit);
+    let (mut printed, mut complained) = ([0; 8192], [0; 8192]);
+    while output.is_some() || errors.is_some() || status.is_none() {
+        tokio::select! {
+            read = next(&mut output, &mut printed) => log.add(&printed[..read]).map_err(log_error)?,
+            read = next(&mut errors, &mut complained) => log.add(&complained[..read]).map_err(log_error)?,
+            ended = child.wait(), if status.is_none() => {
+                let failed = |error| Error::wrap(Code::OTHER, format!("cannot wait for `{program}`"), &error);
+                status = Some(ended.map_err(failed)?);
+                // What it left running may hold its pipes for as long as it likes; no more of that is of interest.
+                give_up = Instant::now() + DRAIN;
+                group.0 = None;
+            }
+            () = tokio::time::sleep_until(give_up) => break,
+        }
+    }
+    drop(group);
+    log.finish().map_err(log_error)?;
+    let printed = std::fs::File::open(what.log).ok();
+    Ok(Ended { status, limit: what.limit, tail: printed.and_then(|log| tail(log, 0)) })
+}
+
+/// Reads on; waits for good where there is nothing more to read.
+async fn next<R: AsyncRead + Unpin>(stream: &mut Option<R>, bytes: &mut [u8]) -> usize {
+    let Some(open) = stream else { return std::future::pending().await };
+    // A pipe that cannot be read has nothing more to say.
+    let read = open.read(bytes).await.unwrap_or_default();
+    if read == 0 {
+        *stream = None;
+    }
+    read
 }
 
 /// Starts a program that goes on when this process ends, and returns its pid. It has this environment and no other, no

@@ -62,6 +62,7 @@ impl Engine {
         }
         self.deliver_mail()?;
         self.tend_checks()?;
+        self.react()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -246,6 +247,7 @@ impl Engine {
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Expired => self.expiring.ended(),
+            Done::Carried { line, key, carried, told } => self.carried(&line, &key, carried, told)?,
         }
         Ok(())
     }

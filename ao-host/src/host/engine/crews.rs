@@ -12,6 +12,7 @@ use camino::Utf8PathBuf;
 use super::super::HostContext;
 use super::wakes::{Noted, Wakes};
 use super::{Lane, address};
+use crate::reactions::rules::ProjectRules;
 use crate::registry::Services;
 use crate::sessions::{Crew, Forge};
 use crate::setup::{ConfigFiles, Loaded, Setup};
@@ -25,6 +26,8 @@ pub(super) struct Crews {
     setups: BTreeMap<Option<Utf8PathBuf>, Setup>,
     made: BTreeMap<CrewKey, Arc<Crew>>,
     forges: BTreeMap<ForgeKey, Option<Hosted>>,
+    /// What is decided by; none for projects that are not in the configuration.
+    pub(super) rules: BTreeMap<ForgeKey, Option<Arc<ProjectRules>>>,
     /// The repositories that pull requests are in; their places are their numbers.
     repositories: Vec<String>,
     /// What each file was like when it was last read.
@@ -92,8 +95,8 @@ fn compose(context: &HostContext, wakes: &Wakes, loaded: Loaded) -> Result<Setup
 impl Crews {
     /// None yet. Their plugins leave hints with `wakes`.
     pub(super) fn new(wakes: Wakes) -> Self {
-        let (setups, made, forges, repositories, read, rejected) = Default::default();
-        Self { wakes, setups, made, forges, repositories, read, rejected }
+        let (setups, made, forges, rules, repositories, read, rejected) = Default::default();
+        Self { wakes, setups, made, forges, rules, repositories, read, rejected }
     }
 
     /// The plugins of a session.
@@ -208,6 +211,7 @@ impl Crews {
                 Ok(setup) => {
                     self.made.retain(|(file, ..), _| *file != key);
                     self.forges.retain(|(file, _), _| *file != key);
+                    self.rules.retain(|(file, _), _| *file != key);
                     self.setups.insert(key, setup);
                 }
                 Err(error) => {

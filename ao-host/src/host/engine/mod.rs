@@ -19,18 +19,20 @@ mod mail;
 mod once;
 mod pulls;
 mod queue;
+mod reacting;
 mod reload;
 mod retiring;
 mod round;
 mod settings;
 mod spool;
 mod wakes;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::model::event::{EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::event::{Event, EventData, HostFenced, HostStarted, HostStopped};
 use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
@@ -44,6 +46,7 @@ use tokio::time::Instant;
 
 use super::{CheckMode, Control, HostContext, HostLock, Progress, Told};
 use crate::checks::start::Begun;
+use crate::reactions::Carried;
 use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
@@ -56,9 +59,10 @@ use look::Answers;
 pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
+use reacting::Reacting;
 use retiring::Retiring;
 use round::Round;
-use wakes::{Files, Meaning, Wake, Wakes, git_directory};
+use wakes::{Files, Wake, Wakes};
 
 /// Everything is looked at at least this often.
 const RESYNC: Duration = Duration::from_secs(30);
@@ -168,6 +172,12 @@ enum Done {
         gone: Vec<String>,
     },
     Expired,
+    Carried {
+        line: reacting::Line,
+        key: String,
+        carried: Result<Carried>,
+        told: Vec<Event>,
+    },
 }
 
 struct Engine {
@@ -202,6 +212,7 @@ struct Engine {
     expiring: Expiring,
     checking: Checking,
     retiring: Retiring,
+    reacting: Reacting,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -334,6 +345,7 @@ impl Engine {
             expiring: Expiring::default(),
             checking: Checking::new(checks),
             retiring: Retiring::default(),
+            reacting: Reacting::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -353,7 +365,10 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = [self.config_at, self.mail_at, self.checking.next()].into_iter().flatten().fold(next, Duration::min);
+        let next = [self.config_at, self.mail_at, self.checking.next(), self.reacting.next()]
+            .into_iter()
+            .flatten()
+            .fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -382,6 +397,7 @@ impl Engine {
             }
         }
         for id in &changed {
+            self.reacting.heed(id);
             let Some(session) = store.session(id)? else { continue };
             if session.end.is_some() || session.failure.is_some() {
                 self.live.remove(id);
@@ -411,6 +427,7 @@ impl Engine {
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
         self.checking.ask(now);
+        self.reacting.stir();
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -428,7 +445,9 @@ impl Engine {
                     // Somebody else has written meanwhile: that is news for the next reading.
                     continue;
                 }
-                self.versions.insert(id.clone(), session.row_version);
+                if self.versions.insert(id.clone(), session.row_version) != Some(session.row_version) {
+                    self.reacting.heed(id);
+                }
                 if let Some(known) = self.live.get_mut(id) {
                     *known = session;
                 }
@@ -458,6 +477,7 @@ impl Engine {
             self.trees_at = now + TREES_EVERY;
         }
         self.resynced = now;
+        self.reacting.heed_all(&self.live);
         self.look_at_pulls(now);
         self.resync_at = (now + RESYNC).min(self.pulls.next());
         self.listeners.reap();
@@ -493,39 +513,6 @@ impl Engine {
             });
         }
         Ok(())
-    }
-
-    fn watch_files(&mut self) {
-        let places = &self.context.places;
-        let mut wanted = BTreeMap::new();
-        if let Some(state) = places.state_db().parent() {
-            wanted.insert(state.as_std_path().to_owned(), Meaning::Store);
-        }
-        for session in self.live.values() {
-            if let Some(runtime) = &session.runtime {
-                wanted.insert(runtime.directory.as_std_path().to_owned(), Meaning::Session(session.id.clone()));
-            }
-            if let Some(spool) = spool::Spool::of(session) {
-                wanted.insert(spool.directory().as_std_path().to_owned(), Meaning::Spool(session.id.clone()));
-            }
-            let git = session.workspace.as_ref().and_then(|workspace| git_directory(&workspace.path));
-            if let Some(git) = git {
-                wanted.insert(git.join("logs").into_std_path_buf(), Meaning::Commits(session.id.clone()));
-                wanted.insert(git.into_std_path_buf(), Meaning::Head(session.id.clone()));
-            }
-        }
-        let runs = self.checking.directories().iter();
-        wanted.extend(runs.map(|directory| (directory.as_std_path().to_owned(), Meaning::Checks)));
-        // What is trusted now counts as if the file had been written again.
-        for file in self.crews.files().into_iter().chain([places.trust_file()]) {
-            let Some(directory) = file.parent() else { continue };
-            let entry =
-                wanted.entry(directory.as_std_path().to_owned()).or_insert_with(|| Meaning::Config(BTreeSet::new()));
-            if let Meaning::Config(files) = entry {
-                files.insert(file);
-            }
-        }
-        self.files.watch(wanted);
     }
 
     /// Tells whose plugins' calls pass no more, or again.

@@ -16,6 +16,7 @@ pub async fn once(context: HostContext, lock: HostLock, checks: CheckMode) -> Re
             Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
             // What came back last may have asked for a look at the checks.
             None if engine.checking.next().is_some_and(|at| at <= engine.elapsed()) => {}
+            None if engine.reacting.is_moving() => {}
             None if engine.has_looked() && !engine.checking.is_awaited() => break,
             None => tokio::time::sleep(engine.sleep()).await,
         }

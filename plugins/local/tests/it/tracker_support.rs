@@ -1,6 +1,5 @@
 //! A scratch repository and the tracker, in one environment.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use ao_plugin_local::LocalTracker;

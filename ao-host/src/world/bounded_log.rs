@@ -13,7 +13,7 @@ use crate::world::files::PRIVATE_FILE;
 const MOST_END: u64 = 8 << 20;
 
 /// A log that is being written. The beginning is in the file at once, for whoever follows it; the end comes last.
-pub(super) struct Log {
+pub(crate) struct Log {
     file: File,
     beginning: u64,
     end: VecDeque<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Of at most so many bytes.
-    pub(super) fn create(path: &Utf8Path, most: u64) -> io::Result<Self> {
+    pub(crate) fn create(path: &Utf8Path, most: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(PRIVATE_FILE).open(path)?;
         let most_end = (most / 2).min(MOST_END);
@@ -32,7 +32,7 @@ impl Log {
     }
 
     /// Adds what was printed.
-    pub(super) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = usize::try_from(self.beginning).unwrap_or(usize::MAX).min(bytes.len());
         let (first, rest) = bytes.split_at(room);
         self.file.write_all(first)?;
@@ -45,7 +45,7 @@ impl Log {
     }
 
     /// Writes the end, and returns how many bytes were left out before it.
-    pub(super) fn finish(mut self) -> io::Result<u64> {
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
         if self.dropped > 0 {
             write!(self.file, "\n[ao: {} bytes were left out here]\n", self.dropped)?;
         }

@@ -1,0 +1,75 @@
+//! Telling the agent: a message with an id of its own, which is found again after a crash.
+
+use ao_core::lifecycle::decide::Outcome;
+use ao_core::model::DeliveryLevel;
+use ao_core::{Code, Error, Result};
+
+use super::{Errand, LATER, SOON, Turn};
+use crate::sessions::Letter;
+use crate::store::{Message, Origin};
+
+impl Errand {
+    /// Sends it.
+    pub(super) async fn send(&mut self, text: &str) -> Result<Turn> {
+        let (Some(id), Some(crew)) = (&self.entry.intent.session, &self.crew) else {
+            return Ok(Turn::Over(Outcome::Refused { why: "there is no agent to tell".to_owned() }));
+        };
+        let key = self.effect()?.to_owned();
+        // Out of a file: what no terminal takes may be named instead.
+        let letter = Letter { text, origin: Origin::File };
+        match self.sessions.send_as(&key, id, crew, &letter).await {
+            Ok(_) => {
+                let message = self.sessions.store.message(&key)?;
+                Ok(message
+                    .map_or_else(|| Turn::Wait(SOON, "it waits its turn".to_owned()), |message| standing(&message)))
+            }
+            Err(error) => Ok(refused(error)),
+        }
+    }
+
+    /// How the message stands that an earlier attempt has stored; nothing where there is none, or where it waits: then it is
+    /// asked once more whether it is wanted.
+    pub(super) async fn find_message(&mut self) -> Result<Option<Turn>> {
+        let Some(message) =
+            self.entry.effect.as_ref().map(|key| self.sessions.store.message(key)).transpose()?.flatten()
+        else {
+            return Ok(None);
+        };
+        Ok((message.level != DeliveryLevel::Queued).then(|| standing(&message)))
+    }
+
+    /// Takes back a message of which nothing was typed.
+    pub(super) fn withdraw(&self, why: &str) -> Result<()> {
+        let Some(key) = &self.entry.effect else { return Ok(()) };
+        let Some(message) = self.sessions.store.message(key)? else { return Ok(()) };
+        match self.sessions.withdraw(&message, why) {
+            // Its delivery has begun just now.
+            Err(error) if error.code == Code::CONFLICT => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// What a message's level says of its intent.
+fn standing(message: &Message) -> Turn {
+    let why = || message.facts.detail.clone().unwrap_or_else(|| "nobody knows why".to_owned());
+    match message.level {
+        DeliveryLevel::Acked => Turn::Over(Outcome::Done),
+        // Most agents keep no record that could show it.
+        DeliveryLevel::Unconfirmed if message.facts.entered => Turn::Over(Outcome::Done),
+        DeliveryLevel::Failed => Turn::Over(Outcome::Failed { why: why() }),
+        DeliveryLevel::Withdrawn => Turn::Over(Outcome::Superseded { why: why() }),
+        DeliveryLevel::Queued | DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => {
+            Turn::Wait(SOON, why())
+        }
+        _ => Turn::Over(Outcome::Uncertain { why: why() }),
+    }
+}
+
+/// A message that could not even be stored.
+fn refused(error: Error) -> Turn {
+    if error.retryable() || error.code == Code::CONFLICT {
+        return Turn::Wait(LATER, error.to_string());
+    }
+    Turn::Over(Outcome::Failed { why: error.to_string() })
+}
