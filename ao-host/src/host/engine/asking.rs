@@ -62,6 +62,7 @@ impl Engine {
         }
         self.deliver_mail()?;
         self.tend_checks()?;
+        self.tell_humans()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -191,6 +192,9 @@ impl Engine {
             Done::Runtimes { lane, plugin, breadth, answers, error } => {
                 self.busy.remove(&lane);
                 let next = self.book.runtimes(&plugin, &answers, breadth)?;
+                if self.book.take_noticed() {
+                    self.telling.ask(now);
+                }
                 self.settle(lane, Facet::Life, answers.keys(), error);
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 for id in &ids {
@@ -245,6 +249,7 @@ impl Engine {
             Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
+            Done::Told { notice, alias, answer } => self.notifier_answered(notice, alias, answer)?,
             Done::Expired => self.expiring.ended(),
         }
         Ok(())
