@@ -69,6 +69,7 @@ macro_rules! __registration {
             slot: $crate::core::slots::$slot::boundary::SLOT,
             name: $name,
             summary: $summary,
+            effect: <$Type as $crate::Plugin>::EFFECT,
             config_schema: $crate::glue::config_schema::<$Type>,
             create: $crate::glue::create::<$Type, $crate::core::slots::$slot::boundary::Marker>,
         }

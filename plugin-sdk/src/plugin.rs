@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ao_core::plugin::{Created, Health, Life};
+use ao_core::plugin::{Created, EffectClass, Health, Life};
 use ao_core::slots::IntoInstance;
 use ao_core::{Code, Error, Result};
 use async_trait::async_trait;
@@ -20,6 +20,10 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// What stands under the plugin's block in the configuration file. Its JSON Schema is checked before `new` is
     /// called; derive it with `#[serde(deny_unknown_fields)]`, so that a typo is an error.
     type Config: DeserializeOwned + JsonSchema;
+
+    /// Of a notifier: what becomes of a notification that is sent twice. [`EffectClass::Keyed`] where the receiver drops what
+    /// has an id that it knows, so that one whose outcome nobody knows is sent again; else it never is.
+    const EFFECT: EffectClass = EffectClass::Blind;
 
     /// Makes an instance. No I/O: equal configurations share one instance, and it may be made long before its use.
     fn new(config: Self::Config) -> Result<Self>;

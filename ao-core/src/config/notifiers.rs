@@ -76,10 +76,22 @@ impl Notifiers {
         self.routes.get(&known).map_or(&[], Vec::as_slice)
     }
 
+    /// The notifier of a name: one that is told of something, or a named one.
+    #[must_use]
+    pub fn find(&self, name: &PluginName) -> Option<&SlotConfig> {
+        self.used().find(|notifier| notifier.name() == name).or_else(|| self.named.get(name))
+    }
+
+    /// The names of those who are told of something that matters so much, in the order that is written.
+    #[must_use]
+    pub fn aliases(&self, priority: Priority) -> Vec<PluginName> {
+        self.route(priority).iter().map(|notifier| notifier.name().clone()).collect()
+    }
+
     /// Everybody who is told of anything, each once.
     pub fn used(&self) -> impl Iterator<Item = &SlotConfig> {
         let all = self.routes.values().flatten();
-        all.map(|notifier| (name_of(notifier), notifier)).collect::<BTreeMap<_, _>>().into_values()
+        all.map(|notifier| (notifier.name(), notifier)).collect::<BTreeMap<_, _>>().into_values()
     }
 
     pub(crate) fn resolve(root: &Node) -> Result<Self, Diagnostics> {
@@ -103,7 +115,7 @@ impl Notifiers {
             for name in names {
                 match notifier(name, &named, written) {
                     // Named twice is told once.
-                    Ok(found) if route.iter().any(|there| name_of(there) == name_of(&found)) => {}
+                    Ok(found) if route.iter().any(|there| there.name() == found.name()) => {}
                     Ok(found) => route.push(found),
                     Err(found) => problems.extend(found),
                 }
@@ -114,11 +126,6 @@ impl Notifiers {
         problems.dedup();
         problems.into_iter().collect::<Diagnostics>().or(Self { named, routes })
     }
-}
-
-/// The name that a notifier is told apart by: its own, or its plugin's.
-fn name_of(notifier: &SlotConfig) -> &PluginName {
-    notifier.instance.as_ref().unwrap_or(&notifier.plugin)
 }
 
 /// The notifier of a name: one under `notifiers`, or a plugin without settings.

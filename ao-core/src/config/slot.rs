@@ -36,6 +36,12 @@ pub struct SlotConfig {
 }
 
 impl SlotConfig {
+    /// The name that it is told apart by: its own, or its plugin's.
+    #[must_use]
+    pub fn name(&self) -> &PluginName {
+        self.instance.as_ref().unwrap_or(&self.plugin)
+    }
+
     /// The settings as JSON, with references unexpanded: fit to be shown.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -13,6 +13,7 @@ mod inbox;
 #[cfg(feature = "config")]
 mod limits;
 mod merge;
+pub mod notices;
 pub mod observe;
 mod plan;
 mod policy;

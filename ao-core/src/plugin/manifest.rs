@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::EffectClass;
 use crate::model::PluginName;
 use crate::record::record;
 use crate::slots::Slot;
@@ -56,6 +57,8 @@ record! {
         optional {
             /// One line on what it is for.
             summary: String,
+            /// What becomes of a notification that is sent twice. It means nothing in other slots.
+            effect: EffectClass,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod call;
 mod current;
 mod dispatch;
+mod effect;
 mod host;
 mod life;
 mod manifest;
@@ -15,6 +16,7 @@ pub use call::{Admission, CallPolicy, Outcome, StreamEvent, capture, guard, guar
 pub use current::{CallContext, current, current_host, enter, enter_host, scope, scope_host};
 pub use dispatch::{Dispatch, RemoteLife, Transport, decode, encode, remote_call, remote_open};
 pub(crate) use dispatch::{lacking, unknown_method};
+pub use effect::EffectClass;
 pub use host::{GetState, ReadSecret, RemoveState, SecretValue, SetState, StateChanged, StateValue, WakeHost, Woken};
 pub use host::{Host, NoHost, SECRET, STATE_GET, STATE_REMOVE, STATE_SET, WAKE, no_such_call};
 pub use life::{Created, HEALTH, Health, HealthState, Life, PING, SHUTDOWN, answered_or_older};

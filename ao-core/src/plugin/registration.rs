@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{ComponentManifest, Created};
+use super::{ComponentManifest, Created, EffectClass};
 use crate::model::{InvalidName, PluginName};
 use crate::slots::Slot;
 use crate::{Error, Result};
@@ -21,6 +21,8 @@ pub struct Registration {
     pub name: &'static str,
     /// One line on what it is for.
     pub summary: &'static str,
+    /// What becomes of a notification that is sent twice.
+    pub effect: EffectClass,
     /// The JSON Schema of its configuration.
     pub config_schema: fn() -> Value,
     /// Makes an instance from its configuration. No I/O.
@@ -42,6 +44,7 @@ impl Registration {
         let methods: Vec<String> = self.slot.methods().iter().map(|method| method.name.to_owned()).collect();
         let mut component = ComponentManifest::new(self.slot, name, methods, (self.config_schema)());
         self.summary.trim().clone_into(&mut component.summary);
+        component.effect = self.effect;
         Ok(component)
     }
 }

@@ -1,17 +1,51 @@
-//! Telling a human.
+//! Telling a human: a notice of the same key as the intent, so that it is there once. How it gets to notifiers is the
+//! engine's matter.
 
 use ao_core::Result;
 use ao_core::lifecycle::decide::Outcome;
+use ao_core::model::{Notice, NoticeState};
 use ao_core::slots::notifier::Priority;
+use ao_core::text::one_line;
 
-use super::{Errand, Subject, Turn};
+use super::{Errand, LATER, Subject, Turn};
+
+/// The length of a title, in characters.
+const COLUMNS: usize = 160;
 
 impl Errand {
-    pub(super) fn tell(&mut self, _: Priority, _: &str, _: &Subject) -> Result<Turn> {
-        Ok(Turn::Over(Outcome::Done))
+    /// Writes down what a human is to be told.
+    pub(super) fn tell(&mut self, priority: Priority, text: &str, subject: &Subject) -> Result<Turn> {
+        let (intent, now) = (&self.entry.intent, self.sessions.world.now());
+        let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let title = one_line(first, COLUMNS);
+        let mut notice = Notice::new(intent.key.as_str(), priority, title.as_str(), now);
+        // A line that had to be cut is said in full below.
+        notice.body = if title == first.trim() { rest.trim() } else { text.trim() }.to_owned();
+        notice.session.clone_from(&intent.session);
+        notice.project = Some(intent.project.clone());
+        notice.config_file.clone_from(&self.entry.config_file);
+        notice.reaction = Some(intent.reaction);
+        let pull = subject.session.as_ref().and_then(|(session, _)| session.pull.as_ref());
+        let url = pull.and_then(|pull| pull.snapshot.pull.url.clone());
+        notice.links.extend(url.map(|url| ("pull request".to_owned(), url)));
+        self.sessions.store.add_notice(self.fence, &notice, &[])?;
+        Ok(self.find_notice()?.unwrap_or_else(|| Turn::Wait(LATER, "nobody was told yet".to_owned())))
     }
 
+    /// How the notice stands; nothing where there is none yet.
     pub(super) fn find_notice(&mut self) -> Result<Option<Turn>> {
-        Ok(None)
+        let Some(notice) = self.sessions.store.notice(&self.entry.intent.key)? else { return Ok(None) };
+        Ok(Some(match notice.state {
+            NoticeState::Told => Turn::Over(Outcome::Done),
+            NoticeState::Withdrawn => Turn::Over(Outcome::Superseded { why: "it was taken back".to_owned() }),
+            // It has been tried for long, and another notice of the same would fare no better.
+            NoticeState::Undelivered => Turn::Over(Outcome::Refused { why: undelivered(&notice) }),
+            _ => Turn::Wait(LATER, "nobody was told yet".to_owned()),
+        }))
     }
+}
+
+fn undelivered(notice: &Notice) -> String {
+    let whys = notice.deliveries.iter().filter_map(|one| Some(format!("{}: {}", one.alias, one.why.as_ref()?)));
+    format!("no notifier could tell: {}", whys.collect::<Vec<_>>().join("; "))
 }

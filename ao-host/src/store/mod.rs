@@ -14,6 +14,7 @@ mod events;
 mod host;
 mod log;
 mod messages;
+mod notices;
 mod outbox;
 mod plugins;
 mod schema;
@@ -27,7 +28,7 @@ use std::collections::BTreeSet;
 use ao_core::lifecycle::decide::Ledger;
 use ao_core::model::event::{Event, EventKind, TypePattern};
 use ao_core::model::facts::{Operation, Session};
-use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{CheckRun, DeliveryLevel, Notice, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::world::Proc;
@@ -116,6 +117,16 @@ pub trait Reader: Send + Sync {
 
     /// Everything of a session or a project that is known of, in the order in which it was decided.
     fn intents_of(&self, scope: &Scope) -> Result<Vec<OutboxEntry>>;
+
+    /// One notice.
+    fn notice(&self, id: &str) -> Result<Option<Notice>>;
+
+    /// The notices of which something is still to be delivered, in the order in which they were written down.
+    fn open_notices(&self) -> Result<Vec<Notice>>;
+
+    /// The newest of those that nobody has acknowledged and that were not withdrawn, in the order in which they were written
+    /// down.
+    fn waiting_notices(&self, most: u32) -> Result<Vec<Notice>>;
 
     /// What is written down of plugins that are not called as usual.
     fn plugin_conditions(&self) -> Result<Vec<StoredCondition>>;
@@ -248,6 +259,22 @@ pub trait Store: Reader {
         key: &str,
         apply: &mut dyn FnMut(&mut OutboxEntry, &mut Ledger) -> Vec<Event>,
     ) -> Result<Option<OutboxEntry>>;
+
+    /// Writes down something that a human is to be told, with the events that tell of it. The same id is the same notice: where
+    /// there is one, nothing changes. Whether it was written.
+    fn add_notice(&self, fence: Fence, notice: &Notice, events: &[Event]) -> Result<bool>;
+
+    /// Changes a notice as it stands now, and returns what it became; none where there is none.
+    fn change_notice(
+        &self,
+        fence: Fence,
+        id: &str,
+        apply: &mut dyn FnMut(&mut Notice) -> Vec<Event>,
+    ) -> Result<Option<Notice>>;
+
+    /// Forgets the notices that were acknowledged or withdrawn before then, and all but so many of the others that were. Says
+    /// how many.
+    fn forget_notices(&self, fence: Fence, before: Timestamp, most: u32) -> Result<usize>;
 
     /// Takes a message from one level to another, unless it is not at the first: [`StoreError::MessageMoved`].
     fn advance_message(

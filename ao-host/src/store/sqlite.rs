@@ -7,14 +7,14 @@ use std::time::Duration;
 use ao_core::lifecycle::decide::Ledger;
 use ao_core::model::event::{Event, EventKind};
 use ao_core::model::facts::Session;
-use ao_core::model::{CheckRun, DeliveryLevel, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
+use ao_core::model::{CheckRun, DeliveryLevel, Notice, ProcessId, ProjectName, SessionId, SessionPrefix, Timestamp};
 use camino::{Utf8Path, Utf8PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     Archived, Archives, Decision, EventFilter, Fence, HostRow, Message, MessageFacts, OutboxEntry, Reader, Result,
     Retention, Scope, SessionFilter, Store, StoreError, StoredCondition, archive, checks, events, host, messages,
-    outbox, plugins, schema, sessions, watch,
+    notices, outbox, plugins, schema, sessions, watch,
 };
 use crate::failpoint::Failpoints;
 use crate::registry::StateScope;
@@ -250,6 +250,18 @@ macro_rules! reader {
                 self.read(|context| outbox::of_scope(context, scope))
             }
 
+            fn notice(&self, id: &str) -> Result<Option<Notice>> {
+                self.read(|context| notices::get(context, id))
+            }
+
+            fn open_notices(&self) -> Result<Vec<Notice>> {
+                self.read(notices::open)
+            }
+
+            fn waiting_notices(&self, most: u32) -> Result<Vec<Notice>> {
+                self.read(|context| notices::waiting(context, most))
+            }
+
             fn plugin_conditions(&self) -> Result<Vec<StoredCondition>> {
                 self.read(plugins::conditions)
             }
@@ -417,6 +429,31 @@ impl Store for SqliteStore {
         apply: &mut dyn FnMut(&mut OutboxEntry, &mut Ledger) -> Vec<Event>,
     ) -> Result<Option<OutboxEntry>> {
         self.fenced(fence, |context| outbox::change(context, key, apply))
+    }
+
+    fn add_notice(&self, fence: Fence, notice: &Notice, events: &[Event]) -> Result<bool> {
+        self.fenced(fence, |context| notices::add(context, notice, events))
+    }
+
+    fn change_notice(
+        &self,
+        fence: Fence,
+        id: &str,
+        apply: &mut dyn FnMut(&mut Notice) -> Vec<Event>,
+    ) -> Result<Option<Notice>> {
+        self.fenced(fence, |context| {
+            let Some(mut notice) = notices::get(context, id)? else { return Ok(None) };
+            let before = notice.clone();
+            let events = apply(&mut notice);
+            if notice != before || !events.is_empty() {
+                notices::put(context, &notice, &events)?;
+            }
+            Ok(Some(notice))
+        })
+    }
+
+    fn forget_notices(&self, fence: Fence, before: Timestamp, most: u32) -> Result<usize> {
+        self.fenced(fence, |context| notices::forget(context, before, most))
     }
 
     fn advance_message(

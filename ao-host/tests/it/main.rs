@@ -25,4 +25,5 @@ mod store_file;
 mod store_host;
 mod store_killed;
 mod store_many;
+mod store_notices;
 mod support;

@@ -6,6 +6,7 @@ use super::ledger::Stage;
 use crate::config::{EscalateAfter, RunAction};
 use crate::model::event::OutcomeKind;
 use crate::model::{PluginName, ProjectName, ReactionKey, RulePlace, SessionId};
+use crate::plugin::EffectClass;
 use crate::record::{objects, record};
 use crate::slots::agent::Role;
 use crate::slots::notifier::Priority;
@@ -150,18 +151,6 @@ pub enum ValidWhile {
     /// One that this version does not know.
     #[serde(other)]
     Unknown,
-}
-
-/// Whether an effect may be repeated when nobody knows whether it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EffectClass {
-    /// It is found in the world: look, then repeat.
-    Lookup,
-    /// Its receiver drops what has a known id: repeat with the same id.
-    Keyed,
-    /// One attempt; what is uncertain is told and never repeated.
-    Blind,
 }
 
 /// What became of an intent.

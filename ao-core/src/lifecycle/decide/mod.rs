@@ -27,8 +27,9 @@ use crate::config::{Limits, Reactions};
 use crate::model::facts::Session;
 use crate::model::{ReactionKey, Timestamp};
 
+pub use crate::plugin::EffectClass;
 pub use episodes::Move;
-pub use intent::{About, Deed, EffectClass, Intent, Outcome, Told, ValidWhile};
+pub use intent::{About, Deed, Intent, Outcome, Told, ValidWhile};
 pub use ledger::{Episode, EpisodeState, Ledger, Occurrence, Stage};
 pub use project::{advance_project, decide_project, validity_project};
 pub use words::{message_facts, text};

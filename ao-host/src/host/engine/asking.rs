@@ -63,6 +63,7 @@ impl Engine {
         self.deliver_mail()?;
         self.tend_checks()?;
         self.react()?;
+        self.tell_humans()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -192,6 +193,9 @@ impl Engine {
             Done::Runtimes { lane, plugin, breadth, answers, error } => {
                 self.busy.remove(&lane);
                 let next = self.book.runtimes(&plugin, &answers, breadth)?;
+                if self.book.take_noticed() {
+                    self.telling.ask(now);
+                }
                 self.settle(lane, Facet::Life, answers.keys(), error);
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 for id in &ids {
@@ -246,6 +250,7 @@ impl Engine {
             Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
+            Done::Told { notice, alias, answer } => self.notifier_answered(notice, alias, answer)?,
             Done::Expired => self.expiring.ended(),
             Done::Carried { line, key, carried, told } => self.carried(&line, &key, carried, told)?,
         }

@@ -9,9 +9,10 @@ use ao_core::model::event::{
     StatusChanged, TypePattern,
 };
 use ao_core::model::facts::{ReportState, Session};
-use ao_core::model::{CheckRun, PluginName, SessionId, Timestamp};
+use ao_core::model::{CheckRun, Notice, PluginName, SessionId, Timestamp};
 use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
+use ao_core::slots::notifier::Priority;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
 use ao_core::slots::scm::PullFound;
 use ao_core::slots::workspace::WorkspaceObservation;
@@ -42,6 +43,8 @@ pub(super) struct Book {
     conditions: BTreeMap<(Slot, PluginName, String), ConditionState>,
     /// What has been written and is to be told.
     written: Vec<Event>,
+    /// Whether a notice was written down.
+    noticed: bool,
 }
 
 /// How many of a runtime's sessions a look was for.
@@ -65,13 +68,28 @@ pub(super) enum Next {
 
 impl Book {
     pub(super) fn new(sessions: Arc<Sessions>, fence: Fence) -> Self {
-        let (told, suspected, conditions, written) = Default::default();
-        Self { sessions, fence, policy: Policy::default(), told, suspected, doubted: None, conditions, written }
+        let (told, suspected, conditions, written, noticed) = Default::default();
+        Self {
+            sessions,
+            fence,
+            policy: Policy::default(),
+            told,
+            suspected,
+            doubted: None,
+            conditions,
+            written,
+            noticed,
+        }
     }
 
     /// What has been written since this was last asked.
     pub(super) fn take_written(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.written)
+    }
+
+    /// Whether a notice has been written since this was last asked.
+    pub(super) fn take_noticed(&mut self) -> bool {
+        std::mem::take(&mut self.noticed)
     }
 
     /// Takes over what somebody else has written into the log.
@@ -209,10 +227,25 @@ impl Book {
         }
         let mut data = MassDeathHold::new(suspects.iter().cloned().collect::<Vec<_>>());
         data.live = u32::try_from(deaths.living).unwrap_or(u32::MAX);
+        let notice = self.notice_of(&data)?;
         let event = self.sessions.world.event(None, EventData::HostMassDeathHold(data));
-        self.sessions.store.append(self.fence, std::slice::from_ref(&event))?;
+        self.sessions.store.add_notice(self.fence, &notice, std::slice::from_ref(&event))?;
         self.written.push(event);
+        self.noticed = true;
         Ok(())
+    }
+
+    /// What a human is told of deaths that are doubted, by the configuration of one of the sessions.
+    fn notice_of(&self, hold: &MassDeathHold) -> Result<Notice> {
+        let world = &self.sessions.world;
+        let title = format!("{} of {} agents look dead at once; this is not believed", hold.sessions.len(), hold.live);
+        let id = format!("mass-death/{}", world.ulid());
+        let mut notice = Notice::new(id, Priority::Urgent, title, world.now());
+        let names: Vec<_> = hold.sessions.iter().map(SessionId::as_str).collect();
+        notice.body = format!("{}\n`ao status --refresh` looks again; `ao inbox` says what to do.", names.join(", "));
+        let first = hold.sessions.first().map(|id| self.sessions.store.session(id)).transpose()?.flatten();
+        notice.config_file = first.and_then(|session| session.config_file);
+        Ok(notice)
     }
 
     /// The sessions that a former host told of, as far as they have not been seen alive since.

@@ -25,6 +25,8 @@ mod retiring;
 mod round;
 mod settings;
 mod spool;
+mod telling;
+mod term;
 mod wakes;
 mod watching;
 
@@ -32,10 +34,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::model::event::{Event, EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::event::{Event, EventData, HostStarted};
 use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
+use ao_core::slots::notifier::Notified;
 use ao_core::slots::runtime::RuntimeObservation;
 use ao_core::slots::workspace::WorkspaceObservation;
 use ao_core::{Error, Result};
@@ -62,6 +65,7 @@ use queue::Queue;
 use reacting::Reacting;
 use retiring::Retiring;
 use round::Round;
+use telling::Telling;
 use wakes::{Files, Wake, Wakes};
 
 /// Everything is looked at at least this often.
@@ -171,6 +175,11 @@ enum Done {
     ChecksRetired {
         gone: Vec<String>,
     },
+    Told {
+        notice: String,
+        alias: PluginName,
+        answer: Result<Notified>,
+    },
     Expired,
     Carried {
         line: reacting::Line,
@@ -213,6 +222,7 @@ struct Engine {
     checking: Checking,
     retiring: Retiring,
     reacting: Reacting,
+    telling: Telling,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -236,6 +246,7 @@ pub async fn serve(
 ) -> Result<()> {
     let mut engine = Engine::start(context, CheckMode::Run, told)?;
     let served = engine.run(&mut control, &progress, told).await;
+    engine.end_telling().await;
     let ended = served.map_err(|error| engine.fenced().unwrap_or(error)).and_then(|()| engine.stop("asked to"));
     drop(lock);
     ended
@@ -287,19 +298,6 @@ impl Engine {
             }
         }
     }
-
-    /// What to say where another host has taken this one's place.
-    fn fenced(&self) -> Option<Error> {
-        let sessions = &self.context.sessions;
-        let found = sessions.store.host().ok()??.epoch;
-        if found == self.epoch {
-            return None;
-        }
-        let event = sessions.world.event(None, EventData::HostFenced(HostFenced::new(self.epoch, found)));
-        // It is news for readers only: what counts is that nothing else is written.
-        let _ = sessions.store.append(Fence::None, &[event]);
-        Some(Error::conflict("another host has taken the place of this one, which ends; `ao status` names it"))
-    }
 }
 
 impl Engine {
@@ -346,6 +344,7 @@ impl Engine {
             checking: Checking::new(checks),
             retiring: Retiring::default(),
             reacting: Reacting::default(),
+            telling: Telling::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -365,10 +364,8 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = [self.config_at, self.mail_at, self.checking.next(), self.reacting.next()]
-            .into_iter()
-            .flatten()
-            .fold(next, Duration::min);
+        let others = [self.config_at, self.mail_at, self.checking.next(), self.telling.next(), self.reacting.next()];
+        let next = others.into_iter().flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -428,6 +425,7 @@ impl Engine {
         self.mail_at.get_or_insert(now);
         self.checking.ask(now);
         self.reacting.stir();
+        self.telling.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -463,6 +461,7 @@ impl Engine {
         self.archive_if_due();
         self.expire_if_due();
         self.retire_checks_if_due()?;
+        self.forget_notices_if_due()?;
         let now = self.elapsed();
         self.begin_round(now);
         let trees = now >= self.trees_at;
@@ -561,15 +560,6 @@ impl Engine {
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }
-        Ok(())
-    }
-
-    fn stop(&self, reason: &str) -> Result<()> {
-        let mut data = HostStopped::new(self.epoch);
-        data.reason = Some(reason.to_owned());
-        let world = &self.context.sessions.world;
-        let event = world.event(None, EventData::HostStopped(data));
-        self.context.sessions.store.stopped(self.epoch, world.now(), &[event])?;
         Ok(())
     }
 }

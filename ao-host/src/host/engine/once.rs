@@ -14,9 +14,8 @@ pub async fn once(context: HostContext, lock: HostLock, checks: CheckMode) -> Re
         match engine.calls.join_next().await {
             Some(Ok(done)) => engine.finish(done)?,
             Some(Err(error)) => return Err(Error::other(format!("a look ended with a bug: {error}"))),
-            // What came back last may have asked for a look at the checks.
-            None if engine.checking.next().is_some_and(|at| at <= engine.elapsed()) => {}
-            None if engine.reacting.is_moving() => {}
+            // What came back last may have asked for a look at the checks, or at what is to be told.
+            None if engine.has_asked() => {}
             None if engine.has_looked() && !engine.checking.is_awaited() => break,
             None => tokio::time::sleep(engine.sleep()).await,
         }
@@ -35,4 +34,12 @@ pub async fn once(context: HostContext, lock: HostLock, checks: CheckMode) -> Re
     engine.stop("one pass")?;
     drop(lock);
     Ok(report)
+}
+
+impl Engine {
+    /// Whether something that is due can be begun now.
+    fn has_asked(&self) -> bool {
+        let now = self.elapsed();
+        [self.checking.next(), self.telling.next(), self.reacting.next()].into_iter().flatten().any(|at| at <= now)
+    }
 }

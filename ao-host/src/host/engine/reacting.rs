@@ -26,8 +26,8 @@ use crate::world::World;
 /// How soon something is tried again that cannot even be begun.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// What goes to one place: the second waits until the first is over.
-pub(super) type Line = (Scope, &'static str);
+/// What goes to one place: the second waits until the first is over. What humans are told waits for nothing else.
+pub(super) type Line = (Scope, String);
 
 /// A project, as sessions name it.
 type ProjectKey = (Option<Utf8PathBuf>, ProjectName, Utf8PathBuf);
@@ -66,6 +66,12 @@ impl Reacting {
         self.resting.clear();
     }
 
+    /// How a notice stands was written down: who waits for it may go on.
+    pub(super) fn told(&mut self, notice: &str) {
+        self.resting.remove(notice);
+        self.is_stirred = true;
+    }
+
     /// When there is something to do next.
     pub(super) fn next(&self) -> Option<Duration> {
         if self.is_moving() {
@@ -84,15 +90,16 @@ fn project_key(session: &Session) -> ProjectKey {
     (session.config_file.clone(), session.project.clone(), session.project_path.clone())
 }
 
-/// Where the effect of a deed goes to.
-const fn place(deed: &Deed) -> &'static str {
-    match deed {
+/// The line that an entry stands in.
+fn line(entry: &OutboxEntry) -> Line {
+    let place = match &entry.intent.deed {
+        Deed::Notify { .. } => entry.intent.key.as_str(),
         Deed::Send => "agent",
-        Deed::Notify { .. } => "human",
         Deed::Merge { .. } => "forge",
         Deed::Spawn { .. } => "sessions",
         _ => "program",
-    }
+    };
+    (entry.scope.clone(), place.to_owned())
 }
 
 impl Engine {
@@ -180,7 +187,7 @@ impl Engine {
         self.reacting.resting.retain(|_, until| *until > now);
         let mut waited: BTreeSet<Line> = self.reacting.busy.clone();
         for entry in self.context.sessions.store.open_intents()? {
-            let line = (entry.scope.clone(), place(&entry.intent.deed));
+            let line = line(&entry);
             let key = entry.intent.key.clone();
             if !waited.insert(line.clone()) || self.reacting.resting.contains_key(&key) {
                 continue;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ao_core::plugin::{BoxStream, Created, Frame, Health, Life, Registration, Stream};
+use ao_core::plugin::{BoxStream, Created, EffectClass, Frame, Health, Life, Registration, Stream};
 use ao_core::slots::agent::{
     AgentAvailability, AgentObservation, DetectAgent, HookEvent, LaunchPlan, ObserveAgents, PlanLaunch, WatchAgents,
 };
@@ -217,6 +217,7 @@ const fn registration(slot: Slot, create: fn(Value) -> Result<Created>) -> Regis
         slot,
         name: "fake",
         summary: "Does as it is told.",
+        effect: EffectClass::Blind,
         config_schema: || json!({"type": "object"}),
         create,
     }
