@@ -9,6 +9,7 @@ mod death;
 pub mod decide;
 mod delivery;
 mod expiry;
+mod guidance;
 mod inbox;
 #[cfg(feature = "config")]
 mod limits;
@@ -29,6 +30,7 @@ pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
+pub use guidance::{Means, guidance};
 pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
 #[cfg(feature = "config")]
 pub use limits::{Exceeded, Load, exceeded};
