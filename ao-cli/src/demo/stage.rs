@@ -229,6 +229,8 @@ fn configuration(agent: &Value) -> Value {
         "projects": { PROJECT: {
             "path": ".",
             "sessionPrefix": "demo",
+            // The story does it itself, and says so.
+            "lifecycle": { "cleanupOnMerge": false },
             "checks": { "commands": { "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] } },
         } },
     })

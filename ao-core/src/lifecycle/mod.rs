@@ -14,6 +14,7 @@ mod inbox;
 #[cfg(feature = "config")]
 mod limits;
 mod merge;
+mod merged;
 pub mod observe;
 mod plan;
 mod policy;
@@ -35,6 +36,7 @@ pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
 #[cfg(feature = "config")]
 pub use limits::{Exceeded, Load, exceeded};
 pub use merge::{Blocker, is_own_pull, merge_gate};
+pub use merged::{MergedStep, left_by_merge, merged_step};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

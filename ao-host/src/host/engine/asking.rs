@@ -62,6 +62,7 @@ impl Engine {
         }
         self.deliver_mail()?;
         self.tend_checks()?;
+        self.tend_merged()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -217,6 +218,7 @@ impl Engine {
             Done::Agents { lane, answers, error } => {
                 self.busy.remove(&lane);
                 self.book.agents(&answers)?;
+                self.merging.ask(now);
                 self.say_unavailable(lane, error.map(|error| error.to_string()));
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 self.remember_versions(&ids)?;
@@ -245,6 +247,7 @@ impl Engine {
             Done::CheckBegun { id, begun } => self.check_begun(&id, begun)?,
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
+            Done::MergedFinished { id, finished } => self.merged_finished(&id, finished)?,
             Done::Expired => self.expiring.ended(),
         }
         Ok(())

@@ -16,6 +16,7 @@ mod hooks;
 mod listen;
 mod look;
 mod mail;
+mod merging;
 mod once;
 mod pulls;
 mod queue;
@@ -24,13 +25,14 @@ mod retiring;
 mod round;
 mod settings;
 mod spool;
+mod term;
 mod wakes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::model::event::{EventData, HostFenced, HostStarted, HostStopped};
+use ao_core::model::event::{EventData, HostStarted};
 use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
@@ -44,6 +46,7 @@ use tokio::time::Instant;
 
 use super::{CheckMode, Control, HostContext, HostLock, Progress, Told};
 use crate::checks::start::Begun;
+use crate::sessions::Finished;
 use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
@@ -53,6 +56,7 @@ use endure::Trouble;
 use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
+use merging::Merging;
 pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
@@ -167,6 +171,10 @@ enum Done {
     ChecksRetired {
         gone: Vec<String>,
     },
+    MergedFinished {
+        id: SessionId,
+        finished: Result<Finished>,
+    },
     Expired,
 }
 
@@ -202,6 +210,7 @@ struct Engine {
     expiring: Expiring,
     checking: Checking,
     retiring: Retiring,
+    merging: Merging,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -276,19 +285,6 @@ impl Engine {
             }
         }
     }
-
-    /// What to say where another host has taken this one's place.
-    fn fenced(&self) -> Option<Error> {
-        let sessions = &self.context.sessions;
-        let found = sessions.store.host().ok()??.epoch;
-        if found == self.epoch {
-            return None;
-        }
-        let event = sessions.world.event(None, EventData::HostFenced(HostFenced::new(self.epoch, found)));
-        // It is news for readers only: what counts is that nothing else is written.
-        let _ = sessions.store.append(Fence::None, &[event]);
-        Some(Error::conflict("another host has taken the place of this one, which ends; `ao status` names it"))
-    }
 }
 
 impl Engine {
@@ -334,6 +330,7 @@ impl Engine {
             expiring: Expiring::default(),
             checking: Checking::new(checks),
             retiring: Retiring::default(),
+            merging: Merging::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -353,7 +350,8 @@ impl Engine {
     /// Until when there is nothing to do, if nobody says otherwise.
     fn sleep(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let next = [self.config_at, self.mail_at, self.checking.next()].into_iter().flatten().fold(next, Duration::min);
+        let others = [self.config_at, self.mail_at, self.checking.next(), self.merging.next()];
+        let next = others.into_iter().flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed()).min(ALIVE)
     }
 
@@ -411,6 +409,7 @@ impl Engine {
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
         self.checking.ask(now);
+        self.merging.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -445,6 +444,7 @@ impl Engine {
         self.expire_if_due();
         self.retire_checks_if_due()?;
         let now = self.elapsed();
+        self.merging.ask(now);
         self.begin_round(now);
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
@@ -574,15 +574,6 @@ impl Engine {
                 Wake::All => self.resync_at = self.resync_at.min(now.max(self.resynced + APART)),
             }
         }
-        Ok(())
-    }
-
-    fn stop(&self, reason: &str) -> Result<()> {
-        let mut data = HostStopped::new(self.epoch);
-        data.reason = Some(reason.to_owned());
-        let world = &self.context.sessions.world;
-        let event = world.event(None, EventData::HostStopped(data));
-        self.context.sessions.store.stopped(self.epoch, world.now(), &[event])?;
         Ok(())
     }
 }

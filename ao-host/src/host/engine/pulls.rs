@@ -101,6 +101,7 @@ impl Engine {
         self.overlay_pulls(&mut answers)?;
         self.book.pulls(forge, &answers, asked)?;
         self.checking.ask(now);
+        self.merging.ask(now);
         let in_use = |session: &Session| self.crews.known_forge(session).is_some_and(|now| now.lane == *lane);
         let known = known.filter(|_| answers.keys().filter_map(|id| self.live.get(id)).any(in_use));
         match known {
