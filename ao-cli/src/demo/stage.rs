@@ -239,14 +239,13 @@ fn configuration(agent: &Value, cast: &Cast) -> Value {
     json!({
         "version": 1,
         "agents": { name: agent },
-        "lifecycle": { "mergeGrace": "0s" },
+        "lifecycle": { "mergeGrace": "1s" },
         "reactions": reactions(cast),
         "defaults": { "agent": name, "tracker": "local", "scm": "local" },
         "projects": { PROJECT: {
             "path": ".",
             "sessionPrefix": "demo",
             // The story does it itself, and says so.
-            "lifecycle": { "cleanupOnMerge": false },
             "checks": { "commands": { "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] } },
         } },
     })

@@ -65,6 +65,8 @@ enum Turn {
     Over(Outcome),
     /// It waits for so long at most, and why.
     Wait(Duration, String),
+    /// It is under way, and somebody says when it is over; this is for when nobody does.
+    UnderWay(Duration),
 }
 
 /// What an intent is about, as it is now.
@@ -98,6 +100,7 @@ impl Errand {
                 self.note(&why)?;
                 Ok(Carried::Waits(after))
             }
+            Turn::UnderWay(after) => Ok(Carried::Waits(after)),
         }
     }
 

@@ -29,7 +29,7 @@ impl Errand {
         let url = pull.and_then(|pull| pull.snapshot.pull.url.clone());
         notice.links.extend(url.map(|url| ("pull request".to_owned(), url)));
         self.sessions.store.add_notice(self.fence, &notice, &[])?;
-        Ok(self.find_notice()?.unwrap_or_else(|| Turn::Wait(LATER, "nobody was told yet".to_owned())))
+        Ok(self.find_notice()?.unwrap_or(Turn::UnderWay(LATER)))
     }
 
     /// How the notice stands; nothing where there is none yet.
@@ -40,7 +40,7 @@ impl Errand {
             NoticeState::Withdrawn => Turn::Over(Outcome::Superseded { why: "it was taken back".to_owned() }),
             // It has been tried for long, and another notice of the same would fare no better.
             NoticeState::Undelivered => Turn::Over(Outcome::Refused { why: undelivered(&notice) }),
-            _ => Turn::Wait(LATER, "nobody was told yet".to_owned()),
+            _ => Turn::UnderWay(LATER),
         }))
     }
 }

@@ -59,9 +59,8 @@ fn standing(message: &Message) -> Turn {
         DeliveryLevel::Unconfirmed if message.facts.entered => Turn::Over(Outcome::Done),
         DeliveryLevel::Failed => Turn::Over(Outcome::Failed { why: why() }),
         DeliveryLevel::Withdrawn => Turn::Over(Outcome::Superseded { why: why() }),
-        DeliveryLevel::Queued | DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => {
-            Turn::Wait(SOON, why())
-        }
+        DeliveryLevel::Queued => Turn::Wait(SOON, why()),
+        DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => Turn::UnderWay(SOON),
         _ => Turn::Over(Outcome::Uncertain { why: why() }),
     }
 }
