@@ -21,7 +21,7 @@ pub use facts::{AgentWords, CheckWords, MessageFacts, PullWords, ReportWords, Se
 pub use message::MessageTemplate;
 pub use origin::{RuleKey, RuleOrigin};
 pub use written::EscalateAfter;
-pub(crate) use written::WrittenReactions;
+pub(crate) use written::{PriorityWord, WrittenReactions};
 
 /// The rules of a project, by what they react to. What is switched off is not among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
