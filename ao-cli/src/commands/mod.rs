@@ -49,6 +49,7 @@ mod manifest;
 mod pause;
 mod plugin;
 mod pr;
+mod reactions;
 mod reconcile;
 mod resume;
 mod schemas;
@@ -125,6 +126,7 @@ commands! {
     }
     "Configuration and plugins" {
         Config(config),
+        Reactions(reactions),
         Plugin(plugin),
     }
     "For other programs" {
