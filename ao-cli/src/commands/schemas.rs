@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reactions, reconcile, send, spawn, status, stop, trash,
-    trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reactions, reconcile, send, spawn, status, stop,
+    trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;

@@ -154,7 +154,11 @@ impl Rule {
     }
 
     fn action(&self) -> String {
-        if self.auto || self.action == "notify" { self.action.to_owned() } else { format!("{} (not by itself)", self.action) }
+        if self.auto || self.action == "notify" {
+            self.action.to_owned()
+        } else {
+            format!("{} (not by itself)", self.action)
+        }
     }
 }
 
