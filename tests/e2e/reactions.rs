@@ -32,7 +32,35 @@ reactions:
 #[test]
 fn the_rules_are_listed_with_where_they_come_from() {
     let world = World::with_config(CONFIG);
-    assert_snapshot!(world.ao(&["reactions", "list"]), @"");
+    assert_snapshot!(world.ao(&["reactions", "list"]), @r"
+    $ ao reactions list
+    the rules of app:
+
+    RULE                ACTION         PRIORITY  LIMITS
+    pr-closed           notify         action
+    ci-failed           send-to-agent  info      1 action, a human after 1 action
+    changes-requested   send-to-agent  warning   10 actions, a human after 30m
+    bugbot-comments     send-to-agent  warning   10 actions, a human after 30m
+    merge-conflicts     send-to-agent  warning   10 actions, a human after 15m
+    approved-and-green  auto-merge     action    10 actions
+    agent-stuck         notify         urgent    when it lasts 10m
+    agent-needs-input   notify         urgent
+    agent-exited        notify         urgent
+    all-complete        notify         info
+    report-needs-input  notify         urgent
+
+    not reacted to: agent-idle, report-no-acknowledge, report-stale
+
+    NOT BY DEFAULT                             FROM
+    reactions.ci-failed.escalateAfter          [ROOT]/app/agent-orchestrator.yaml:10:16
+    reactions.ci-failed.priority               [ROOT]/app/agent-orchestrator.yaml:10:34
+    projects.app.reactions.ci-failed.retries   [ROOT]/app/agent-orchestrator.yaml:7:9
+    reactions.approved-and-green.action        [ROOT]/app/agent-orchestrator.yaml:11:25
+    reactions.approved-and-green.auto          [ROOT]/app/agent-orchestrator.yaml:11:45
+    projects.app.reactions.agent-idle.enabled  [ROOT]/app/agent-orchestrator.yaml:8:21
+    --- stderr
+    warning: `[ROOT]/app/agent-orchestrator.yaml` is not trusted: nothing in it runs before `ao trust [ROOT]/app/agent-orchestrator.yaml`
+    ");
     let list = world.json(&["reactions", "list"]);
     let rule =
         |name: &str| list["rules"].as_array().unwrap().iter().find(|rule| rule["reaction"] == name).unwrap().clone();
@@ -69,8 +97,30 @@ cases:
 fn cases_are_run_against_the_projects_rules() {
     let world = World::with_config(CONFIG);
     world.file("app/cases.yaml", CASES);
-    assert_snapshot!(world.ao(&["reactions", "test", "cases.yaml"]), @"");
-    assert_snapshot!(world.ao(&["reactions", "test", "cases.yaml", "--junit", "-"]), @"");
+    assert_snapshot!(world.ao(&["reactions", "test", "cases.yaml"]), @r"
+    $ ao reactions test cases.yaml
+    ok      cases.yaml:2: a human hears of the second failure
+    failed  cases.yaml:8: it isn't <right>
+              look 1 at cases.yaml:11:9, 30s in, mergeable
+                expected: approved-and-green notify
+                got:      approved-and-green merge, attempt 1: merge #7 at 1111111
+
+    1 of 2 cases are not as expected
+    --- exit 1
+    ");
+    assert_snapshot!(world.ao(&["reactions", "test", "cases.yaml", "--junit", "-"]), @r#"
+    $ ao reactions test cases.yaml --junit -
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="ao reactions test">
+      <testsuite name="cases.yaml" tests="2" failures="1" errors="0" skipped="0">
+        <testcase classname="cases.yaml" name="a human hears of the second failure" file="cases.yaml" line="2"/>
+        <testcase classname="cases.yaml" name="it isn&apos;t &lt;right&gt;" file="cases.yaml" line="8">
+          <failure message="look 1 at cases.yaml:11:9, 30s in, mergeable: expected approved-and-green notify; got approved-and-green merge, attempt 1: merge #7 at 1111111">look 1 at cases.yaml:11:9, 30s in, mergeable: expected approved-and-green notify; got approved-and-green merge, attempt 1: merge #7 at 1111111</failure>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    --- exit 1
+    "#);
     let run = world.ao(&["reactions", "test", "cases.yaml", "--json", "--junit", "out.xml"]);
     let json: Value = run.json();
     assert_eq!((&json["passed"], &json["files"][0]["project"]), (&json!(false), &json!("app")));
@@ -86,7 +136,29 @@ fn the_example_needs_no_project_and_its_mistakes_are_shown() {
     let run = world.ao(&["reactions", "test", example]).succeeds();
     assert!(run.stdout().ends_with("cases are as expected\n"), "{run}");
     world.file("app/wrong.yaml", "cases:\n  - name: x\n    histry: []\n");
-    assert_snapshot!(world.ao(&["reactions", "test", "wrong.yaml"]), @"");
+    assert_snapshot!(world.ao(&["reactions", "test", "wrong.yaml"]), @r"
+    $ ao reactions test wrong.yaml
+    --- stderr
+    error: the key `history` is missing in item 1 of `cases`
+       ,-[wrong.yaml:2:5]
+     1 | cases:
+     2 |   - name: x
+       :     |
+       :     `-- cases[0]
+     3 |     histry: []
+       `----
+      help: `history`: What happens, in order.
+
+    error: unknown key `histry`
+       ,-[wrong.yaml:3:5]
+     2 |   - name: x
+     3 |     histry: []
+       :     ^^^|^^
+       :        `-- cases[0].histry
+       `----
+      help: did you mean `history`?
+    --- exit 78
+    ");
     assert_eq!(world.ao(&["reactions", "test", "nowhere.yaml"]).code(), 1);
     let schema: Value = world.ao(&["reactions", "schema"]).succeeds().json();
     let text = fs_err::read_to_string(example).unwrap();
@@ -134,8 +206,8 @@ fn why_names_the_line_that_decided() {
     let mut events: Vec<EventData> = moves.into_iter().map(ao_core::lifecycle::decide::Move::event).collect();
     events.extend([intent.planned(), intent.claimed(), intent.ended(&Outcome::Done)]);
     let events: Vec<_> = events.into_iter().map(|data| outside.event(Some(&id), data)).collect();
-    let mut store = SqliteStore::open(&world.path("ao/state/state.db")).unwrap();
-    store.insert(Fence::None, &session, &[]).unwrap();
+    let store = SqliteStore::open(&world.path("ao/state/state.db")).unwrap();
+    store.adopt(&session, &[]).unwrap();
     store.append(Fence::None, &events).unwrap();
     drop(store);
 

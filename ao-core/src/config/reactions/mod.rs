@@ -143,4 +143,6 @@ pub(crate) fn nonsense(reactions: Option<&Node>, written: &WrittenReactions) -> 
 }
 
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod tests;
