@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::expected::{Got, describe};
 use super::world::{Rulebook, World};
-use super::written::{Case, Look};
+use super::written::{Case, Expected, Look};
 use crate::config::HumanDuration;
 use crate::lifecycle::StatusName;
 
@@ -97,8 +97,7 @@ fn pass(world: &mut World<'_>, look: &Look, rulebook: Rulebook<'_>) -> Vec<(Opti
         let got: Vec<_> = due.into_iter().map(|intent| Got::new(world, intent)).collect();
         for got in got {
             let found = missing.iter().position(|expected| got.is(expected));
-            let outcome =
-                found.map(|at| missing.remove(at)).map_or_else(Default::default, |expected| expected.outcome());
+            let outcome = found.map(|at| missing.remove(at)).map_or_else(Default::default, Expected::outcome);
             world.settle(&got.intent, &outcome.into_outcome());
             if found.is_none() {
                 unexpected.push(got);

@@ -190,7 +190,7 @@ impl<'a> World<'a> {
             };
             self.reports += 1;
             let mut said = ReportFacts::new(format!("report-{}", self.reports), state, now);
-            said.note = note.unwrap_or_default().to_owned();
+            note.unwrap_or_default().clone_into(&mut said.note);
             self.session.report = Some(said);
         }
         if let Some(pull) = &facts.pull {

@@ -310,7 +310,7 @@ macro_rules! word_or_map {
 }
 
 /// A word of a list, or a map with these keys.
-fn either(words: &[&str], keys: serde_json::Value, required: &[&str]) -> serde_json::Value {
+fn either(words: &[&str], keys: &serde_json::Value, required: &[&str]) -> serde_json::Value {
     serde_json::json!({
         "anyOf": [
             { "type": "string", "enum": words },
@@ -320,17 +320,17 @@ fn either(words: &[&str], keys: serde_json::Value, required: &[&str]) -> serde_j
 }
 
 word_or_map! {
-    Agent: either(AgentWord::ALL, serde_json::json!({
+    Agent: either(AgentWord::ALL, &serde_json::json!({
         "state": { "type": "string", "enum": AgentWord::ALL, "description": "What it does." },
         "code": { "type": "integer", "description": "What it exited with; 1 unless set." },
         "asks": { "type": "string", "description": "What it asks." },
         "summary": { "type": "string", "description": "What it is about, in its own words." },
     }), &[]);
-    Report: either(ReportWord::ALL, serde_json::json!({
+    Report: either(ReportWord::ALL, &serde_json::json!({
         "state": { "type": "string", "enum": ReportWord::ALL, "description": "What it says." },
         "note": { "type": "string", "description": "In its own words." },
     }), &["state"]);
-    Check: either(CheckWord::ALL, serde_json::json!({
+    Check: either(CheckWord::ALL, &serde_json::json!({
         "state": { "type": "string", "enum": CheckWord::ALL, "description": "How it stands." },
         "required": { "type": "boolean", "description": "Whether a merge needs it; `true` unless set." },
         "url": { "type": "string", "description": "Where a human reads it." },

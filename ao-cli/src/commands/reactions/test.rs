@@ -91,9 +91,10 @@ impl Arguments {
             return Err(Error::invalid_input("`--json` and `--junit -` both want standard output").into());
         }
         let files = self.read(edge)?;
-        let setup = match files.iter().all(|(_, file)| file.has_rules()) && self.project.is_none() {
-            true => None,
-            false => Some(edge.setup_of(edge.config_files()?)?),
+        let setup = if self.project.is_none() && files.iter().all(|(_, file)| file.has_rules()) {
+            None
+        } else {
+            Some(edge.setup_of(edge.config_files()?)?)
         };
         let project = match &setup {
             Some(setup) => Some(self.project(edge, setup)?),

@@ -165,12 +165,11 @@ fn of_session(reader: &SqliteReader, log: &EventLog<'_>, id: &SessionId, world: 
     // Nobody may have looked since: then the last change of status that was told of explains another one.
     let is_this =
         |event: &Event| matches!(event.typed(), Some(EventData::SessionStatusChanged(told)) if told.to == status.name);
-    let mut view = match changed.filter(is_this) {
-        Some(event) => of_event(log, event, world)?,
-        None => {
-            let chain = recent(log, id)?;
-            WhyView { session: None, chain, reactions: Vec::new(), cut: false, at: world.now() }
-        }
+    let mut view = if let Some(event) = changed.filter(is_this) {
+        of_event(log, event, world)?
+    } else {
+        let chain = recent(log, id)?;
+        WhyView { session: None, chain, reactions: Vec::new(), cut: false, at: world.now() }
     };
     view.reactions = reactions(log, id)?;
     view.session = Some(WhySession { id: id.to_string(), status });

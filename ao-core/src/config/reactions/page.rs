@@ -54,9 +54,10 @@ fn variables() -> String {
     let about = |field: &Value| field["description"].as_str().unwrap_or_default().trim_end_matches('.').to_owned();
     let mut table = "| variable | what it is |\n|---|---|\n".to_owned();
     for (name, field) in schema["properties"].as_object().unwrap() {
-        let (inner, path) = match field["items"].is_object() {
-            true => (follow(&field["items"]), format!("{name}[].")),
-            false => (follow(field), format!("{name}.")),
+        let (inner, path) = if field["items"].is_object() {
+            (follow(&field["items"]), format!("{name}[]."))
+        } else {
+            (follow(field), format!("{name}."))
         };
         let list = if field["items"].is_object() { "a list: " } else { "" };
         let _ = writeln!(table, "| `{name}` | {list}{} |", about(field));
