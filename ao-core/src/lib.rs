@@ -11,6 +11,8 @@ pub mod slots;
 pub mod text;
 
 #[cfg(feature = "config")]
+pub mod cases;
+#[cfg(feature = "config")]
 pub mod config;
 
 pub use error::{Code, Error, Result};

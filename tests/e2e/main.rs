@@ -34,6 +34,7 @@ mod plugin;
 mod plugin_install;
 mod pty_attach;
 mod pulls;
+mod reactions;
 mod recovery;
 mod reference;
 mod refresh;

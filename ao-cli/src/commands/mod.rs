@@ -50,6 +50,7 @@ mod manifest;
 mod pause;
 mod plugin;
 mod pr;
+mod reactions;
 mod reconcile;
 mod report;
 mod resume;
@@ -129,6 +130,7 @@ commands! {
     }
     "Configuration and plugins" {
         Config(config),
+        Reactions(reactions),
         Plugin(plugin),
     }
     "For other programs" {

@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reconcile, report, send, spawn, status, stop,
-    trash, trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reactions, reconcile, report, send, spawn,
+    status, stop, trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -72,6 +72,8 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("pr-merge", schema_for!(pr::merge::MergedView)),
         ("pr-show", schema_for!(pr::show::PullView)),
         ("pr-checks", schema_for!(pr::checks::ChecksView)),
+        ("reactions-list", schema_for!(reactions::list::RuleList)),
+        ("reactions-test", schema_for!(reactions::test::TestView)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("resume", schema_for!(HeldView)),
         ("report", schema_for!(report::ReportView)),

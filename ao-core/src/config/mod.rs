@@ -11,6 +11,7 @@
 //!
 //! Nothing here reads a file, the environment or a clock: callers pass text, names and lookups.
 
+pub(crate) mod checked;
 mod checks;
 mod diagnostic;
 mod document;
@@ -50,6 +51,7 @@ pub use expand::{Expanded, Lookup};
 pub use key_path::{KeyPath, Segment};
 pub use lifecycle::AfterMerge;
 pub use limits::Limits;
+pub(crate) use model::Duration as DurationText;
 pub use model::Isolation;
 pub use node::{Entry, Kind, Mapping, Node};
 pub use notifiers::Notifiers;
@@ -58,6 +60,7 @@ pub use reactions::{
     Action, AgentWords, CheckWords, EscalateAfter, MessageFacts, MessageTemplate, PullWords, Reaction, Reactions,
     ReportWords, RuleKey, RuleOrigin, RunAction, SessionWords, SpawnAction, ThreadWords,
 };
+pub(crate) use reactions::{PriorityWord, WrittenReactions};
 pub use resolve::{Config, PluginLibrary};
 pub use scalars::{ByteSize, HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 pub use schema::schema;

@@ -281,7 +281,7 @@ pub(super) fn command_schema(generator: &mut SchemaGenerator, example: &str, oth
 }
 
 /// The schema of a [`HumanDuration`].
-pub(super) struct Duration;
+pub(crate) struct Duration;
 
 impl JsonSchema for Duration {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -76,7 +77,7 @@ impl Config {
             let (plugins, agents, projects, events, trash, notifiers) = Default::default();
             return Ok(Self { root: None, home, plugins, agents, projects, events, trash, notifiers });
         };
-        let file = typed(&root)?;
+        let file: model::File = typed(&root)?;
         let mut problems = Vec::new();
         let mut note = |found: Diagnostics| problems.extend(found);
         note(nonsense(root.get("reactions"), &file.reactions).into_iter().collect());
@@ -196,7 +197,7 @@ impl Config {
 }
 
 /// The tree as types. Each document has passed the schema, so this refuses nothing that a user could write.
-pub(crate) fn typed(root: &Node) -> Result<model::File, Diagnostics> {
+pub(crate) fn typed<T: DeserializeOwned>(root: &Node) -> Result<T, Diagnostics> {
     serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
         let path = error.path().iter().fold(Vec::new(), |mut segments, segment| {
             use super::key_path::Segment as Ours;

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
@@ -17,12 +18,15 @@ pub fn schema() -> Value {
 }
 
 /// The schema, made once.
-pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(of::<File>);
+
+/// The schema of a file's type.
+pub(crate) fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<File>().to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     without_null(&mut schema);
     schema
-});
+}
 
 /// Takes the `null` out of every optional key: a key that is not wanted is left out, and `tracker:` with nothing behind
 /// it is a mistake to point at.

@@ -14,17 +14,25 @@ use super::violation::{Violation, error_message, is_vague};
 
 /// Checks a whole file against the schema of the configuration.
 pub(crate) fn check_file(root: &Node) -> Vec<Diagnostic> {
-    static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-        FORMATS
-            .iter()
-            .fold(jsonschema::options(), |options, (name, check)| {
-                options.with_format(*name, move |text: &str| check(text).is_ok())
-            })
-            .should_validate_formats(true)
-            .build(&SCHEMA)
-            .expect("the schema that is generated from the model is valid")
-    });
-    check(root, &SCHEMA, &VALIDATOR, Stage::File)
+    static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| validator(&SCHEMA));
+    check_tree(root, &SCHEMA, &VALIDATOR)
+}
+
+/// What holds files against a schema of ours, with our formats.
+pub(crate) fn validator(schema: &Value) -> Validator {
+    FORMATS
+        .iter()
+        .fold(jsonschema::options(), |options, (name, check)| {
+            options.with_format(*name, move |text: &str| check(text).is_ok())
+        })
+        .should_validate_formats(true)
+        .build(schema)
+        .expect("a schema that is generated from our types is valid")
+}
+
+/// Checks a whole file against a schema of ours.
+pub(crate) fn check_tree(root: &Node, schema: &Value, validator: &Validator) -> Vec<Diagnostic> {
+    check(root, schema, validator, Stage::File)
 }
 
 /// Checks the settings of a plugin, as they are written, against the JSON Schema in its manifest.

@@ -1,10 +1,11 @@
 //! What a message may speak of: every variable of its template, whichever reaction it belongs to. What there is nothing to
 //! say of is empty and never missing, so that a template that is right once is always right.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The variables of a message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MessageFacts {
     /// What is reacted to, such as `ci-failed`.
     pub reaction: String,
@@ -31,7 +32,7 @@ pub struct MessageFacts {
 }
 
 /// A session, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionWords {
     /// Its id.
     pub id: String,
@@ -46,7 +47,7 @@ pub struct SessionWords {
 }
 
 /// A pull request, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PullWords {
     /// Its number; 0 where there is none.
     pub number: u64,
@@ -61,7 +62,7 @@ pub struct PullWords {
 }
 
 /// A check, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckWords {
     /// Its name.
     pub name: String,
@@ -74,7 +75,7 @@ pub struct CheckWords {
 }
 
 /// A review thread, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ThreadWords {
     /// The provider's id.
     pub id: String,
@@ -87,7 +88,7 @@ pub struct ThreadWords {
 }
 
 /// An agent, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AgentWords {
     /// Its name in the configuration.
     pub name: String,
@@ -98,7 +99,7 @@ pub struct AgentWords {
 }
 
 /// A report, in words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ReportWords {
     /// What it says, such as `working`.
     pub state: String,

@@ -21,11 +21,18 @@ pub use facts::{AgentWords, CheckWords, MessageFacts, PullWords, ReportWords, Se
 pub use message::MessageTemplate;
 pub use origin::{RuleKey, RuleOrigin};
 pub use written::EscalateAfter;
-pub(crate) use written::WrittenReactions;
+pub(crate) use written::{PriorityWord, WrittenReactions};
+
+/// How many actions an episode takes at most where nothing is said of it.
+const MOST_ACTIONS: u32 = 10;
 
 /// The rules of a project, by what they react to. What is switched off is not among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reactions(BTreeMap<ReactionKey, Reaction>);
+pub struct Reactions {
+    rules: BTreeMap<ReactionKey, Reaction>,
+    /// What is not reacted to, and what says so.
+    off: BTreeMap<ReactionKey, RuleOrigin>,
+}
 
 /// What is done about one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,32 +79,54 @@ impl Reactions {
     /// The rule about a condition, if there is one.
     #[must_use]
     pub fn get(&self, key: ReactionKey) -> Option<&Reaction> {
-        self.0.get(&key)
+        self.rules.get(&key)
     }
 
     /// Every rule, by what it reacts to.
     pub fn iter(&self) -> impl Iterator<Item = (ReactionKey, &Reaction)> {
-        self.0.iter().map(|(key, rule)| (*key, rule))
+        self.rules.iter().map(|(key, rule)| (*key, rule))
+    }
+
+    /// What is not reacted to, and what says so.
+    pub fn off(&self) -> impl Iterator<Item = (ReactionKey, &RuleOrigin)> {
+        self.off.iter().map(|(key, origin)| (*key, origin))
     }
 
     /// The same with another rule in place of one, or without it.
     #[must_use]
     pub fn with(mut self, key: ReactionKey, rule: Option<Reaction>) -> Self {
         match rule {
-            Some(rule) => drop(self.0.insert(key, rule)),
-            None => drop(self.0.remove(&key)),
+            Some(rule) => drop(self.rules.insert(key, rule)),
+            None => drop(self.rules.remove(&key)),
         }
         self
     }
 
     /// A project's own words over those for all projects over the defaults, each key by itself.
     pub(crate) fn resolve(all: Layer<'_>, own: Layer<'_>) -> Self {
-        let rule = |key: &ReactionKey| {
-            let mut rule = defaults::resolve(*key, all.written.0.get(key), own.written.0.get(key))?;
-            rule.origin = RuleOrigin::find(*key, all.node, own.node);
-            Some((*key, rule))
+        let (mut rules, mut off) = (BTreeMap::new(), BTreeMap::new());
+        for key in ReactionKey::ALL {
+            let origin = RuleOrigin::find(*key, all.node, own.node);
+            match defaults::resolve(*key, all.written.0.get(key), own.written.0.get(key)) {
+                Some(rule) => drop(rules.insert(*key, Reaction { origin, ..rule })),
+                None => drop(off.insert(*key, origin)),
+            }
+        }
+        Self { rules, off }
+    }
+}
+
+impl Reaction {
+    /// How many actions an episode takes at most, and which key says so: the smaller one where there are two.
+    #[must_use]
+    pub fn most_actions(&self) -> (u32, RuleKey) {
+        let count = match self.escalate_after {
+            Some(EscalateAfter::Actions(count)) => Some((count, RuleKey::EscalateAfter)),
+            _ => None,
         };
-        Self(ReactionKey::ALL.iter().filter_map(rule).collect())
+        let retried = self.retries.map(|retries| (retries.saturating_add(1), RuleKey::Retries));
+        let limits = count.into_iter().chain(retried);
+        limits.min_by_key(|(limit, _)| *limit).unwrap_or((MOST_ACTIONS, RuleKey::Retries))
     }
 }
 
@@ -113,5 +142,7 @@ pub(crate) fn nonsense(reactions: Option<&Node>, written: &WrittenReactions) -> 
     written.0.iter().filter_map(refusal).collect()
 }
 
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 use proptest::prelude::*;
 
 use super::super::merge::overlay;
+use super::super::model::File;
 use super::super::resolve::typed;
 use super::super::{Config, Document, Kind, Node, Place, tree};
 use super::{LOCAL, home};
@@ -101,7 +102,7 @@ fn fragments() -> impl Strategy<Value = String> {
 
 fn never_panics(bytes: &[u8]) {
     let outcome = Document::parse(Utf8Path::new(LOCAL), bytes)
-        .inspect(|document| drop(typed(&document.root).expect("what the schema admits, the types admit")))
+        .inspect(|document| drop(typed::<File>(&document.root).expect("what the schema admits, the types admit")))
         .and_then(|document| Config::layered([document], Some(home())))
         .map(|config| config.to_json());
     if let Err(problems) = outcome {
@@ -112,8 +113,6 @@ fn never_panics(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn any_bytes_give_a_configuration_or_a_complaint(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         never_panics(&bytes);

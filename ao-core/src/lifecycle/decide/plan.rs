@@ -11,8 +11,6 @@ use crate::model::{ProjectName, ReactionKey, SessionId};
 
 /// How often one occurrence is acted on at most: an action that fails is tried again so often.
 const MOST_TRIES: u32 = 3;
-/// How many actions an episode takes at most where nothing is said of it.
-const MOST_ACTIONS: u32 = 10;
 /// For how long what is not all known yet is waited for.
 const SETTLE: Duration = Duration::from_mins(5);
 /// How long after an action the next one waits where more of the same comes bit by bit, as comments do.
@@ -106,17 +104,6 @@ fn deed(case: &Case<'_>) -> Result<Deed, Reached> {
     }
 }
 
-/// How many actions the episode may take, and what says so.
-fn limit(rule: &Reaction) -> (u32, RuleKey) {
-    let count = match rule.escalate_after {
-        Some(EscalateAfter::Actions(count)) => Some((count, RuleKey::EscalateAfter)),
-        _ => None,
-    };
-    let retried = rule.retries.map(|retries| (retries.saturating_add(1), RuleKey::Retries));
-    let limits = count.into_iter().chain(retried);
-    limits.min_by_key(|(limit, _)| *limit).unwrap_or((MOST_ACTIONS, RuleKey::Retries))
-}
-
 fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
     let Case { episode, rule, .. } = case;
     let waited = |duration: Duration| u128::from(episode.since_action_ms) >= duration.as_millis();
@@ -146,7 +133,7 @@ fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
     if !settled {
         return Turn::Wait;
     }
-    let (most, by) = limit(rule);
+    let (most, by) = rule.most_actions();
     if !is_word && episode.attempts >= most {
         let actions =
             if episode.attempts == 1 { "1 action".to_owned() } else { format!("{} actions", episode.attempts) };
@@ -184,7 +171,7 @@ fn intent(case: &Case<'_>, episode: &str, deed: Deed, by: RuleKey) -> Intent {
     let key = format!("{episode}/{tail}");
     let at_most = match &deed {
         Deed::Notify { .. } => None,
-        _ => Some(limit(case.rule).0),
+        _ => Some(case.rule.most_actions().0),
     };
     let mut intent = Intent::new(key, case.key, case.project.clone(), episode, fingerprint, deed, valid_while);
     intent.session = case.session.cloned();

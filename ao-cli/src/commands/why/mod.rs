@@ -1,16 +1,21 @@
-//! `ao why`: what led to something.
+//! `ao why`: what led to something, and what rules do about it.
 
+mod episodes;
+
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use ao_core::Error;
 use ao_core::lifecycle::Status;
-use ao_core::model::event::{Event, EventData, EventKind};
+use ao_core::model::event::{Event, EventData, EventKind, TypePattern};
 use ao_core::model::{SessionId, Timestamp};
 use ao_host::store::{Archives, EventFilter, EventLog, EventPage, Link, Part, Reader, SqliteReader, StoreError, chain};
 use ao_host::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use episodes::{Episode, episodes};
 
 use crate::edge::Edge;
 use crate::failure::{Failure, Outcome};
@@ -21,6 +26,9 @@ use crate::{completion, event_line, manager};
 
 /// How many events are shown of a session whose status nothing in the log tells of.
 const RECENT: u32 = 10;
+
+/// How many events about rules are looked at.
+const MOST_MOVES: u32 = 500;
 
 /// How many characters a ULID has.
 const ULID: usize = 26;
@@ -67,6 +75,9 @@ pub(crate) struct WhyView {
     session: Option<WhySession>,
     /// The events, each below one that led to it, oldest first.
     chain: Vec<WhyLink>,
+    /// What rules did about the session: what is open first, then what was last over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reactions: Vec<Episode>,
     /// Whether there are more events than are shown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
@@ -143,7 +154,7 @@ fn unknown(which: &str) -> Error {
 fn of_event(log: &EventLog<'_>, event: Event, world: &World) -> Result<WhyView, Failure> {
     let chain = chain(log, event).map_err(Error::from)?;
     let links = chain.links.into_iter().map(WhyLink::of).collect();
-    Ok(WhyView { session: None, chain: links, cut: chain.cut, at: world.now() })
+    Ok(WhyView { session: None, chain: links, reactions: Vec::new(), cut: chain.cut, at: world.now() })
 }
 
 fn of_session(reader: &SqliteReader, log: &EventLog<'_>, id: &SessionId, world: &World) -> Result<WhyView, Failure> {
@@ -154,27 +165,43 @@ fn of_session(reader: &SqliteReader, log: &EventLog<'_>, id: &SessionId, world: 
     // Nobody may have looked since: then the last change of status that was told of explains another one.
     let is_this =
         |event: &Event| matches!(event.typed(), Some(EventData::SessionStatusChanged(told)) if told.to == status.name);
-    let mut view = match changed.filter(is_this) {
-        Some(event) => of_event(log, event, world)?,
-        None => WhyView { session: None, chain: recent(log, id)?, cut: false, at: world.now() },
+    let mut view = if let Some(event) = changed.filter(is_this) {
+        of_event(log, event, world)?
+    } else {
+        let chain = recent(log, id)?;
+        WhyView { session: None, chain, reactions: Vec::new(), cut: false, at: world.now() }
     };
+    view.reactions = reactions(log, id)?;
     view.session = Some(WhySession { id: id.to_string(), status });
     Ok(view)
 }
 
 /// A session's newest events.
 fn recent(log: &EventLog<'_>, id: &SessionId) -> Result<Vec<WhyLink>, Failure> {
+    let links = newest(log, id, RECENT, BTreeSet::new())?.into_iter();
+    let link = |event: Event| WhyLink { depth: 0, part: WhyPart::Recent, id: event.id.clone(), event: Some(event) };
+    Ok(links.map(link).collect())
+}
+
+/// What rules did about a session.
+fn reactions(log: &EventLog<'_>, id: &SessionId) -> Result<Vec<Episode>, Failure> {
+    let kinds = ["reaction.", "intent."].map(|group| TypePattern::Group(group.to_owned()));
+    Ok(episodes(newest(log, id, MOST_MOVES, kinds.into())?))
+}
+
+/// A session's newest events of some types; of all where none is named.
+fn newest(log: &EventLog<'_>, id: &SessionId, limit: u32, kinds: BTreeSet<TypePattern>) -> Result<Vec<Event>, Failure> {
     let filter =
-        EventFilter { session: Some(id.clone()), limit: RECENT, page: EventPage::Newest, ..EventFilter::default() };
-    let mut links = Vec::new();
+        EventFilter { session: Some(id.clone()), limit, kinds, page: EventPage::Newest, ..EventFilter::default() };
+    let mut events = Vec::new();
     log.visit(&filter, &mut |found| {
         if let ao_host::store::Found::Event(event) = found {
-            links.push(WhyLink { depth: 0, part: WhyPart::Recent, id: event.id.clone(), event: Some(event) });
+            events.push(event);
         }
         std::ops::ControlFlow::Continue(())
     })
     .map_err(Error::from)?;
-    Ok(links)
+    Ok(events)
 }
 
 impl WhyLink {
@@ -219,6 +246,11 @@ impl View for WhyView {
         self.chain.iter().for_each(|link| page.line(link.line()));
         if self.cut {
             page.line("(there is more)");
+        }
+        if !self.reactions.is_empty() {
+            page.gap();
+            page.line("what rules do about it:");
+            self.reactions.iter().for_each(|episode| episode.write(page));
         }
     }
 }
