@@ -5,6 +5,7 @@ mod fakes;
 mod hints;
 mod hooks;
 mod pulls;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
