@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod acknowledge;
 mod adopt;
 mod batch_spawn;
 mod certify;
@@ -46,6 +47,7 @@ mod init;
 mod issue;
 mod man;
 mod manifest;
+mod notify;
 mod pause;
 mod plugin;
 mod pr;
@@ -98,6 +100,7 @@ commands! {
         BatchSpawn(batch_spawn),
         Status(status),
         Inbox(inbox),
+        Acknowledge(acknowledge),
         Send(send),
         Issue(issue),
         Pause(pause),
@@ -120,6 +123,7 @@ commands! {
         Init(init),
         Trust(trust),
         Doctor(doctor),
+        Notify(notify),
         Completion(completion),
         Man(man),
     }
