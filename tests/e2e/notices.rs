@@ -39,10 +39,28 @@ fn told(world: &World) -> Vec<serde_json::Value> {
 #[test]
 fn notifiers_can_be_tried_out() {
     let world = world(NOTIFIERS);
-    assert_snapshot!(world.ao(&["notify", "test"]), @"");
-    assert_snapshot!(world.ao(&["notify", "test", "--priority", "urgent"]), @"");
-    assert_snapshot!(world.ao(&["notify", "test", "--priority", "info"]), @"");
-    assert_snapshot!(world.ao(&["notify", "test", "lgo"]), @"");
+    assert_snapshot!(world.ao(&["notify", "test"]), @r"
+    $ ao notify test
+    PASS  log: told ([ROOT]/told.ndjson)
+    ");
+    assert_snapshot!(world.ao(&["notify", "test", "--priority", "urgent"]), @r"
+    $ ao notify test --priority urgent
+    PASS  log: told ([ROOT]/told.ndjson)
+    FAIL  broken: not told: `false` ended with exit status: 1: it said nothing
+    --- exit 1
+    ");
+    assert_snapshot!(world.ao(&["notify", "test", "--priority", "info"]), @r"
+    $ ao notify test --priority info
+    --- stderr
+    error: the configuration tells nobody of `info`; name notifiers in `defaults.notifiers` or `notificationRouting.info`
+    --- exit 1
+    ");
+    assert_snapshot!(world.ao(&["notify", "test", "lgo"]), @r"
+    $ ao notify test lgo
+    --- stderr
+    error: the configuration has no notifier `lgo`; there are broken, log
+    --- exit 1
+    ");
     let told = told(&world);
     assert_eq!(told.len(), 2);
     assert_eq!((&told[0]["priority"], &told[1]["priority"]), (&"action".into(), &"urgent".into()));
@@ -67,7 +85,7 @@ fn a_pass_tells_what_is_to_be_told_and_the_inbox_says_how_far_it_got() {
     let shown = world.ao(&["inbox"]).succeeds().stdout();
     let shown: Vec<_> =
         shown.lines().map(|line| line.split_once(", for ").map_or(line, |(before, _)| before)).collect();
-    assert_eq!(shown.len(), 11, "{shown:#?}");
+    assert_eq!(shown.len(), 10, "{shown:#?}");
     assert_eq!((shown[0], shown[1]), ("app-1  urgent", "    told by log"));
     assert!(shown[2].starts_with("    broken: ") && shown[2].ends_with("(tried 2 times, and again until it is told)"));
     assert_eq!(shown[3..7], ["    ao acknowledge 3", "app-1  action", "    told by log", "    ao acknowledge 1"]);
