@@ -23,6 +23,7 @@ mod input;
 mod log;
 mod manager;
 mod manual;
+mod notice_view;
 mod output;
 mod process;
 mod refresh;

@@ -291,6 +291,7 @@ impl Setup {
         let names: Vec<_> = of_slot.map(|entry| entry.component.name.to_string()).collect();
         let help = match closest(wanted.plugin.as_str(), names.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`? See `ao plugin list`"),
+            None if slot == Slot::Notifier => WEB_NOTIFIERS.to_owned(),
             None => "see `ao plugin list`".to_owned(),
         };
         let (place, path) = (&wanted.settings.place, wanted.settings.path.clone());
@@ -316,6 +317,10 @@ impl Setup {
         Ok((wanted.plugin.clone(), instance))
     }
 }
+
+/// What to do where a notifier is not there: most of them are not part of the program.
+const WEB_NOTIFIERS: &str = "see `ao plugin list`; `webhook`, `slack` and `discord` are in the library `notify-web`, which \
+                             docs/notifiers.md says how to get";
 
 /// A plugin's settings as they were written, to be read again.
 struct WrittenSettings {

@@ -30,6 +30,7 @@ mod libraries;
 mod limits;
 mod looks;
 mod messages;
+mod notices;
 mod plugin;
 mod plugin_install;
 mod pty_attach;

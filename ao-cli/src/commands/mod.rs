@@ -47,6 +47,7 @@ mod init;
 mod issue;
 mod man;
 mod manifest;
+mod notify;
 mod pause;
 mod plugin;
 mod pr;
@@ -101,9 +102,9 @@ commands! {
         BatchSpawn(batch_spawn),
         Status(status),
         Inbox(inbox),
+        Acknowledge(acknowledge),
         Send(send),
         Report(report),
-        Acknowledge(acknowledge),
         Issue(issue),
         Pause(pause),
         Resume(resume),
@@ -125,6 +126,7 @@ commands! {
         Init(init),
         Trust(trust),
         Doctor(doctor),
+        Notify(notify),
         Completion(completion),
         Man(man),
     }

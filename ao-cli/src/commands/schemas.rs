@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reactions, reconcile, report, send, spawn,
-    status, stop, trash, trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile, report, send,
+    spawn, status, stop, trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -47,6 +47,7 @@ impl Arguments {
 /// One line for each command with `--json`.
 fn all() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
+        ("inbox-acknowledge", schema_for!(inbox::acknowledge::AcknowledgedView)),
         ("adopt", schema_for!(adopt::AdoptView)),
         ("batch-spawn", schema_for!(batch_spawn::BatchView)),
         ("config-check", schema_for!(config::Checked)),
@@ -58,6 +59,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("inbox", schema_for!(inbox::InboxView)),
         ("issue-list", schema_for!(issue::list::IssueList)),
         ("issue-show", schema_for!(issue::show::IssueView)),
+        ("notify-test", schema_for!(notify::TestedView)),
         ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),

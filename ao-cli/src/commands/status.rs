@@ -18,6 +18,7 @@ use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::following::{SLOW_LOOK, follow};
 use crate::host_view::HostView;
+use crate::notice_view::{self, NoticeCounts};
 use crate::output::{self, Page};
 use crate::refresh::refresh;
 use crate::screen::Screen;
@@ -57,6 +58,9 @@ pub(crate) struct StatusView {
     sessions: Vec<Row>,
     /// How many were ended and are left out.
     hidden: usize,
+    /// What somebody was told, or should have been, and has not acknowledged; left out where there is nothing.
+    #[serde(skip_serializing_if = "NoticeCounts::is_none")]
+    notices: NoticeCounts,
     /// Plugins that are not called as usual; elsewhere nothing is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plugins: Vec<Condition>,
@@ -97,7 +101,8 @@ impl Arguments {
         let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
         let hidden = total - sessions.len();
         let plugins = manager::plugin_conditions(edge)?;
-        Ok(StatusView { sessions, hidden, plugins, host: HostView::now(edge, &reader)?, at: world.now() })
+        let notices = NoticeCounts::of(&notice_view::waiting(&reader, self.project.as_ref())?);
+        Ok(StatusView { sessions, hidden, notices, plugins, host: HostView::now(edge, &reader)?, at: world.now() })
     }
 
     /// Shows each change, until it is interrupted.
@@ -204,5 +209,6 @@ impl View for StatusView {
         if self.hidden > 0 {
             page.line(format_args!("{} ended; `ao status --all` shows them", self.hidden));
         }
+        self.notices.write(page);
     }
 }

@@ -13,10 +13,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ao_notification_text as text;
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
-
-use crate::text;
 
 /// How much of a body is in the environment, in characters: one variable holds at most 128 KiB.
 const VARIABLE: usize = 16_000;

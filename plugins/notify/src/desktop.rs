@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ao_notification_text::{self as text, escaped};
 use ao_plugin_sdk::prelude::*;
 use tokio::sync::Semaphore;
-
-use crate::text::{self, escaped};
 
 /// How much of a body is shown, in characters. Desktops show a few lines.
 const BODY: usize = 1_000;
@@ -49,6 +48,9 @@ enum Markup {
 
 impl Plugin for DesktopNotifier {
     type Config = Config;
+
+    /// What is shown is known by the desktop's number, and not after a restart, or where the desktop did not answer.
+    const EFFECT: EffectClass = EffectClass::Blind;
 
     fn new(_config: Config) -> Result<Self> {
         Ok(Self { shown: Mutex::default(), markup: Mutex::default(), asking: Arc::new(Semaphore::new(1)) })

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::clock;
-
 /// How long others are waited for, and how often it is looked.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -54,6 +52,9 @@ pub struct FileNotifier {
 
 impl Plugin for FileNotifier {
     type Config = Config;
+
+    /// Each line bears the id, so that whoever reads them can drop one that came again.
+    const EFFECT: EffectClass = EffectClass::Keyed;
 
     fn new(config: Config) -> Result<Self> {
         let path = Utf8PathBuf::from(config.path);
@@ -136,7 +137,7 @@ enum Attempt {
 fn line(request: &Notification) -> Result<Vec<u8>> {
     let failed = |error| Error::wrap(Code::OTHER, "cannot write the notification as JSON", &error);
     let mut value = serde_json::to_value(request).map_err(failed)?;
-    value["time"] = clock::now().to_string().into();
+    value["time"] = ao_notification_text::now().to_string().into();
     let mut line = serde_json::to_vec(&value).map_err(failed)?;
     line.push(b'\n');
     Ok(line)

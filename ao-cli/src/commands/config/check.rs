@@ -177,7 +177,10 @@ pub(in crate::commands) fn slots(config: &Config) -> impl Iterator<Item = (Slot,
         let optional = optional.into_iter().filter_map(|(slot, settings)| Some((slot, settings.as_ref()?)));
         [(Slot::Runtime, &project.runtime), (Slot::Workspace, &project.workspace)].into_iter().chain(optional)
     });
-    agents.chain(projects)
+    let notifiers = config.notifiers();
+    let unnamed = notifiers.used().filter(|notifier| notifier.instance.is_none());
+    let notifiers = notifiers.named().values().chain(unnamed).map(|notifier| (Slot::Notifier, notifier));
+    agents.chain(projects).chain(notifiers)
 }
 
 impl From<&Diagnostic> for Problem {

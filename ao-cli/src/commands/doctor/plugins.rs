@@ -127,15 +127,18 @@ fn repositories(config: &Config, slot: Slot, wanted: &SlotConfig) -> Vec<String>
 }
 
 fn label(slot: Slot, wanted: &SlotConfig) -> String {
-    let name = wanted.instance.as_ref().unwrap_or(&wanted.plugin);
-    format!("{slot}/{name}")
+    format!("{slot}/{}", wanted.name())
 }
 
-/// The linked-in plugins that nobody has configured and that need no settings.
+/// The linked-in plugins that nobody has configured and that need no settings. Nobody is told by a notifier that is not
+/// configured: none stands in for another.
 fn linked_in(setup: &Setup, seen: &mut BTreeSet<(Slot, String)>) -> Vec<Plugin> {
     let entries = setup.registry.entries().filter(|entry| {
         let is_new = seen.insert((entry.component.slot, entry.component.name.to_string()));
-        is_new && entry.origin == Origin::LinkedIn && !needs_settings(&entry.component.config_schema)
+        is_new
+            && entry.component.slot != Slot::Notifier
+            && entry.origin == Origin::LinkedIn
+            && !needs_settings(&entry.component.config_schema)
     });
     let instances = entries.map(|entry| {
         let (slot, name) = (entry.component.slot, &entry.component.name);

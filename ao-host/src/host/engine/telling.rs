@@ -58,6 +58,12 @@ impl Telling {
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
     }
 
+    /// A configuration is another one now: what could not be told may be tried at once.
+    pub(super) fn ask_anew(&mut self, at: Duration) {
+        self.tries.values_mut().for_each(|(_, next)| *next = at);
+        self.ask(at);
+    }
+
     /// When the next look is due.
     pub(super) const fn next(&self) -> Option<Duration> {
         self.at

@@ -1,4 +1,4 @@
-//! The notifiers through their slot, against programs, files, services and a desktop that keep the published rules.
+//! The notifiers through their slot, against programs, files and a desktop that keeps the published rules.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
@@ -6,13 +6,7 @@ mod command;
 mod config;
 #[cfg(target_os = "linux")]
 mod desktop;
-mod discord;
 mod file;
-mod http;
-mod server;
-mod slack;
-mod tls;
-mod webhook;
 
 use ao_plugin_sdk::prelude::*;
 

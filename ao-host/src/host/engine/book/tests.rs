@@ -127,6 +127,9 @@ fn many_deaths_at_once_are_not_believed_and_told_once() {
     assert!(desk.reason(0).contains("3 of 4 sessions of `tmux` look dead at once"), "{}", desk.reason(0));
     let written = desk.written();
     assert_eq!(written.iter().filter(|kind| *kind == "host.mass_death_hold").count(), 1, "{written:?}");
+    let [notice] = &desk.sessions.store.waiting_notices(9).unwrap()[..] else { panic!("a notice, and one") };
+    assert_eq!(notice.title, "3 of 4 agents look dead at once; this is not believed");
+    assert!(notice.priority == Priority::Urgent && desk.book.take_noticed() && !desk.book.take_noticed());
     // They were only hidden.
     desk.ids.iter().for_each(|id| {
         let number = desk.ids.iter().position(|other| other == id).unwrap();

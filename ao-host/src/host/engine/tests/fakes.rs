@@ -1,12 +1,13 @@
 //! Plugins that do as they are told, linked in as real ones are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ao_core::plugin::{BoxStream, Created, EffectClass, Frame, Health, Life, Registration, Stream};
 use ao_core::slots::agent::{
     AgentAvailability, AgentObservation, DetectAgent, HookEvent, LaunchPlan, ObserveAgents, PlanLaunch, WatchAgents,
 };
+use ao_core::slots::notifier::{Notification, Notified};
 use ao_core::slots::runtime::{
     Attach, AttachPlan, CreateRuntime, Delivery, DestroyRuntime, Destroyed, ListRuntimes, Liveness, ObserveRuntimes,
     Output, ReadOutput, RuntimeHandle, RuntimeObservation, SendInput,
@@ -18,7 +19,7 @@ use ao_core::slots::workspace::{
     CreateWorkspace, DiscardWorkspace, Discarded, ListWorkspaces, ObserveWorkspaces, Presence, WorkspaceInfo,
     WorkspaceObservation,
 };
-use ao_core::slots::{Agent, Instance, Runtime, Scm, Slot, Workspace};
+use ao_core::slots::{Agent, Instance, Notifier, Runtime, Scm, Slot, Workspace};
 use ao_core::{Error, Result};
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Snapshots = Box<dyn Fn(&SnapshotRequest) -> Result<Snapshot> + Send>;
 type Interpretation = Box<dyn Fn(&HookEvent) -> Result<Vec<AgentObservation>> + Send>;
+type Notifications = Box<dyn Fn(&str, &Notification) -> Result<Notified> + Send>;
 type Looks = Box<dyn Fn(&ObserveAgents) -> Result<Vec<AgentObservation>> + Send>;
 
 type Ends = Box<dyn Fn(&DestroyRuntime) -> Result<Destroyed> + Send>;
@@ -40,6 +42,12 @@ pub(super) struct Script {
     pub(super) destroy: Option<Ends>,
     /// How often something was to be ended.
     pub(super) destroyed: usize,
+    /// What a notifier of this name answers.
+    pub(super) notify: Option<Notifications>,
+    /// The notifiers that answer nothing.
+    pub(super) silent: BTreeSet<String>,
+    /// Who was asked to tell what.
+    pub(super) told: Vec<(String, String)>,
     pub(super) asked_snapshots: Vec<SnapshotRequest>,
     pub(super) asked_hooks: Vec<HookEvent>,
     /// The open streams of hints, with the sessions that each is about.
@@ -59,12 +67,13 @@ pub(super) fn script(desk: &str) -> Arc<Mutex<Script>> {
     Arc::clone(lock(&SCRIPTS).entry(desk.to_owned()).or_default())
 }
 
-/// A plugin of any slot.
-struct Fake(Arc<Mutex<Script>>);
+/// A plugin of any slot, with the name that it is configured with.
+struct Fake(Arc<Mutex<Script>>, String);
 
 impl Fake {
     fn create(config: &Value, slot: &'static str, instance: fn(Arc<Self>) -> Instance) -> Result<Created> {
-        let fake = Arc::new(Self(script(config["desk"].as_str().unwrap_or_default())));
+        let text = |key: &str| config[key].as_str().unwrap_or_default().to_owned();
+        let fake = Arc::new(Self(script(&text("desk")), text("name")));
         if config["broken"].as_bool() == Some(true) {
             return Err(Error::unavailable("there is no token"));
         }
@@ -217,6 +226,17 @@ impl Scm for Fake {
     }
 }
 
+#[async_trait]
+impl Notifier for Fake {
+    async fn notify(&self, request: Notification) -> Result<Notified> {
+        self.script().told.push((self.1.clone(), request.id.clone()));
+        if self.script().silent.contains(&self.1) {
+            std::future::pending::<()>().await;
+        }
+        self.script().notify.as_ref().map_or_else(|| Ok(Notified::new()), |notify| notify(&self.1, &request))
+    }
+}
+
 const fn registration(slot: Slot, create: fn(Value) -> Result<Created>) -> Registration {
     Registration {
         crate_name: "fakes",
@@ -230,11 +250,17 @@ const fn registration(slot: Slot, create: fn(Value) -> Result<Created>) -> Regis
     }
 }
 
-static REGISTRATIONS: [Registration; 4] = [
+static REGISTRATIONS: [Registration; 6] = [
     registration(Slot::Runtime, |config| Fake::create(&config, "runtime", |fake| Instance::Runtime(fake))),
     registration(Slot::Agent, |config| Fake::create(&config, "agent", |fake| Instance::Agent(fake))),
     registration(Slot::Workspace, |config| Fake::create(&config, "workspace", |fake| Instance::Workspace(fake))),
     registration(Slot::Scm, |config| Fake::create(&config, "scm", |fake| Instance::Scm(fake))),
+    registration(Slot::Notifier, |config| Fake::create(&config, "notifier", |fake| Instance::Notifier(fake))),
+    Registration {
+        name: "keyed",
+        effect: EffectClass::Keyed,
+        ..registration(Slot::Notifier, |config| Fake::create(&config, "keyed", |fake| Instance::Notifier(fake)))
+    },
 ];
 
 /// The fakes as they are linked in.

@@ -6,6 +6,7 @@ mod hints;
 mod hooks;
 mod merging;
 mod pulls;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

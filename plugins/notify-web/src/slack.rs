@@ -3,10 +3,10 @@
 //! Texts of others are shown as they are: `&`, `<` and `>` are written as Slack wants them, so that nothing in them
 //! becomes a mention or a link.
 
+use ao_notification_text::{self as text, Link, LinkKind, escaped};
 use ao_plugin_sdk::prelude::*;
 
 use crate::http::{Address, Post, Receiver, Scheme, limit, ten};
-use crate::text::{self, Link, LinkKind, escaped};
 
 /// Slack's limits, in characters as they are written.
 const HEADER: usize = 150;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use ao_plugin_notify::WebhookNotifier;
+use ao_plugin_notify_web::WebhookNotifier;
 use ao_plugin_sdk::prelude::*;
 
 use crate::server::{Reply, Server, answer};

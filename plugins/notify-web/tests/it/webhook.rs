@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use ao_plugin_notify::WebhookNotifier;
+use ao_plugin_notify_web::WebhookNotifier;
 use ao_plugin_sdk::conformance;
 use ao_plugin_sdk::prelude::*;
 use base64::Engine;

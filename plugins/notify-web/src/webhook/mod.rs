@@ -7,13 +7,12 @@ mod sign;
 
 use std::collections::BTreeMap;
 
+use ao_notification_text::{self as text, now};
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderName, HeaderValue};
 
-use crate::clock;
 use crate::http::{Address, Post, Receiver, Scheme, limit, ten};
-use crate::text;
 use sign::Secret;
 
 /// How much of a body is sent, in characters: whatever is in the texts, the event stays below 64 KiB, which every receiver
@@ -61,6 +60,9 @@ pub struct WebhookNotifier {
 impl Plugin for WebhookNotifier {
     type Config = Config;
 
+    /// A receiver drops a `webhook-id` that it has.
+    const EFFECT: EffectClass = EffectClass::Keyed;
+
     fn new(config: Config) -> Result<Self> {
         let mut address = Address::parse(&config.url, Scheme::Any)?;
         config.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
@@ -98,7 +100,7 @@ impl Notifier for WebhookNotifier {
 
 impl WebhookNotifier {
     fn attempt(&self, id: &str, body: &[u8]) -> Post {
-        let timestamp = (clock::now().as_millis() / 1000).to_string();
+        let timestamp = (now().as_millis() / 1000).to_string();
         let mut headers = vec![
             ("content-type".to_owned(), "application/cloudevents+json; charset=utf-8".to_owned()),
             ("webhook-id".to_owned(), id.to_owned()),

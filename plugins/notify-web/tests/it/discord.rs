@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ao_plugin_notify::DiscordNotifier;
+use ao_plugin_notify_web::DiscordNotifier;
 use ao_plugin_sdk::conformance;
 use ao_plugin_sdk::prelude::*;
 

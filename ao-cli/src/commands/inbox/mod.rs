@@ -1,5 +1,7 @@
 //! `ao inbox`: everything that waits for a human, in one list, each with what resolves it.
 
+pub(crate) mod acknowledge;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ use serde::Serialize;
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::host_view::HostView;
+use crate::notice_view::{self, NoticeView};
 use crate::output::{self, Page};
 use crate::session_view::{Full, age};
 use crate::view::{Format, View};
@@ -28,10 +31,13 @@ const WHAT_COLUMNS: usize = 300;
 
 /// List what waits for you, each with the commands that resolve it
 ///
-/// Questions of agents, what is stuck, failed or gone, messages that may not have arrived, holds, work of ended sessions
+/// What you were told and have not acknowledged; questions of agents, what is stuck, failed or gone, messages that may not have arrived, holds, work of ended sessions
 /// that is nowhere else, and plugins that are not called as usual.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Only this project's
     #[arg(short, long, value_name = "NAME", add = completion::projects())]
     project: Option<ao_core::model::ProjectName>,
@@ -39,9 +45,17 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
+#[derive(clap::Subcommand)]
+enum Command {
+    Acknowledge(acknowledge::Arguments),
+}
+
 /// What waits for a human.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct InboxView {
+    /// What somebody was told, or should have been, and has not acknowledged. The most urgent first; of one priority, the newest
+    /// last.
+    notices: Vec<NoticeView>,
     /// The most urgent first; of one kind, the oldest first.
     matters: Vec<Matter>,
     /// Whether somebody keeps looking.
@@ -52,7 +66,11 @@ pub(crate) struct InboxView {
 
 impl Arguments {
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
+        if let Some(Command::Acknowledge(arguments)) = self.command {
+            return arguments.run(edge);
+        }
         let sessions = manager::open(edge)?;
+        let notices = NoticeView::sorted(notice_view::waiting(&*sessions.store, self.project.as_ref())?);
         let filter = SessionFilter { project: self.project, ..SessionFilter::default() };
         let stored = sessions.store.sessions(&filter).map_err(Error::from)?;
         let stored = look_at_worktrees(edge, &sessions, stored)?;
@@ -65,7 +83,8 @@ impl Arguments {
         }
         found.extend(manager::plugin_conditions(edge)?.iter().filter_map(of_plugin));
         found.sort_by_key(|matter| (matter.kind, matter.since));
-        let view = InboxView { matters: found, host: HostView::now(edge, &*sessions.store)?, at: sessions.world.now() };
+        let (host, at) = (HostView::now(edge, &*sessions.store)?, sessions.world.now());
+        let view = InboxView { notices, matters: found, host, at };
         if !self.format.is_json() && all.iter().any(|full| !full.status.name.is_over()) {
             view.host.complaint(view.at).into_iter().for_each(output::note);
         }
@@ -170,8 +189,14 @@ fn of_plugin(condition: &Condition) -> Option<Matter> {
 
 impl View for InboxView {
     fn write(&self, page: &mut Page) {
-        if self.matters.is_empty() {
+        if self.matters.is_empty() && self.notices.is_empty() {
             return page.line("nothing waits for you");
+        }
+        for notice in &self.notices {
+            notice.write(page, self.at);
+        }
+        if !self.matters.is_empty() {
+            page.gap();
         }
         for matter in &self.matters {
             let who = matter.session.as_ref().map(|session| format!("{session}  ")).unwrap_or_default();

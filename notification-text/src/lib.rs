@@ -1,7 +1,12 @@
-//! Texts of notifications, made fit for a receiver: no control characters, its escapes, its limits.
+//! Texts of notifications, made fit for a receiver: no control characters, its escapes, its limits. And the time, as it is
+//! told.
+
+mod clock;
 
 use ao_plugin_sdk::core::text::{one_line, plain};
 use ao_plugin_sdk::prelude::*;
+
+pub use clock::now;
 
 /// How long a title may become, in characters. More is no title.
 const TITLE: usize = 300;
@@ -19,41 +24,41 @@ const LINKS: usize = 10;
 const NO_TITLE: &str = "(no title)";
 
 /// The title as one line with something in it.
-pub(crate) fn title(request: &Notification) -> String {
+pub fn title(request: &Notification) -> String {
     let line = one_line(&request.title, TITLE);
     if line.is_empty() { NO_TITLE.to_owned() } else { line }
 }
 
 /// The notification's id, for whoever looks for it.
-pub(crate) fn id(id: &str) -> String {
+pub fn id(id: &str) -> String {
     one_line(id, TITLE)
 }
 
 /// The body without control characters, cut to this many characters. Empty when there is nothing to see.
-pub(crate) fn body(request: &Notification, most: usize) -> String {
+pub fn body(request: &Notification, most: usize) -> String {
     escaped(plain(&request.body).trim(), most, |_| None)
 }
 
 /// The links whose name and target can be shown.
-pub(crate) fn links(request: &Notification) -> impl Iterator<Item = Link> {
+pub fn links(request: &Notification) -> impl Iterator<Item = Link> {
     let shown = request.links.iter().filter_map(|(name, target)| Link::new(name, target));
     shown.take(LINKS)
 }
 
 /// A link as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
+pub struct Link {
     /// Never empty.
-    pub(crate) name: String,
+    pub name: String,
     /// One line without spaces at its ends, never empty.
-    pub(crate) target: String,
+    pub target: String,
     /// Whether a receiver can make it something to click on.
-    pub(crate) kind: LinkKind,
+    pub kind: LinkKind,
 }
 
 /// What a link's target is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LinkKind {
+pub enum LinkKind {
     /// An address on the web, with none of the characters that end an address in a text.
     Web,
     /// A path, a command, or anything else.
@@ -76,7 +81,7 @@ impl Link {
 }
 
 /// The priority in a word. One that this version does not know is for the record.
-pub(crate) fn priority(priority: Priority) -> &'static str {
+pub fn priority(priority: Priority) -> &'static str {
     match priority {
         Priority::Urgent => "Urgent",
         Priority::Action => "Action",
@@ -88,7 +93,7 @@ pub(crate) fn priority(priority: Priority) -> &'static str {
 /// The text with some characters written otherwise, at most this long when written, cut with `…` between characters.
 ///
 /// Lengths are in UTF-16 units: a receiver that counts code points counts no more than that.
-pub(crate) fn escaped(text: &str, most: usize, escape: impl Fn(char) -> Option<&'static str>) -> String {
+pub fn escaped(text: &str, most: usize, escape: impl Fn(char) -> Option<&'static str>) -> String {
     let (mut out, mut length, mut fits) = (String::new(), 0, 0);
     for character in text.chars() {
         let mut buffer = [0; 4];
@@ -111,7 +116,7 @@ pub(crate) fn escaped(text: &str, most: usize, escape: impl Fn(char) -> Option<&
 }
 
 /// How long a text is, in UTF-16 units.
-pub(crate) fn units(text: &str) -> usize {
+pub fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ao_plugin_notify::SlackNotifier;
+use ao_plugin_notify_web::SlackNotifier;
 use ao_plugin_sdk::conformance;
 use ao_plugin_sdk::prelude::*;
 

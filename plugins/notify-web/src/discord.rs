@@ -1,9 +1,9 @@
 //! The notifier `discord`: a channel's webhook, with one embed within Discord's limits, which mentions nobody.
 
+use ao_notification_text::{self as text, Link, LinkKind, escaped};
 use ao_plugin_sdk::prelude::*;
 
 use crate::http::{Address, Post, Receiver, Scheme, limit, ten};
-use crate::text::{self, Link, LinkKind, escaped};
 
 /// Discord's limits, in characters as they are written.
 const TITLE: usize = 256;

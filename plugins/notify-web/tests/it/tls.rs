@@ -13,7 +13,7 @@ use std::process::Command as Process;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use ao_plugin_notify::WebhookNotifier;
+use ao_plugin_notify_web::WebhookNotifier;
 use ao_plugin_sdk::prelude::*;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
