@@ -214,26 +214,29 @@ impl Engine {
             }
             None => drop(self.telling.tries.remove(way)),
         }
-        self.notice_settled(&way.0);
         Ok(())
     }
 
     /// Changes a notice in the name of this host, with the events that tell of what changed.
     fn change_notice(&mut self, id: &str, apply: &mut dyn FnMut(&mut Notice)) -> Result<Option<Notice>> {
         let sessions = Arc::clone(&self.context.sessions);
-        let mut written = Vec::new();
+        let (mut written, mut is_settled) = (Vec::new(), false);
         let changed = sessions.store.change_notice(Fence::Epoch(self.epoch), id, &mut |notice| {
             let before = notice.clone();
             apply(notice);
+            is_settled = notice.state != before.state;
             let news = news(&before, notice).into_iter();
             written = news.map(|data| sessions.world.event(notice.session.as_ref(), data)).collect::<Vec<Event>>();
             written.clone()
         })?;
         self.book.was_written(written);
+        if is_settled {
+            self.notice_settled(id);
+        }
         Ok(changed)
     }
 
-    /// How a notice stands was written down anew.
+    /// Another state of a notice was written down: somebody was told, or nobody could be.
     #[expect(clippy::unused_self, reason = "who waits for the outcome of a notice is told here")]
     fn notice_settled(&mut self, _id: &str) {}
 
