@@ -107,7 +107,7 @@ impl Arguments {
         let wanted = chosen(setup.loaded.config.notifiers(), priority, &self.names)?;
         let id = format!("test-{}", World::system().ulid());
         let mut notification = Notification::new(id.as_str(), priority, "ao can tell you things");
-        notification.body = "`ao notify test` sent this. Nothing is to be done.".to_owned();
+        "`ao notify test` sent this. Nothing is to be done.".clone_into(&mut notification.body);
         let tests = wanted.iter().map(|wanted| ask(&setup, wanted, notification.clone()));
         let answers = block_on(join_all(tests))?;
         let all_told = answers.iter().all(|answer| answer.outcome == Outcomes::Told);

@@ -180,7 +180,7 @@ proptest! {
                         doubtful.insert(name.clone());
                     }
                     told |= what == 0;
-                    notice.tried(&name, attempt, Duration::from_secs(60), at(2));
+                    notice.tried(&name, attempt, Duration::from_mins(1), at(2));
                 }
                 Step::Crash => {
                     let blind = notice.deliveries.iter().filter(|one| one.effect == EffectClass::Blind);

@@ -220,16 +220,19 @@ impl Engine {
     /// Changes a notice in the name of this host, with the events that tell of what changed.
     fn change_notice(&mut self, id: &str, apply: &mut dyn FnMut(&mut Notice)) -> Result<Option<Notice>> {
         let sessions = Arc::clone(&self.context.sessions);
-        let mut written = Vec::new();
+        let (mut written, mut is_settled) = (Vec::new(), false);
         let changed = sessions.store.change_notice(Fence::Epoch(self.epoch), id, &mut |notice| {
             let before = notice.clone();
             apply(notice);
+            is_settled = notice.state != before.state;
             let news = news(&before, notice).into_iter();
             written = news.map(|data| sessions.world.event(notice.session.as_ref(), data)).collect::<Vec<Event>>();
             written.clone()
         })?;
         self.book.was_written(written);
-        self.reacting.told(id);
+        if is_settled {
+            self.reacting.told(id);
+        }
         Ok(changed)
     }
 

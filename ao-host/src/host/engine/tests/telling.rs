@@ -8,7 +8,7 @@ use ao_core::{Code, Error};
 use super::*;
 
 const PROJECTS: &str = "  app: { path: . }\n";
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A desk whose configuration has these notifiers, with their plugins, and tells all of them of everything.
 fn desk(notifiers: &[(&str, &str)]) -> Desk {
@@ -266,7 +266,7 @@ async fn neither_a_clock_that_jumps_nor_a_night_asleep_exhausts_it() {
     let delivery = &desk.notice("n1").deliveries[0];
     assert_eq!(delivery.state, DeliveryState::Waiting);
     assert!(delivery.waited_ms <= 6 * 60_000, "{}", delivery.waited_ms);
-    let nearly = u64::try_from((A_DAY - 12 * MINUTE).as_millis()).unwrap();
+    let nearly = u64::try_from(A_DAY.saturating_sub(12 * MINUTE).as_millis()).unwrap();
     let most_of_a_day = &mut |notice: &mut Notice| {
         notice.deliveries[0].waited_ms = nearly;
         Vec::new()
