@@ -124,15 +124,10 @@ impl Desk {
         let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
         let crew = Crew::for_project(&setup, project, Some(&agent.parse().unwrap())).map_err(Error::from)?;
         let request = SpawnRequest {
-            project,
             config_file: setup.loaded.files.local.clone(),
-            crew: &crew,
-            issue: None,
-            repeat: Repeat::Refuse,
             prompt: prompt.map(str::to_owned),
-            branch: None,
             environment: self.environment.variables.clone(),
-            parent: None,
+            ..SpawnRequest::new(project, &crew)
         };
         run(self.sessions(failpoints).spawn(&request))
     }
@@ -314,16 +309,11 @@ fn after_a_restart_of_the_machine_an_agent_is_gone_and_comes_back() {
     assert!(run(sessions.is_over(&session, &crew.runtime)).unwrap());
 
     let setup = desk.setup();
+    let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
     let request = SpawnRequest {
-        project: setup.loaded.config.project(&"app".parse().unwrap()).unwrap(),
-        config_file: None,
-        crew: &crew,
-        issue: None,
         repeat: Repeat::Again,
-        prompt: None,
-        branch: None,
         environment: desk.environment.variables.clone(),
-        parent: None,
+        ..SpawnRequest::new(project, &crew)
     };
     let restored = run(sessions.restore(&id, &request)).unwrap().session;
     assert_eq!(restored.runtime.as_ref().unwrap().launch, 2);

@@ -1,6 +1,7 @@
 //! `ao session`: one session, or all of them.
 
 mod attach;
+pub(crate) mod claim_pr;
 pub(crate) mod cleanup;
 mod diff;
 mod kill;
@@ -20,5 +21,6 @@ subcommands! {
         Kill(kill),
         Cleanup(cleanup),
         Restore(restore),
+        ClaimPr(claim_pr),
     }
 }

@@ -12,9 +12,9 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    CheckRunStarted, EvidenceRecorded, IntentMoved, LimitHit, NotifyTried, PullRequestSeen, ReactionEscalated,
-    ReactionMoved, ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned,
-    SessionRestored, TrashMoved,
+    CheckRunStarted, EvidenceRecorded, IntentMoved, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen,
+    ReactionEscalated, ReactionMoved, ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned,
+    SessionOrphaned, SessionRestored, TrashMoved,
 };
 
 macro_rules! events {
@@ -138,6 +138,10 @@ events! {
     PrClosed "pr.closed" PullRequestSeen;
     /// Its pull request was merged.
     PrMerged "pr.merged" PullRequestSeen;
+    /// It took a pull request over.
+    PrClaimed "pr.claimed" PullRequestClaimed;
+    /// Another session took its pull request over.
+    PrLost "pr.lost" PullRequestClaimed;
     /// The checks of its pull request changed.
     CheckChanged "check.changed" PullRequestSeen;
     /// The host began to run checks itself.
