@@ -59,3 +59,43 @@ fn a_pull_request_goes_from_one_session_to_another_and_has_one_owner() {
     let shown: Value = studio.world.json(&["pr", "show", "1"]);
     assert_eq!(shown["session"], three.as_str(), "{shown}");
 }
+
+/// Looks at where it stands, tries to approve and to merge, and asks for changes.
+const REVIEWER: &str = r#"ao=$1
+git rev-parse HEAD > "$2/head"
+"$ao" pr review 1 --approve > tried 2>&1; echo "exit $?" >> tried
+"$ao" pr merge 1 --anyway >> tried 2>&1; echo "exit $?" >> tried
+"$ao" pr review 1 --request-changes -m "Say good." >> tried 2>&1
+mv tried "$2/tried"
+exec sleep 1000000
+"#;
+
+#[test]
+fn a_reviewer_stands_at_the_head_and_may_ask_for_changes_and_no_more() {
+    let studio = local();
+    studio.world.file("reviewer.sh", REVIEWER);
+    let one = author(&studio);
+    let (script, root) = (studio.world.path("reviewer.sh"), studio.world.path(""));
+    let argv = serde_json::json!(["sh", script.as_str(), env!("CARGO_BIN_EXE_ao"), root.as_str()]);
+    let text = fs_err::read_to_string(studio.world.path("app/agent-orchestrator.yaml")).unwrap();
+    let agents = format!("\nagents:\n  reviewer: {{ plugin: command, argv: {argv} }}\n");
+    studio.write_config(&text.replace("\nagents:\n", &agents));
+
+    let spawned = studio.world.ao(&["session", "review", &one, "--agent", "reviewer"]).succeeds();
+    let id = spawned.stdout().lines().last().unwrap().to_owned();
+    let session = studio.show(&id)["session"].clone();
+    assert_eq!((&session["role"], &session["parent"]), (&"reviewer".into(), &one.as_str().into()), "{session}");
+    let prompt = fs_err::read_to_string(session["prompt"]["file"].as_str().unwrap()).unwrap();
+    assert!(prompt.starts_with("Review the pull request #1.") && prompt.contains("You cannot approve"), "{prompt}");
+
+    let tried = studio.world.path("tried");
+    studio.wait("the reviewer has tried", || tried.exists());
+    let tried = fs_err::read_to_string(tried).unwrap();
+    assert!(tried.contains("may not approve unless") && tried.contains("does not merge"), "{tried}");
+    assert!(tried.contains("#1: changes requested"), "{tried}");
+    let head = fs_err::read_to_string(studio.world.path("head")).unwrap();
+    assert_eq!(head, studio.git(&["rev-parse", &format!("ao/{one}")]));
+    assert_eq!(studio.world.json(&["pr", "show", "1"])["pull"]["decision"], "changes_requested");
+    let deeper = studio.world.ao(&["session", "review", &id]);
+    assert!(deeper.code() == 1 && deeper.stderr().contains("has no pull request to review"), "{deeper}");
+}

@@ -10,6 +10,7 @@ mod cleanup;
 mod crew;
 mod deliver;
 mod environment;
+mod followers;
 mod hold;
 mod keepsake;
 mod kill;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
-use ao_core::lifecycle::{is_own_pull, overlay_checks};
+use ao_core::lifecycle::{Approval, is_own_pull, overlay_checks};
 use ao_core::model::facts::{PullDetection, Session};
 use ao_core::model::{ProjectName, SessionId};
+use ao_core::slots::agent::Role;
 use ao_core::slots::scm::{PullFound, PullRef, PullSnapshot, PullState, PullTarget};
 use ao_core::{Code, Error};
 use ao_host::checks;
@@ -186,6 +187,24 @@ impl<'a> Desk<'a> {
         )))
     }
 
+    /// Refuses to a session that reviews what reviewers may not do.
+    pub(super) fn refuse_reviewer(&self, act: ReviewerAct) -> Result<(), Error> {
+        let Some(reviewer) = self.session.as_ref().filter(|session| session.role == Role::Reviewer) else {
+            return Ok(());
+        };
+        let (id, name) = (&reviewer.id, &self.project.name);
+        match act {
+            ReviewerAct::Approve if self.project.approval == Approval::Allowed => Ok(()),
+            ReviewerAct::Approve => Err(Error::conflict(format!(
+                "`{id}` reviews, and may not approve unless `projects.{name}.reviewers.mayApprove` says so: comment, or ask for \
+                 changes"
+            ))),
+            ReviewerAct::Merge => {
+                Err(Error::conflict(format!("`{id}` reviews, and does not merge: somebody else has to")))
+            }
+        }
+    }
+
     /// After a change: what is known of the session whose work it is follows at once, and a host notices.
     pub(super) fn changed(&self, pull: &PullRef) {
         learns_later(self.note(pull.number));
@@ -223,6 +242,15 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+}
+
+/// What a reviewer may want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReviewerAct {
+    /// Approve.
+    Approve,
+    /// Merge.
+    Merge,
 }
 
 /// Names an effect that is asked for once.

@@ -20,7 +20,7 @@ mod takeover;
 
 pub(super) use confirm::confirm;
 pub(super) use desk::Desk;
-pub(super) use takeover::{Freed, take_over, tell};
+pub(super) use takeover::{Freed, at_head, take_over, tell};
 
 subcommands! {
     /// Open, look at, review and merge pull requests

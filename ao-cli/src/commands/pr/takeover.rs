@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use ao_core::Error;
+use ao_core::config::Project;
 use ao_core::model::facts::Session;
 use ao_core::model::{BranchName, SessionId};
-use ao_core::slots::scm::PullSnapshot;
+use ao_core::slots::scm::{PullSnapshot, PullState};
 use ao_host::sessions::{Claimed, Sessions, refuse_claim};
+use ao_host::setup::Setup;
 use camino::Utf8PathBuf;
 
 use super::checkout::fetch_head;
@@ -52,7 +54,7 @@ impl<'a> Freed<'a> {
     /// Frees the branch of a pull request.
     pub(in crate::commands) fn of(desk: Desk<'a>, sessions: &Sessions, number: u64) -> Result<Self, Failure> {
         let pull = desk.look(number)?;
-        if pull.state != ao_core::slots::scm::PullState::Open {
+        if pull.state != PullState::Open {
             return Err(Error::conflict(format!("#{number} is not open")).into());
         }
         branch_of(&pull)?;
@@ -69,6 +71,23 @@ impl<'a> Freed<'a> {
     pub(in crate::commands) fn give(&self, sessions: &Sessions, id: &SessionId) -> Result<Claimed, Failure> {
         Ok(sessions.claim_pull(id, &self.desk.forge, &self.pull, &self.moved)?)
     }
+}
+
+/// A pull request whose head is in the project's repository, and the session whose work it is.
+pub(in crate::commands) fn at_head(
+    edge: &Edge,
+    setup: &Setup,
+    project: &Project,
+    number: u64,
+) -> Result<(PullSnapshot, Option<SessionId>), Failure> {
+    let desk = Desk::of_project(edge, setup, project)?;
+    let pull = desk.look(number)?;
+    if pull.state != PullState::Open {
+        return Err(Error::conflict(format!("#{number} is not open")).into());
+    }
+    fetch_head(&desk, &desk.git(), &pull)?;
+    let worker = desk.worker(&pull)?.map(|worker| worker.id);
+    Ok((pull, worker))
 }
 
 /// Tells who has lost it.

@@ -8,6 +8,7 @@ mod kill;
 pub(crate) mod list;
 mod logs;
 pub(in crate::commands) mod restore;
+mod review;
 pub(crate) mod show;
 
 subcommands! {
@@ -22,5 +23,6 @@ subcommands! {
         Cleanup(cleanup),
         Restore(restore),
         ClaimPr(claim_pr),
+        Review(review),
     }
 }

@@ -22,7 +22,7 @@ use crate::failure::{Failure, Outcome};
 use crate::view::Format;
 use crate::{completion, expiring, input, manager, output};
 
-pub(super) use view::{SpawnView, prompt_problem};
+pub(in crate::commands) use view::{SpawnView, prompt_problem};
 
 /// Start an agent in a worktree and a branch of its own; prints the session's id last
 #[derive(clap::Args)]
