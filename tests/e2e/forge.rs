@@ -146,7 +146,7 @@ impl Drop for Hosted<'_> {
 }
 
 /// A repository with issues, pull requests and checks of its own, and an agent `author`.
-fn local() -> Studio {
+pub(crate) fn local() -> Studio {
     let studio = Studio::new(Engine::Process);
     studio.world.file("author.sh", AUTHOR);
     studio.world.file("app/tests.sh", "if [ -e feature.txt ]; then grep good feature.txt; fi\n");

@@ -41,6 +41,7 @@ mod reference;
 mod refresh;
 mod removal;
 mod reports;
+mod roles;
 mod search_order;
 mod sessions;
 mod spawn_issue;

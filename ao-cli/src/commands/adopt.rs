@@ -56,15 +56,10 @@ impl Arguments {
         let project = manager::project(edge, &setup, self.project.as_ref())?;
         let crew = Crew::for_project(&setup, project, self.agent.as_ref())?;
         let request = SpawnRequest {
-            project,
             config_file: setup.loaded.files.local.clone(),
-            crew: &crew,
-            issue: None,
             repeat: Repeat::Again,
-            prompt: None,
-            branch: None,
             environment: agent_environment(&edge.environment.variables),
-            parent: None,
+            ..SpawnRequest::new(project, &crew)
         };
         let subject = subject(edge, &self.subject)?;
         let sessions = manager::open(edge)?;

@@ -8,7 +8,7 @@ use ao_core::Error;
 use ao_core::config::Project;
 use ao_core::lifecycle::SpawnPlan;
 use ao_core::model::{IssueId, PluginName, ProjectName, SessionId};
-use ao_host::sessions::{Crew, Outlook, Repeat, Sessions, SpawnRequest, agent_environment};
+use ao_host::sessions::{Crew, Outlook, Sessions, SpawnRequest, agent_environment};
 use ao_host::store::SqliteReader;
 use ao_host::world::World;
 use camino::Utf8PathBuf;
@@ -239,15 +239,11 @@ impl Batch<'_> {
 
     fn request<'b>(&'b self, issue: &'b ao_core::lifecycle::Assignment) -> SpawnRequest<'b> {
         SpawnRequest {
-            project: self.project,
             config_file: self.config_file.clone(),
-            crew: &self.crew,
             issue: Some(issue),
-            repeat: Repeat::Refuse,
-            prompt: None,
-            branch: None,
             environment: self.environment.clone(),
             parent: self.parent.clone(),
+            ..SpawnRequest::new(self.project, &self.crew)
         }
     }
 }

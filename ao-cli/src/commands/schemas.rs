@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ao_core::model::event::{self, Event, EventKind};
 use schemars::{Schema, schema_for};
 
-use super::session::{cleanup, list, show};
+use super::session::{claim_pr, cleanup, list, show};
 use super::{
     adopt, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile, report, send,
     spawn, status, stop, trash, trust, why,
@@ -80,6 +80,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("resume", schema_for!(HeldView)),
         ("report", schema_for!(report::ReportView)),
         ("send", schema_for!(send::SentView)),
+        ("session-claim-pr", schema_for!(claim_pr::ClaimView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),
         ("session-show", schema_for!(show::ShowView)),

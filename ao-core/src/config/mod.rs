@@ -31,6 +31,7 @@ mod prefix;
 mod project;
 mod reactions;
 mod resolve;
+mod reviewers;
 mod scalars;
 mod schema;
 mod secrets;

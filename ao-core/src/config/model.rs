@@ -15,6 +15,7 @@ use super::lifecycle;
 use super::limits::Limits;
 use super::notifiers::{NotifierName, Routing};
 use super::reactions::WrittenReactions;
+use super::reviewers;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
@@ -197,6 +198,9 @@ pub(crate) struct Project {
     /// What becomes of sessions by themselves here, over the `lifecycle` of every project.
     #[serde(default)]
     pub(crate) lifecycle: lifecycle::Written,
+    /// What sessions may do that review others' work.
+    #[serde(default)]
+    pub(crate) reviewers: reviewers::Written,
     /// Checks of pull requests that `ao` runs itself. None unless set.
     pub(crate) checks: Option<checks::Written>,
 }

@@ -13,6 +13,7 @@ use super::prefix;
 use super::reactions::{Layer, Reactions};
 use super::scalars::{HumanDuration, RelativePath, RepositoryName};
 use super::slot::{Agents, SlotConfig, Wanted};
+use crate::lifecycle::Approval;
 use crate::model::{BranchName, ProjectName, SessionPrefix};
 
 /// How long one step of `postCreate` may take when it does not say.
@@ -57,6 +58,8 @@ pub struct Project {
     pub limits: Limits,
     /// What becomes of a session whose pull request is merged.
     pub after_merge: AfterMerge,
+    /// What reviewers may conclude.
+    pub approval: Approval,
 }
 
 impl Project {
@@ -151,6 +154,7 @@ pub(crate) fn resolve(
         checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
         after_merge: written.lifecycle.resolve(context.lifecycle),
+        approval: written.reviewers.approval(),
     })
 }
 

@@ -7,6 +7,7 @@ use camino::Utf8Path;
 use crate::config::Limits;
 use crate::model::facts::Session;
 use crate::model::{ProjectName, SessionId, Timestamp};
+use crate::slots::agent::Role;
 
 /// How far sessions may start sessions, unless it is said.
 const DEPTH: u32 = 1;
@@ -64,14 +65,16 @@ impl Load {
     }
 }
 
-/// How many sessions stand above one that this one starts.
+/// How many sessions stand above one that this one starts. An orchestrator is there to start them, and counts as the human
+/// in whose place it does.
 fn depth(there: &[Session], parent: Option<&SessionId>) -> u32 {
-    let mut depth = 0;
+    let (mut depth, mut hops) = (0, 0);
     let mut above = parent;
     while let Some(session) = above.and_then(|id| there.iter().find(|session| session.id == *id)) {
-        depth += 1;
+        hops += 1;
+        depth += u32::from(session.role != Role::Orchestrator);
         // Nobody stands above themselves; a row that says so ends the count all the same.
-        above = session.parent.as_ref().filter(|_| (depth as usize) < there.len());
+        above = session.parent.as_ref().filter(|_| hops < there.len());
     }
     depth
 }
@@ -126,6 +129,10 @@ mod tests {
         let load = Load::of(&there, |session| session.id.as_str() != "a-1", (&app, "/p".into()), Some(&parent), now);
         assert_eq!(load, Load { running: 2, in_project: 1, lately: 2, depth: 2 });
         assert_eq!(load.and(2), Load { running: 4, in_project: 3, lately: 4, depth: 2 });
+        there[0].role = Role::Orchestrator;
+        let below = Load::of(&there, |_| true, (&app, "/p".into()), Some(&parent), now);
+        assert_eq!(below.depth, 1, "an orchestrator stands in a human's place");
+        there[0].role = Role::Worker;
         there[0].parent = Some(there[0].id.clone());
         let round = Load::of(&there, |_| true, (&app, "/p".into()), Some(&there[0].id), now);
         assert!(round.depth > 1, "a circle ends: {round:?}");

@@ -21,6 +21,7 @@ mod plan;
 mod policy;
 mod prompt;
 mod rebuild;
+mod review;
 mod status;
 
 pub use branch::{Follow, follow};
@@ -42,6 +43,7 @@ pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
 pub use rebuild::{FoundLaunch, Life, Traces, Unknown, rebuilt};
+pub use review::{Approval, review_prompt};
 #[cfg(feature = "config")]
 use status::is_idle;
 pub use status::{Status, StatusName, status};

@@ -107,6 +107,7 @@ impl Sessions {
         let directory = next.directory.clone();
         let mut wanted = PlanLaunch::new(id.clone(), worktree.to_owned(), directory.clone());
         wanted.mode = next.mode.clone();
+        wanted.role = self.get(id)?.role;
         if let Some(text) = &next.prompt {
             let file = directory.join(PROMPT_FILE);
             files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;

@@ -5,10 +5,12 @@
 
 mod adopt;
 mod assignment;
+mod claim;
 mod cleanup;
 mod crew;
 mod deliver;
 mod environment;
+mod followers;
 mod hold;
 mod keepsake;
 mod kill;
@@ -46,6 +48,7 @@ use crate::world::{Places, World};
 
 pub use adopt::Subject;
 pub use assignment::assignment;
+pub use claim::{Claimed, refuse_claim};
 pub use cleanup::Cleaned;
 pub use crew::{Bound, Crew, Everyone, Forge};
 pub use deliver::{INLINE_LIMIT, Letter, Sent};
@@ -61,7 +64,7 @@ pub use rebuild::{Left, Rebuild, Rebuilt, Taken, taken_from};
 pub use recover::Recovered;
 pub use report::{Speaker, leave_report};
 pub use resume::Undelivered;
-pub use spawn::{Repeat, SpawnRequest, Spawned};
+pub use spawn::{Repeat, SpawnOrigin, SpawnRequest, Spawned};
 pub use token::{TOKEN_VARIABLE, holder_of};
 
 /// What the session manager works with.

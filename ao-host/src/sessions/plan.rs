@@ -26,6 +26,7 @@ impl Outlook<'_> {
     /// The plan of a spawn, or the error that it would fail with.
     pub async fn plan(&self, request: &SpawnRequest<'_>) -> Result<SpawnPlan> {
         let there = self.store.sessions(&request.deciding())?;
+        request.refuse_second(&there)?;
         request.refuse_repeat(&there, self.world)?;
         request.refuse_more(&there, self.ahead, self.world)?;
         request.refuse_full(self.places).await?;

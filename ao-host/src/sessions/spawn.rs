@@ -7,7 +7,7 @@ use ao_core::lifecycle::{Assignment, Load, Means, Policy, exceeded, guidance, st
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, IDENTITY_VERSION, Identity, SessionId};
-use ao_core::slots::agent::{AvailabilityState, DetectAgent, LaunchMode};
+use ao_core::slots::agent::{AvailabilityState, DetectAgent, LaunchMode, Role};
 use ao_core::slots::workspace::{CreateWorkspace, ExistingBranch, Freshness, IdentifySession, IdentityChange};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -39,8 +39,57 @@ pub struct SpawnRequest<'a> {
     pub branch: Option<BranchName>,
     /// The part of the user's environment that agents may see.
     pub environment: BTreeMap<String, String>,
-    /// The session whose agent asks for it, where one does.
+    /// The session whose agent asks for it, or whose work it is about, where there is one.
     pub parent: Option<SessionId>,
+    /// What it is for.
+    pub role: Role,
+    /// The commit or branch to start from; the project's branch unless given.
+    pub base: Option<String>,
+    /// What to do where the branch exists already.
+    pub existing_branch: ExistingBranch,
+    /// Names the effect that it is spawned for, where that is to happen once: a second spawn for the same finds the first.
+    pub spawned_for: Option<String>,
+}
+
+impl<'a> SpawnRequest<'a> {
+    /// A worker in this project, with nothing to do yet.
+    #[must_use]
+    pub fn new(project: &'a Project, crew: &'a Crew) -> Self {
+        let (config_file, issue, prompt, branch, parent, base, spawned_for) = Default::default();
+        let (environment, repeat, role) = (BTreeMap::new(), Repeat::Refuse, Role::Worker);
+        let existing_branch = ExistingBranch::Refuse;
+        Self {
+            project,
+            config_file,
+            crew,
+            issue,
+            repeat,
+            prompt,
+            branch,
+            environment,
+            parent,
+            role,
+            base,
+            existing_branch,
+            spawned_for,
+        }
+    }
+
+    /// The session that was spawned for the same, if one was: by its key, or as the project's one orchestrator.
+    fn before(&self, there: &[Session]) -> Option<Session> {
+        let is_it = |session: &&Session| {
+            let is_here = session.project == self.project.name && session.project_path == self.project.path;
+            let is_for = self.spawned_for.is_some() && session.spawned_for == self.spawned_for;
+            let is_other =
+                self.role == Role::Orchestrator && session.role == Role::Orchestrator && session.end.is_none();
+            is_here && session.failure.is_none() && (is_for || is_other)
+        };
+        there.iter().find(is_it).cloned()
+    }
+
+    pub(super) fn refuse_second(&self, there: &[Session]) -> Result<(), StoreError> {
+        self.before(there).map_or(Ok(()), |session| Err(StoreError::SpawnedBefore(session.id)))
+    }
 }
 
 /// What to do where a session works on the issue already.
@@ -72,9 +121,11 @@ impl SpawnRequest<'_> {
     /// What to ask the workspace plugin for.
     pub(super) fn workspace_of(&self, id: &SessionId, branch: BranchName, target: &Utf8Path) -> CreateWorkspace {
         let project = self.project;
-        let (key, base) = (format!("{id}/workspace"), project.default_branch.to_string());
+        let base = self.base.clone().unwrap_or_else(|| project.default_branch.to_string());
+        let key = format!("{id}/workspace");
         let mut create = CreateWorkspace::new(key, id.clone(), project.path.clone(), target, branch, base);
-        create.freshness = if project.fetch { Freshness::Fetched } else { Freshness::Local };
+        // A commit that somebody names is fetched by whoever names it.
+        create.freshness = if project.fetch && self.base.is_none() { Freshness::Fetched } else { Freshness::Local };
         create.symlinks = project.symlinks.iter().map(|path| path.as_path().to_owned()).collect();
         create
     }
@@ -170,6 +221,17 @@ pub struct Spawned {
     pub session: Session,
     /// How far its prompt got, where it was sent as a message, or why it did not get there.
     pub prompt: Option<Result<Sent>>,
+    /// Whether it is new.
+    pub origin: SpawnOrigin,
+}
+
+/// Whether a spawn has made a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnOrigin {
+    /// It has.
+    New,
+    /// One was there before that was spawned for the same.
+    Before,
 }
 
 impl Sessions {
@@ -178,7 +240,14 @@ impl Sessions {
         self.places.ensure()?;
         request.refuse_unusable_agent().await?;
         request.refuse_full(&self.places).await?;
-        let session = self.reserve(request).await?;
+        let session = match self.reserve(request).await {
+            Ok(session) => session,
+            Err(error) => {
+                let there = self.store.sessions(&request.same_project())?;
+                let before = request.before(&there).ok_or(error)?;
+                return Ok(Spawned { session: before, prompt: None, origin: SpawnOrigin::Before });
+            }
+        };
         let id = session.id.clone();
         let (step, error) = match self.build(&id, request).await {
             Ok(launched) => return self.settle(&id, request, launched.prompt).await,
@@ -202,6 +271,7 @@ impl Sessions {
         let prefix = &project.session_prefix;
         let free = next_free(&self.places, project, &request.crew.workspace).await;
         let mut refuse = |there: &[Session]| {
+            request.refuse_second(there)?;
             request.refuse_repeat(there, &self.world)?;
             request.refuse_more(there, 0, &self.world)
         };
@@ -211,6 +281,8 @@ impl Sessions {
             session.op = Some(operation.clone());
             session.stuck_after_ms = project.stuck_after_ms();
             session.parent.clone_from(&request.parent);
+            session.role = request.role;
+            session.spawned_for.clone_from(&request.spawned_for);
             let (plugin, name) = (request.crew.agent.plugin.clone(), request.crew.agent_name.clone());
             session.agent = Some(AgentFacts::new(plugin, name));
             let (runtime, workspace) = (&request.crew.runtime.plugin, &request.crew.workspace.plugin);
@@ -233,7 +305,7 @@ impl Sessions {
         self.step(id, Step::WriteIdentityRef, self.identify(id, request, &branch, Copy::ToBeMade(&target)))
             .await
             .map_err(at(Step::WriteIdentityRef))?;
-        self.step(id, Step::WorktreeAdd, self.add_worktree(id, request, branch, ExistingBranch::Refuse))
+        self.step(id, Step::WorktreeAdd, self.add_worktree(id, request, branch, request.existing_branch))
             .await
             .map_err(at(Step::WorktreeAdd))?;
         self.step(id, Step::PostCreate, self.post_create(id, request, &target)).await.map_err(at(Step::PostCreate))?;
@@ -272,7 +344,7 @@ impl Sessions {
         identity.config_file = session.config_file;
         identity.issue = session.issue;
         identity.path = Some(path.to_owned());
-        identity.base_ref = Some(request.project.default_branch.to_string());
+        identity.base_ref = Some(request.base.clone().unwrap_or_else(|| request.project.default_branch.to_string()));
         (identity.agent, identity.agent_name) = session.agent.map(|agent| (agent.plugin, agent.name)).unzip();
         (identity.runtime, identity.workspace) =
             session.plugins.map(|plugins| (plugins.runtime, plugins.workspace)).unzip();
@@ -347,7 +419,7 @@ impl Sessions {
                 facts.delivery = level;
             }
         })?;
-        Ok(Spawned { session, prompt })
+        Ok(Spawned { session, prompt, origin: SpawnOrigin::New })
     }
 }
 

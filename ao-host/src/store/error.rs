@@ -118,6 +118,9 @@ pub enum StoreError {
         /// The session.
         session: SessionId,
     },
+    /// There is a session that was spawned for the same.
+    #[error("`{0}` was spawned for the same, and is there")]
+    SpawnedBefore(SessionId),
     /// There may be no more sessions.
     #[error("{0}")]
     Limit(String),
@@ -215,6 +218,7 @@ impl StoreError {
             | Self::Fenced { .. }
             | Self::Held { .. }
             | Self::MessageMoved { .. }
+            | Self::SpawnedBefore(_)
             | Self::IssueTaken { .. } => Code::CONFLICT,
             Self::NoNumbers(_) => Code::INVALID_INPUT,
             Self::Busy { .. }

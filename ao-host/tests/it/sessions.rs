@@ -9,9 +9,10 @@ use ao_core::lifecycle::{Policy, StatusName, status};
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
 use ao_core::plugin::registrations;
+use ao_core::slots::agent::Role;
 use ao_core::{Code, Error, Result};
 use ao_host::failpoint::Failpoints;
-use ao_host::sessions::{Crew, Letter, Repeat, Sessions, SpawnRequest, Spawned, overlay};
+use ao_host::sessions::{Crew, Letter, Repeat, Sessions, SpawnOrigin, SpawnRequest, Spawned, overlay};
 use ao_host::setup::{ConfigFiles, Environment, Loaded, Setup};
 use ao_host::store::SqliteStore;
 use ao_host::trust::Trust;
@@ -124,15 +125,10 @@ impl Desk {
         let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
         let crew = Crew::for_project(&setup, project, Some(&agent.parse().unwrap())).map_err(Error::from)?;
         let request = SpawnRequest {
-            project,
             config_file: setup.loaded.files.local.clone(),
-            crew: &crew,
-            issue: None,
-            repeat: Repeat::Refuse,
             prompt: prompt.map(str::to_owned),
-            branch: None,
             environment: self.environment.variables.clone(),
-            parent: None,
+            ..SpawnRequest::new(project, &crew)
         };
         run(self.sessions(failpoints).spawn(&request))
     }
@@ -283,6 +279,40 @@ fn what_another_session_has_is_left_alone() {
     assert_eq!(listed(&kept, "app-1"), listed(&traces, "app-1"), "nothing of the first is touched: {kept}");
 }
 
+#[test]
+fn what_is_to_happen_once_happens_once_and_a_failed_spawn_is_none() {
+    let desk = Desk::new("exec sleep 1000000\n", "");
+    let setup = desk.setup();
+    let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
+    let crew = Crew::for_project(&setup, project, Some(&"listener".parse().unwrap())).map_err(Error::from).unwrap();
+    let of = |key: Option<&str>, role| SpawnRequest {
+        spawned_for: key.map(str::to_owned),
+        role,
+        environment: desk.environment.variables.clone(),
+        ..SpawnRequest::new(project, &crew)
+    };
+    let spawn = |failpoints: &str, request: &SpawnRequest<'_>| run(desk.sessions(failpoints).spawn(request));
+    let reviewer = of(Some("app-1/approved-and-green/7"), Role::Reviewer);
+    spawn("spawn.worktree_add.before=error", &reviewer).err().expect("a failure");
+    let first = spawn("", &reviewer).unwrap();
+    let again = spawn("", &reviewer).unwrap();
+    assert_eq!((first.origin, again.origin), (SpawnOrigin::New, SpawnOrigin::Before));
+    assert_eq!((&first.session.id, first.session.role), (&again.session.id, Role::Reviewer));
+    let sessions = desk.sessions("");
+    run(sessions.kill(&first.session.id, &crew.runtime, "test")).unwrap();
+    assert_eq!(spawn("", &reviewer).unwrap().session.id, first.session.id, "it has happened, though it is over");
+    let known = sessions.store.session_spawned_for("app-1/approved-and-green/7").unwrap();
+    assert_eq!(known.map(|session| session.id), Some(first.session.id));
+
+    // A project has one orchestrator at a time.
+    let one = spawn("", &of(None, Role::Orchestrator)).unwrap().session.id;
+    assert_eq!(spawn("", &of(None, Role::Orchestrator)).unwrap().session.id, one);
+    run(sessions.kill(&one, &crew.runtime, "test")).unwrap();
+    let next = spawn("", &of(None, Role::Orchestrator)).unwrap().session.id;
+    assert_ne!(next, one);
+    run(sessions.kill(&next, &crew.runtime, "test")).unwrap();
+}
+
 /// The records are those of another boot, whoever has the numbers now.
 #[test]
 fn after_a_restart_of_the_machine_an_agent_is_gone_and_comes_back() {
@@ -314,16 +344,11 @@ fn after_a_restart_of_the_machine_an_agent_is_gone_and_comes_back() {
     assert!(run(sessions.is_over(&session, &crew.runtime)).unwrap());
 
     let setup = desk.setup();
+    let project = setup.loaded.config.project(&"app".parse().unwrap()).unwrap();
     let request = SpawnRequest {
-        project: setup.loaded.config.project(&"app".parse().unwrap()).unwrap(),
-        config_file: None,
-        crew: &crew,
-        issue: None,
         repeat: Repeat::Again,
-        prompt: None,
-        branch: None,
         environment: desk.environment.variables.clone(),
-        parent: None,
+        ..SpawnRequest::new(project, &crew)
     };
     let restored = run(sessions.restore(&id, &request)).unwrap().session;
     assert_eq!(restored.runtime.as_ref().unwrap().launch, 2);

@@ -93,17 +93,7 @@ impl Copy {
             let message = format!("there is a branch `{branch}` that is not at the pull request's head {head}");
             return Err(Error::conflict(format!("{message}: `git branch --move {branch} NAME` makes room")));
         }
-        let commit = format!("{head}^{{commit}}");
-        let has_it = || git.holds(&["cat-file", "-e", "--end-of-options", &commit]);
-        if !has_it()? {
-            let request = CheckoutRequest::new(desk.forge.repository.as_str(), pull.pull.clone());
-            let source = block_on(desk.forge.scm.instance.checkout(request))??;
-            let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options"];
-            git.must(&[&fetch[..], &[&source.remote, &source.reference]].concat())?;
-        }
-        if !has_it()? {
-            return Err(Error::unavailable(format!("#{} has moved meanwhile: say it again", pull.pull.number)));
-        }
+        fetch_head(desk, git, pull)?;
         let place = directory.as_str();
         if before.is_some() {
             git.must(&["worktree", "add", "--quiet", "--end-of-options", place, branch])?;
@@ -112,4 +102,20 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Has the commit at a pull request's head in the repository.
+pub(super) fn fetch_head(desk: &Desk<'_>, git: &Git, pull: &PullSnapshot) -> Result<(), Error> {
+    let commit = format!("{}^{{commit}}", pull.head);
+    let has_it = || git.holds(&["cat-file", "-e", "--end-of-options", &commit]);
+    if !has_it()? {
+        let request = CheckoutRequest::new(desk.forge.repository.as_str(), pull.pull.clone());
+        let source = block_on(desk.forge.scm.instance.checkout(request))??;
+        let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options"];
+        git.must(&[&fetch[..], &[&source.remote, &source.reference]].concat())?;
+    }
+    if has_it()? {
+        return Ok(());
+    }
+    Err(Error::unavailable(format!("#{} has moved meanwhile: say it again", pull.pull.number)))
 }

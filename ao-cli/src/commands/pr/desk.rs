@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
-use ao_core::lifecycle::{is_own_pull, overlay_checks};
-use ao_core::model::facts::Session;
+use ao_core::lifecycle::{Approval, is_own_pull, overlay_checks};
+use ao_core::model::facts::{PullDetection, Session};
 use ao_core::model::{ProjectName, SessionId};
+use ao_core::slots::agent::Role;
 use ao_core::slots::scm::{PullFound, PullRef, PullSnapshot, PullState, PullTarget};
 use ao_core::{Code, Error};
 use ao_host::checks;
@@ -44,7 +45,7 @@ fn number(text: &str) -> Result<u64, String> {
 }
 
 /// A project with its scm, and who asks.
-pub(super) struct Desk<'a> {
+pub(in crate::commands) struct Desk<'a> {
     pub(super) edge: &'a Edge,
     pub(super) project: Project,
     pub(super) forge: Forge,
@@ -81,6 +82,12 @@ impl<'a> Desk<'a> {
         let project = setup.loaded.config.project(&session.project)?.clone();
         let forge = forge(&setup, &project)?;
         Ok(Self { edge, project, forge, caller: manager::calling_session(edge)?, session: Some(session.clone()) })
+    }
+
+    /// For a project, whoever asks.
+    pub(in crate::commands) fn of_project(edge: &'a Edge, setup: &Setup, project: &Project) -> Result<Self, Failure> {
+        let (project, forge) = (project.clone(), forge(setup, project)?);
+        Ok(Self { edge, project, forge, caller: manager::calling_session(edge)?, session: None })
     }
 
     /// The session that a pull request is known to be of, unless it has ended.
@@ -146,7 +153,7 @@ impl<'a> Desk<'a> {
         Ok(seen)
     }
 
-    fn sessions(&self) -> Result<Vec<Session>, Failure> {
+    pub(super) fn sessions(&self) -> Result<Vec<Session>, Failure> {
         let filter = SessionFilter { project: Some(self.project.name.clone()), project_path: None };
         Ok(manager::reader(self.edge)?.sessions(&filter).map_err(Error::from)?)
     }
@@ -154,7 +161,13 @@ impl<'a> Desk<'a> {
     /// The session that a pull request is the work of: of several on its branch the one that has not ended, and the newest.
     pub(super) fn worker(&self, pull: &PullSnapshot) -> Result<Option<Session>, Failure> {
         let mut all = self.sessions()?;
-        all.retain(|session| is_own_pull(session, &self.forge.repository, pull));
+        // Who lost it is its worker no more, though it opened it.
+        all.retain(|session| {
+            let has_it_yet = session.pull_detection == PullDetection::On
+                || session.end.is_none()
+                    && session.workspace.as_ref().map(|facts| &facts.branch) == pull.branch.as_ref();
+            is_own_pull(session, &self.forge.repository, pull) && has_it_yet
+        });
         Ok(all.into_iter().max_by_key(|session| {
             let opened = pull.session.as_ref() == Some(&session.id);
             (opened, session.end.is_none() && session.failure.is_none(), session.created_at)
@@ -172,6 +185,24 @@ impl<'a> Desk<'a> {
         Err(Error::conflict(format!(
             "#{number} is the work of the session `{caller}`, which asks: somebody else has to {what} it"
         )))
+    }
+
+    /// Refuses to a session that reviews what reviewers may not do.
+    pub(super) fn refuse_reviewer(&self, act: ReviewerAct) -> Result<(), Error> {
+        let Some(reviewer) = self.session.as_ref().filter(|session| session.role == Role::Reviewer) else {
+            return Ok(());
+        };
+        let (id, name) = (&reviewer.id, &self.project.name);
+        match act {
+            ReviewerAct::Approve if self.project.approval == Approval::Allowed => Ok(()),
+            ReviewerAct::Approve => Err(Error::conflict(format!(
+                "`{id}` reviews, and may not approve unless `projects.{name}.reviewers.mayApprove` says so: comment, or ask for \
+                 changes"
+            ))),
+            ReviewerAct::Merge => {
+                Err(Error::conflict(format!("`{id}` reviews, and does not merge: somebody else has to")))
+            }
+        }
     }
 
     /// After a change: what is known of the session whose work it is follows at once, and a host notices.
@@ -211,6 +242,15 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+}
+
+/// What a reviewer may want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReviewerAct {
+    /// Approve.
+    Approve,
+    /// Merge.
+    Merge,
 }
 
 /// Names an effect that is asked for once.

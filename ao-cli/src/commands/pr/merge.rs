@@ -8,7 +8,7 @@ use ao_core::{Code, Error};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::desk::{Desk, Which, key};
+use super::desk::{Desk, ReviewerAct, Which, key};
 use crate::edge::{Edge, block_on};
 use crate::failure::Outcome;
 use crate::output::Page;
@@ -85,6 +85,7 @@ impl Arguments {
         let desk = Desk::open(edge, &self.which.whose)?;
         let pull = desk.look(self.which.number)?;
         desk.refuse_own(&pull, "merge")?;
+        desk.refuse_reviewer(ReviewerAct::Merge)?;
         let number = pull.pull.number;
         if pull.state == PullState::Merged {
             self.format.show(&MergedView { number, commit: pull.merged_as, before: true })?;

@@ -16,8 +16,11 @@ mod reopen;
 mod resolve;
 mod review;
 pub(super) mod show;
+mod takeover;
 
 pub(super) use confirm::confirm;
+pub(super) use desk::Desk;
+pub(super) use takeover::{Freed, at_head, take_over, tell};
 
 subcommands! {
     /// Open, look at, review and merge pull requests

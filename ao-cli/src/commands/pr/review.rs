@@ -7,7 +7,7 @@ use ao_core::Error;
 use ao_core::slots::scm::{LineRemark, PullChange, Verdict};
 use camino::Utf8PathBuf;
 
-use super::desk::{Desk, Which};
+use super::desk::{Desk, ReviewerAct, Which};
 use crate::edge::Edge;
 use crate::failure::Outcome;
 use crate::{input, output};
@@ -96,6 +96,7 @@ impl Arguments {
         let pull = desk.look(self.which.number)?;
         if verdict == Verdict::Approve {
             desk.refuse_own(&pull, "approve")?;
+            desk.refuse_reviewer(ReviewerAct::Approve)?;
         }
         let change = PullChange::Review { head: pull.head.clone(), verdict, body, remarks };
         desk.change(self.which.number, change)?;

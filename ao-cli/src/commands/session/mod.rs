@@ -1,12 +1,14 @@
 //! `ao session`: one session, or all of them.
 
 mod attach;
+pub(crate) mod claim_pr;
 pub(crate) mod cleanup;
 mod diff;
 mod kill;
 pub(crate) mod list;
 mod logs;
 pub(in crate::commands) mod restore;
+mod review;
 pub(crate) mod show;
 
 subcommands! {
@@ -20,5 +22,7 @@ subcommands! {
         Kill(kill),
         Cleanup(cleanup),
         Restore(restore),
+        ClaimPr(claim_pr),
+        Review(review),
     }
 }

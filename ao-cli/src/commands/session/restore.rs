@@ -90,15 +90,11 @@ pub(in crate::commands) fn restore(
     let project = setup.loaded.config.project(&session.project)?;
     let crew = Crew::for_session(&setup, &session)?;
     let request = SpawnRequest {
-        project,
         config_file: session.config_file.clone(),
-        crew: &crew,
-        issue: None,
         repeat: Repeat::Again,
         prompt,
-        branch: None,
         environment: agent_environment(&edge.environment.variables),
-        parent: None,
+        ..SpawnRequest::new(project, &crew)
     };
     let restored = block_on(sessions.restore(id, &request))??;
     if let Some(Err(error)) = restored.prompt {

@@ -7,20 +7,22 @@ use std::process::ExitCode;
 use ao_core::Error;
 use ao_core::config::Project;
 use ao_core::lifecycle::Assignment;
-use ao_core::model::{BranchName, IssueId, PluginName, ProjectName};
+use ao_core::model::{BranchName, IssueId, PluginName, ProjectName, PullName};
 use ao_core::slots::tracker::IssueState;
+use ao_core::slots::workspace::ExistingBranch;
 use ao_host::registry::Mention;
 use ao_host::sessions::{Crew, Outlook, Repeat, SpawnRequest, agent_environment, assignment};
 use ao_host::setup::Setup;
 use ao_host::world::World;
 use camino::Utf8PathBuf;
 
+use super::pr;
 use crate::edge::{Edge, block_on};
 use crate::failure::{Failure, Outcome};
 use crate::view::Format;
 use crate::{completion, expiring, input, manager, output};
 
-pub(super) use view::{SpawnView, prompt_problem};
+pub(in crate::commands) use view::{SpawnView, prompt_problem};
 
 /// Start an agent in a worktree and a branch of its own; prints the session's id last
 #[derive(clap::Args)]
@@ -43,6 +45,9 @@ pub(crate) struct Arguments {
     /// The branch, instead of the issue's or `ao/<session>`
     #[arg(long, value_name = "NAME")]
     branch: Option<BranchName>,
+    /// Take this open pull request over: the session works on its branch
+    #[arg(long, value_name = "NUMBER|URL", conflicts_with_all = ["branch", "dry_run"], add = completion::pulls())]
+    claim_pr: Option<PullName>,
     /// Also where a session works on the issue already
     #[arg(long, requires = "issue")]
     again: bool,
@@ -70,17 +75,20 @@ impl Arguments {
             None => (crew, None),
         };
         let request = SpawnRequest {
-            project,
             config_file: setup.loaded.files.local.clone(),
-            crew: &crew,
             issue: issue.as_ref(),
             repeat: if self.again { Repeat::Again } else { Repeat::Refuse },
             prompt,
             branch: self.branch,
             environment: agent_environment(&edge.environment.variables),
             parent: manager::calling_session(edge)?,
+            ..SpawnRequest::new(project, &crew)
         };
-        let view = if self.dry_run { plan(edge, &request)? } else { spawn(edge, &request)? };
+        let view = match &self.claim_pr {
+            Some(pull) => claim(edge, &setup, request, pull.number)?,
+            None if self.dry_run => plan(edge, &request)?,
+            None => spawn(edge, &request)?,
+        };
         if !self.format.is_json() {
             view.tell();
         }
@@ -112,6 +120,19 @@ pub(super) async fn fetch(crew: &Crew, id: &IssueId, project: &Project) -> Resul
 fn spawn(edge: &Edge, request: &SpawnRequest<'_>) -> Result<SpawnView, Failure> {
     let sessions = manager::open(edge)?;
     let spawned = block_on(sessions.spawn(request))??;
+    expiring::one_more(edge, &sessions);
+    Ok(SpawnView::of_session(&spawned, &sessions.world))
+}
+
+/// Spawns on the branch of a pull request, which is the new session's from then on.
+fn claim(edge: &Edge, setup: &Setup, mut request: SpawnRequest<'_>, number: u64) -> Result<SpawnView, Failure> {
+    let sessions = manager::open(edge)?;
+    let freed = pr::Freed::of(pr::Desk::of_project(edge, setup, request.project)?, &sessions, number)?;
+    (request.branch, request.existing_branch) = (freed.branch(), ExistingBranch::Continue);
+    let mut spawned = block_on(sessions.spawn(&request))??;
+    let claimed = freed.give(&sessions, &spawned.session.id)?;
+    pr::tell(&claimed, number);
+    spawned.session = claimed.session;
     expiring::one_more(edge, &sessions);
     Ok(SpawnView::of_session(&spawned, &sessions.world))
 }

@@ -32,7 +32,7 @@ pub(in crate::commands) enum SpawnView {
 }
 
 impl SpawnView {
-    pub(super) fn of_session(spawned: &Spawned, world: &World) -> Self {
+    pub(in crate::commands) fn of_session(spawned: &Spawned, world: &World) -> Self {
         let session = Box::new(Full::now(&spawned.session, world).row());
         Self::Spawned { session, prompt: prompt_problem(spawned) }
     }
@@ -42,7 +42,7 @@ impl SpawnView {
     }
 
     /// What a person is told beside the data.
-    pub(super) fn tell(&self) {
+    pub(in crate::commands) fn tell(&self) {
         match self {
             Self::Planned { .. } => output::note("nothing was made"),
             Self::Spawned { session, prompt } => {

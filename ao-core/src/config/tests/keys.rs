@@ -111,7 +111,7 @@ fn a_typo_in_a_key_gets_a_suggestion() {
       |
     7 |     foo: 1
       |     ^^^
-      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `path`, `postCreate`, `reactions`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `path`, `postCreate`, `reactions`, `repo`, `reviewers`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
     "#);
 }
 

@@ -12,8 +12,8 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestSeen, ReportAccepted, ReportRejected,
-    SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored, TrashMoved,
+    CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen, ReportAccepted,
+    ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored, TrashMoved,
 };
 use super::reaction::{IntentMoved, ReactionEscalated, ReactionMoved};
 
@@ -138,6 +138,10 @@ events! {
     PrClosed "pr.closed" PullRequestSeen;
     /// Its pull request was merged.
     PrMerged "pr.merged" PullRequestSeen;
+    /// It took a pull request over.
+    PrClaimed "pr.claimed" PullRequestClaimed;
+    /// Another session took its pull request over.
+    PrLost "pr.lost" PullRequestClaimed;
     /// The checks of its pull request changed.
     CheckChanged "check.changed" PullRequestSeen;
     /// The host began to run checks itself.

@@ -98,6 +98,21 @@ record! {
         }
     }
 
+    /// A session took a pull request over.
+    #[derive(Eq, JsonSchema)]
+    pub struct PullRequestClaimed {
+        required {
+            /// Its number.
+            number: u64,
+        }
+        optional {
+            /// The session that has it now, where another had it before.
+            by: Option<SessionId>,
+            /// The sessions that had it.
+            from: Vec<SessionId>,
+        }
+    }
+
     /// Checks of the host's own were begun.
     #[derive(Eq, JsonSchema)]
     pub struct CheckRunStarted {

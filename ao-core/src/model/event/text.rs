@@ -52,6 +52,11 @@ impl fmt::Display for EventData {
                 write!(f, "pull request {}", data.number)?;
                 data.head_sha.iter().try_for_each(|sha| write!(f, " at {sha}"))
             }
+            Self::PrClaimed(data) | Self::PrLost(data) => {
+                write!(f, "pull request {}", data.number)?;
+                data.by.iter().try_for_each(|by| write!(f, ", by {by}"))?;
+                data.from.iter().try_for_each(|from| write!(f, ", from {from}"))
+            }
             Self::CheckStarted(data) => {
                 let names: Vec<_> = data.checks.iter().map(AsRef::as_ref).collect();
                 write!(f, "{} at {}, run {}", names.join(", "), data.sha, data.run)

@@ -19,7 +19,7 @@ use crate::record::record;
 use crate::slots::agent::Role;
 
 pub use agent::{AgentFacts, ExitMeaning, IdleClock, InvalidReportState, ReportFacts, ReportState, Reporter};
-pub use pull::PullFacts;
+pub use pull::{PullDetection, PullFacts};
 pub use runtime::{Doubt, ExitFacts, Probe, RuntimeFacts};
 pub use trash::{TrashItem, TrashState};
 pub use workspace::{WorkspaceFacts, WorkspaceLook};
@@ -49,6 +49,8 @@ record! {
             role: Role,
             /// The session whose agent asked for it; none where a human did.
             parent: Option<SessionId>,
+            /// What it was spawned for, where that is to happen once: the key of the effect.
+            spawned_for: Option<String>,
             /// What is being done to it, by whom.
             op: Option<Operation>,
             /// Why nothing is decided about it for now.
@@ -77,6 +79,8 @@ record! {
             spooled: Vec<String>,
             /// Its pull request.
             pull: Option<PullFacts>,
+            /// Whether a pull request that is found on its branch becomes its own.
+            pull_detection: PullDetection,
             /// After how long without progress its agent is stuck, as configured, in milliseconds.
             stuck_after_ms: Option<u64>,
             /// What was moved out of its way, oldest first.

@@ -1,6 +1,7 @@
 //! Facts of a session's pull request.
 
 use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Unseen;
 use crate::model::{PluginName, Timestamp};
@@ -28,4 +29,19 @@ record! {
             unseen: Option<Unseen>,
         }
     }
+}
+
+/// Whether a pull request that is found on a session's branch becomes its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PullDetection {
+    /// It does.
+    #[default]
+    On,
+    /// It does not: another session took its pull request over.
+    Off,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

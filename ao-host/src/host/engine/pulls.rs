@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::model::SessionId;
-use ao_core::model::facts::Session;
+use ao_core::model::facts::{PullDetection, Session};
 use ao_core::slots::scm::{PullFound, PullState};
 use ao_core::{Error, Result};
 
@@ -52,6 +52,7 @@ pub(super) fn may_change(session: &Session) -> bool {
     session.workspace.is_some()
         && session.end.is_none()
         && session.pull.as_ref().is_none_or(|pull| pull.snapshot.state != PullState::Merged)
+        && (session.pull.is_some() || session.pull_detection == PullDetection::On)
 }
 
 impl Engine {
