@@ -9,7 +9,7 @@ mod notice;
 pub(crate) mod rules;
 mod run;
 mod send;
-mod spawn;
+pub(crate) mod spawn;
 mod words;
 
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::sessions::{Crew, Forge, Sessions};
 use crate::setup::Environment;
 use crate::store::{Fence, OutboxEntry, OutboxState, Rendered, SessionFilter};
 use rules::{ProjectRules, Ruling};
+use spawn::Kit;
 
 /// How soon something is looked at again that is under way, or that nobody could look at.
 const SOON: Duration = Duration::from_secs(5);
@@ -44,6 +45,8 @@ pub(crate) struct Errand {
     pub(crate) crew: Option<Arc<Crew>>,
     /// Where the pull request is.
     pub(crate) forge: Option<Arc<Forge>>,
+    /// What another session is started with, where one is to be.
+    pub(crate) kit: Option<Kit>,
     /// What programs may see of the user's environment.
     pub(crate) environment: Environment,
     /// What was written into the log about it.
@@ -144,7 +147,7 @@ impl Errand {
             Deed::Send => self.send(&rendered.text).await,
             Deed::Notify { priority, .. } => self.tell(priority, &rendered.text, subject),
             Deed::Merge { number, head } => self.merge(number, &head, subject).await,
-            Deed::Spawn { role, agent } => self.spawn(role, agent, &rendered.text, subject).await,
+            Deed::Spawn { role, .. } => self.spawn(role, &rendered.text, subject).await,
             Deed::Run { run } => self.run(&run, &rendered.text, subject).await,
             _ => Ok(Turn::Over(of_tomorrow())),
         }

@@ -11,7 +11,7 @@ use ao_core::lifecycle::decide::{
 use ao_core::lifecycle::{Policy, Status, status};
 use ao_core::model::event::Event;
 use ao_core::model::facts::{HoldReason, Session};
-use ao_core::model::{ProjectName, SessionId, Timestamp};
+use ao_core::model::{PluginName, ProjectName, SessionId, Timestamp};
 use ao_core::{Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -19,7 +19,9 @@ use super::super::HostContext;
 use super::crews::Crews;
 use super::{Done, Engine};
 use crate::reactions::rules::{ProjectRules, Ruling};
+use crate::reactions::spawn::Kit;
 use crate::reactions::{Carried, Errand};
+use crate::sessions::Crew;
 use crate::store::{Decision, Fence, OutboxEntry, OutboxState, Scope};
 use crate::world::World;
 
@@ -222,9 +224,13 @@ impl Engine {
             Some(session) => self.crews.forge_of(&self.context, session)?.map(|hosted| hosted.forge),
             None => None,
         };
+        let kit = match &entry.intent.deed {
+            Deed::Spawn { agent, .. } => Some(self.crews.kit(&self.context, &entry, agent.as_ref())?),
+            _ => None,
+        };
         let environment = self.context.environment.clone();
         let fence = Fence::Epoch(self.epoch);
-        Ok(Errand { entry, sessions, fence, project, crew, forge, environment, told: Vec::new() })
+        Ok(Errand { entry, sessions, fence, project, crew, forge, kit, environment, told: Vec::new() })
     }
 
     /// Takes in how far something got.
@@ -342,5 +348,14 @@ impl Crews {
         let found = setup.loaded.config.project(project).ok().map(|project| Arc::new(ProjectRules::of(project)));
         self.rules.insert(key, found.clone());
         Ok(found)
+    }
+
+    /// What a session of the entry's project is started with.
+    fn kit(&mut self, context: &HostContext, entry: &OutboxEntry, agent: Option<&PluginName>) -> Result<Kit> {
+        let setup = self.setup(context, entry.config_file.as_ref())?;
+        setup.require_trust()?;
+        let project = setup.loaded.config.project(&entry.intent.project)?.clone();
+        let crew = Crew::for_project(setup, &project, agent)?;
+        Ok(Kit { project, crew })
     }
 }
