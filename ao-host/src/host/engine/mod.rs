@@ -361,12 +361,17 @@ impl Engine {
         self.started.elapsed()
     }
 
-    /// Until when there is nothing to do, if nobody says otherwise.
-    fn sleep(&self) -> Duration {
+    /// How long there is nothing to do, if nobody says otherwise.
+    fn rest(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
         let others = [self.config_at, self.mail_at, self.checking.next(), self.telling.next(), self.reacting.next()];
         let next = others.into_iter().flatten().fold(next, Duration::min);
-        next.saturating_sub(self.elapsed()).min(ALIVE)
+        next.saturating_sub(self.elapsed())
+    }
+
+    /// The same, up to the next sign of life.
+    fn sleep(&self) -> Duration {
+        self.rest().min(ALIVE)
     }
 
     /// Whether every session has been looked at. Pull requests are elsewhere, and nobody waits for them to be served.
@@ -564,5 +569,7 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;

@@ -78,7 +78,8 @@ async fn what_is_seen_is_written_told_and_handed_back() {
     engine.pass(&desk, TICK).await;
     let requests = std::mem::take(&mut desk.script().asked_snapshots);
     // Who reacts to the failing check asks by himself, and for everything.
-    let [request] = requests.into_iter().filter(|request| request.known.is_some()).collect::<Vec<_>>().try_into().unwrap();
+    let [request] =
+        requests.into_iter().filter(|request| request.known.is_some()).collect::<Vec<_>>().try_into().unwrap();
     assert_eq!((request.known.as_deref(), request.targets[0].number), (Some("seen acme/app"), Some(7)));
     assert_eq!(desk.status(0), StatusName::CiFailed);
     let mut merged = open(7);
