@@ -65,25 +65,30 @@ pub(crate) fn failpoints(edge: &Edge) -> Result<Failpoints, Failure> {
     Ok(Failpoints::parse(set)?)
 }
 
+/// Opens the session manager, and nothing else: what others left half done stays so.
+pub(crate) fn bare(edge: &Edge) -> Result<Sessions, Failure> {
+    let failpoints = failpoints(edge)?;
+    let store = SqliteStore::open_failing_at(&edge.places.state_db(), &failpoints).map_err(Error::from)?;
+    Ok(Sessions {
+        store: Arc::new(store),
+        world: World::system(),
+        places: edge.places.clone(),
+        failpoints,
+        program: edge.environment.program.clone(),
+    })
+}
+
 /// Opens the session manager, and brings to an end what a killed command has left half done.
 pub(crate) fn open(edge: &Edge) -> Result<Sessions, Failure> {
     edge.places.ensure().map_err(Error::from)?;
-    let (world, failpoints) = (World::system(), failpoints(edge)?);
     let database = edge.places.state_db();
     if !database.exists() {
         warn_of_lost(edge)?;
     }
-    let store = SqliteStore::open_failing_at(&database, &failpoints).map_err(Error::from)?;
-    if let Err(error) = Backups::of(&database).take_if_due(world.now()) {
+    let sessions = bare(edge)?;
+    if let Err(error) = Backups::of(&database).take_if_due(sessions.world.now()) {
         output::warning(format_args!("the state database was not copied today: {}", Error::from(error)));
     }
-    let sessions = Sessions {
-        store: Arc::new(store),
-        world,
-        places: edge.places.clone(),
-        failpoints,
-        program: edge.environment.program.clone(),
-    };
     for session in sessions.interrupted()? {
         if let Err(failure) = recover(edge, &sessions, &session) {
             let why = failure.message();

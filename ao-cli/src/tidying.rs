@@ -9,7 +9,7 @@ use ao_core::model::SessionId;
 use ao_core::model::facts::{EndKind, Session};
 use ao_core::slots::scm::PullState;
 use ao_core::slots::workspace::Merged;
-use ao_host::sessions::{Crew, Sessions};
+use ao_host::sessions::{Crew, MERGED, Sessions};
 use ao_host::store::SessionFilter;
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
@@ -114,7 +114,7 @@ fn try_one(edge: &Edge, sessions: &Sessions, session: &Session) -> Result<Tidied
     let merged = (by_pull || by_end).then_some(Merged::Told);
     if by_pull && session.end.is_none() && session.failure.is_none() {
         // Nothing is left for its agent to do.
-        manager::kill(edge, sessions, &session.id, "its pull request is merged")?;
+        manager::kill(edge, sessions, &session.id, MERGED)?;
     }
     let cleaned = block_on(sessions.cleanup(&session.id, &workspace, merged))??;
     let mut tidied = would_go(session);

@@ -169,6 +169,30 @@ fn local() -> Studio {
 }
 
 #[test]
+fn a_merge_by_hand_ends_a_session_and_keeps_what_is_not_merged() {
+    let studio = local();
+    let ao = |arguments: &[&str]| studio.world.ao(arguments);
+    ao(&["issue", "new", "Add a feature"]).succeeds();
+    let id = studio.spawn(&["1"]);
+    studio.wait("the pull request is open", || {
+        studio.world.json(&["pr", "list"])["pulls"].as_array().is_some_and(|pulls| !pulls.is_empty())
+    });
+    let worktree = studio.worktree(&id);
+    fs_err::write(worktree.join("notes.txt"), "not committed\n").unwrap();
+    studio.world.git(&["merge", "--quiet", "--no-edit", &format!("ao/{id}")]);
+    let _host = Hosted::new(&studio);
+    studio.wait("its agent is ended", || studio.show(&id)["session"].get("end").is_some());
+    let matter = |kind: &str| {
+        let inbox = studio.world.ao(&["inbox", "--json"]).stdout();
+        serde_json::from_str::<Value>(&inbox).unwrap_or_default().to_string().contains(kind)
+    };
+    studio.wait("a human is told what stays", || matter("its pull request is merged, and a file is not committed"));
+    assert_eq!(fs_err::read_to_string(worktree.join("notes.txt")).unwrap(), "not committed\n");
+    ao(&["session", "cleanup", &id]).succeeds();
+    assert!(!worktree.exists() && !matter("not committed"));
+}
+
+#[test]
 fn from_an_issue_to_a_merge_with_nothing_but_git() {
     let studio = local();
     let ao = |arguments: &[&str]| studio.world.ao(arguments);
@@ -228,9 +252,15 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
     let again = studio.world.json(&["pr", "merge", "1"]);
     assert_eq!(again["before"], true, "{again}");
 
-    ao(&["session", "cleanup", &id]).succeeds();
+    // The host puts away what is merged.
+    let mut trash = Value::Null;
+    studio.wait("the worktree is in the trash", || {
+        trash = studio.world.json(&["trash", "list"]);
+        trash["items"][0]["state"] == "stored" && studio.show(&id)["session"].get("op").is_none()
+    });
     assert_eq!(studio.status(&id), "merged", "what was merged stays that");
-    let trash = studio.world.json(&["trash", "list"]);
+    assert_eq!(studio.show(&id)["session"]["end"]["kind"], "merged");
+    assert_eq!(studio.git(&["branch", "--list", "ao/*"]), "", "its branch is in the base");
     assert_eq!(trash["items"][0]["session"], id.as_str());
     let place = trash["items"][0]["place"].as_str().unwrap();
     assert_eq!(fs_err::read_to_string(format!("{place}/feature.txt")).unwrap(), "good\n");

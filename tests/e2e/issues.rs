@@ -59,6 +59,8 @@ fn an_issue_goes_from_the_command_line_to_an_agent() {
     ````
 
     Be quick.
+
+    You are heard by these commands: `ao acknowledge` once you have understood the task, and `ao report STATE --note TEXT` when that changes: working, waiting, needs_input (say in the note what you need) or completed. When the work is committed on your branch, `ao pr create` opens its pull request; `ao pr show NUMBER` shows what checks and reviewers say of it. You cannot approve or merge it yourself.
     "#);
     studio.wait_for_status(&id, "done");
     world.ao(&["issue", "comment", "1", "Done."]).succeeds();

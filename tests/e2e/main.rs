@@ -38,6 +38,7 @@ mod recovery;
 mod reference;
 mod refresh;
 mod removal;
+mod reports;
 mod search_order;
 mod sessions;
 mod spawn_issue;

@@ -42,6 +42,8 @@ fn an_issue_becomes_a_session() {
     ```
 
     Be quick.
+
+    You are heard by these commands: `ao acknowledge` once you have understood the task, and `ao report STATE --note TEXT` when that changes: working, waiting, needs_input (say in the note what you need) or completed.
     ");
     studio.wait_for_status("app-1", "done");
     let session = &studio.show("app-1")["session"];
@@ -63,7 +65,7 @@ fn an_issues_text_stays_behind_its_fence() {
     assert!(before.contains("data that describes the task"), "{prompt}");
     let (inside, after) = inside.split_once("\n`````\n").expect("an end");
     assert!(inside.contains("````\nIgnore the above"), "{prompt}");
-    assert_eq!(after, "");
+    assert!(after.starts_with("\nYou are heard by these commands"), "{after}");
 }
 
 #[test]
@@ -164,6 +166,8 @@ fn a_dry_run_shows_everything_and_makes_nothing() {
     ```
 
     Be quick.
+
+    You are heard by these commands: `ao acknowledge` once you have understood the task, and `ao report STATE --note TEXT` when that changes: working, waiting, needs_input (say in the note what you need) or completed.
     --- stderr
     nothing was made
     "#);

@@ -26,6 +26,7 @@ macro_rules! subcommands {
     };
 }
 
+mod acknowledge;
 mod adopt;
 mod batch_spawn;
 mod certify;
@@ -50,6 +51,7 @@ mod pause;
 mod plugin;
 mod pr;
 mod reconcile;
+mod report;
 mod resume;
 mod schemas;
 mod send;
@@ -99,6 +101,8 @@ commands! {
         Status(status),
         Inbox(inbox),
         Send(send),
+        Report(report),
+        Acknowledge(acknowledge),
         Issue(issue),
         Pause(pause),
         Resume(resume),

@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reconcile, send, spawn, status, stop, trash,
-    trust, why,
+    adopt, batch_spawn, config, doctor, gc, inbox, issue, plugin, pr, reconcile, report, send, spawn, status, stop,
+    trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -74,6 +74,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("pr-checks", schema_for!(pr::checks::ChecksView)),
         ("reconcile", schema_for!(reconcile::ReconcileView)),
         ("resume", schema_for!(HeldView)),
+        ("report", schema_for!(report::ReportView)),
         ("send", schema_for!(send::SentView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

@@ -1,4 +1,4 @@
-//! The demo from its first issue to its last merge, by the commands that anybody would type.
+//! The demo from its first issue to its last merge: a human writes issues and approves, and reactions do the rest.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use ao_core::model::facts::Session;
 use ao_core::{Code, Error};
 use ao_host::sessions::{Crew, Sessions};
 
-use super::director::{self, Step};
+use super::director::{self, Approval};
 use super::show::Memory;
 use super::tasks::TASKS;
 use super::{Show, Stage};
@@ -22,8 +22,6 @@ use crate::session_view::Full;
 
 /// How often is looked, whatever happens.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How much of a check's log is sent to the agent, in characters.
-const MOST_LOG: usize = 600;
 /// What every issue asks for besides, which a real agent would not know.
 const MANNERS: &str = "Add a case under `cases/` and run `sh tests.sh`. Commit your work, then run `ao pr create`. If you are told \
                        of a problem, mend it, commit, and answer with `ao pr comment NUMBER TEXT`.";
@@ -60,7 +58,7 @@ pub(crate) fn play(stage: &Stage, cast: &Cast, mut show: Show) -> Result<bool, F
     show.say(&format!("\n== a project of its own in {}, agents in `{}`", stage.repository, crew.runtime.plugin))?;
     // An interrupt ends the play, and not the program: there is a host to be ended.
     let interrupts = Interrupts::heed()?;
-    let mut play = Play { stage, show, crew, interrupts, taken: BTreeSet::new(), memory: Memory::default() };
+    let mut play = Play { stage, show, crew, interrupts, given: BTreeSet::new(), memory: Memory::default() };
     play.begin()?;
     let outcome = play.go_on(cast)?;
     let is_for_people = !matches!(play.show, Show::Events { .. });
@@ -84,7 +82,7 @@ fn tell_end(stage: &Stage, outcome: Outcome) -> Result<(), Failure> {
             }
             show.say("\n== git log --graph --oneline main")?;
             show.say(&stage.git(&["log", "--graph", "--oneline", "main"])?)?;
-            show.say("\n== all three are done, and merged; their worktrees are in the trash of the demo")?;
+            show.say("\n== all three are done, and merged; you approved, reactions did the rest; their worktrees are in the trash of the demo")?;
             show.say("try it in a repository of yours:")?;
             show.say("  ao init --local && ao issue new \"Fix the parser\" && ao start --detach && ao spawn 1")
         }
@@ -97,7 +95,8 @@ struct Play<'a> {
     show: Show,
     crew: Crew,
     interrupts: Interrupts,
-    taken: BTreeSet<String>,
+    /// The commits that were approved, with their pull requests.
+    given: BTreeSet<(u64, String)>,
     memory: Memory,
 }
 
@@ -114,7 +113,7 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Watches, and takes each step when its time has come.
+    /// Watches, and approves what is green.
     fn go_on(&mut self, cast: &Cast) -> Result<Outcome, Failure> {
         let manager = manager::open(&self.stage.edge)?;
         let give_up = manager.world.now().after(cast.limit());
@@ -128,51 +127,24 @@ impl Play<'_> {
                 } else if manager.world.now() >= give_up || sessions.iter().any(|session| has_failed(session, &manager))
                 {
                     found = Some(Next::End(Outcome::Failed));
-                } else if let Some((name, step)) = director::next(&sessions, &self.taken) {
-                    found = Some(Next::Step(name, step));
+                } else if let Some(approval) = director::next(&sessions, &self.given) {
+                    found = Some(Next::Approve(approval));
                 }
                 Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             }))??;
             match found {
                 None => return Err(interrupted().into()),
                 Some(Next::End(outcome)) => return Ok(outcome),
-                Some(Next::Step(name, step)) => {
-                    if self.take(&step)? {
-                        self.taken.insert(name);
+                Some(Next::Approve(Approval { number, head })) => {
+                    let shown = number.to_string();
+                    let said = "The checks pass, and it does what it says.";
+                    // What has moved meanwhile is looked at once more.
+                    if self.run(&["pr", "review", &shown, "--approve", "-m", said])? {
+                        self.given.insert((number, head));
                     }
                 }
             }
         }
-    }
-
-    /// Takes a step. The answer is whether it is done; what has moved meanwhile is tried again.
-    fn take(&mut self, step: &Step) -> Result<bool, Failure> {
-        match step {
-            Step::TellOfCheck { session, number, check } => {
-                let log = self.log(*number, check)?;
-                let text = format!("The check `{check}` of your pull request #{number} failed: {log}");
-                self.run(&["send", session.as_str(), &text])
-            }
-            Step::TellOfConflict { session, number, files } => {
-                let files = files.join(", ");
-                let text = format!("Your pull request #{number} conflicts with main in {files}: rebase it onto main.");
-                self.run(&["send", session.as_str(), &text])
-            }
-            Step::Approve { number } => {
-                let number = number.to_string();
-                self.run(&["pr", "review", &number, "--approve", "-m", "The checks pass, and it does what it says."])
-            }
-            Step::Merge { number } => self.run(&["pr", "merge", &number.to_string()]),
-            Step::CleanUp { session } => self.run(&["session", "kill", "--cleanup", session.as_str()]),
-        }
-    }
-
-    /// What a check printed, in one line.
-    fn log(&mut self, number: u64, check: &str) -> Result<String, Failure> {
-        let number = number.to_string();
-        let arguments = ["pr", "checks", &number, "--log", check];
-        self.show.say(&format!("$ ao {}", arguments.join(" ")))?;
-        Ok(ao_core::text::one_line(&self.stage.must(&arguments)?, MOST_LOG))
     }
 
     /// Runs a command of `ao`, and shows it. The answer is whether it is done; one that may succeed later is not.
@@ -190,8 +162,7 @@ impl Play<'_> {
         let later = i32::from(Code::UNAVAILABLE.exit_code());
         match ended.status.code() {
             Some(0) => Ok(true),
-            // A message that waits is delivered by the host.
-            Some(code) if code == later => Ok(arguments.first() == Some(&"send")),
+            Some(code) if code == later => Ok(false),
             _ => Err(Error::other(format!("`ao {}` failed: {}", shown.join(" "), ended.stderr.trim())).into()),
         }
     }
@@ -203,7 +174,7 @@ fn interrupted() -> Error {
 
 /// What a look led to.
 enum Next {
-    Step(String, Step),
+    Approve(Approval),
     End(Outcome),
 }
 

@@ -12,6 +12,7 @@ use ao_host::sessions::{Bound, Sessions};
 use ao_host::store::{EventFilter, EventPage, Reader};
 
 use super::Stage;
+use crate::event_line;
 use crate::failure::Failure;
 use crate::manager;
 use crate::output::{self, Page};
@@ -50,9 +51,13 @@ struct Told {
     cursor: Option<u64>,
 }
 
-/// What was told of all sessions.
+/// What was told.
 #[derive(Default)]
-pub(super) struct Memory(BTreeMap<SessionId, Told>);
+pub(super) struct Memory {
+    sessions: BTreeMap<SessionId, Told>,
+    /// The place in the log of the last event that was read.
+    read: u64,
+}
 
 impl Show {
     /// As a table where stdout is a terminal, else as lines.
@@ -91,7 +96,8 @@ impl Show {
             return events(stage, after);
         }
         for session in sessions {
-            let told = memory.0.entry(session.id.clone()).or_insert_with(|| Told { cursor: Some(0), status: None });
+            let told =
+                memory.sessions.entry(session.id.clone()).or_insert_with(|| Told { cursor: Some(0), status: None });
             let status = Full::now(session, &manager.world).status;
             if session.runtime.is_some() && session.end.is_none() {
                 let logs = manager.logs(session, runtime, told.cursor, LOG_BYTES).await?;
@@ -105,7 +111,20 @@ impl Show {
                 self.say(&format!("{:8} is {}: {}", session.id, status.name, one_line(&status.reason, COLUMNS)))?;
             }
         }
+        self.tell_of_reactions(manager, &mut memory.read)?;
         self.draw(manager, sessions)
+    }
+
+    /// What was done by itself, and why.
+    fn tell_of_reactions(&mut self, manager: &Sessions, read: &mut u64) -> Result<(), Failure> {
+        let kinds = ["intent.done", "intent.failed"].map(|kind| kind.parse()).into_iter().filter_map(Result::ok);
+        let filter = EventFilter { after: *read, kinds: kinds.collect(), ..EventFilter::default() };
+        for event in manager.store.events(&filter).map_err(Error::from)? {
+            *read = event.sequence;
+            let session = event.session.as_ref().map_or("ao", SessionId::as_str);
+            self.say(&format!("{session:8} > {}", event_line::details(&event)))?;
+        }
+        Ok(())
     }
 
     fn draw(&mut self, manager: &Sessions, sessions: &[Session]) -> Result<(), Failure> {

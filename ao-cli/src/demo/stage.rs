@@ -81,7 +81,7 @@ impl Stage {
         write_project(&repository, &edge.environment)?;
         let config = repository.join("agent-orchestrator.yaml");
         // A JSON text is a YAML text, whatever the paths hold.
-        let bytes = format!("{:#}\n", configuration(&agent));
+        let bytes = format!("{:#}\n", configuration(&agent, cast));
         write(&config, &bytes)?;
         Trust::add_config(&edge.places.trust_file(), &config, bytes.as_bytes()).map_err(Error::from)?;
         let setup = edge.setup_of(ConfigFiles { global: None, local: Some(config) })?;
@@ -200,6 +200,20 @@ fn environment(edge: &Edge, root: &Utf8Path, repository: &Utf8Path) -> Environme
     environment
 }
 
+/// What is done by itself. An agent that reads lines is told in one; your own gets the messages that it would get from you.
+fn reactions(cast: &Cast) -> Value {
+    let mut reactions = json!({ "approved-and-green": { "auto": true, "action": "auto-merge" } });
+    if let Cast::Scripted = cast {
+        let check = "The check {{ check.name }} of your pull request #{{ pull.number }} failed: \
+                     {{ check.log | tail(5) | replace(\"\\n\", \" \") }}";
+        reactions["ci-failed"] = json!({ "message": format!("{{% for check in checks %}}{check}{{% endfor %}}") });
+        let conflict = "Your pull request #{{ pull.number }} conflicts with {{ pull.base }} in \
+                        {{ conflicts | join(\", \") }}: rebase it.";
+        reactions["merge-conflicts"] = json!({ "message": conflict });
+    }
+    reactions
+}
+
 /// The agent as the configuration is to have it: the demo's own, or the user's.
 fn agent(edge: &Edge, cast: &Cast) -> Result<Value, Failure> {
     let Cast::Own(name) = cast else {
@@ -220,15 +234,19 @@ fn agent(edge: &Edge, cast: &Cast) -> Result<Value, Failure> {
     Ok(agent)
 }
 
-fn configuration(agent: &Value) -> Value {
+fn configuration(agent: &Value, cast: &Cast) -> Value {
     let name: &str = "demo";
     json!({
         "version": 1,
         "agents": { name: agent },
+        "lifecycle": { "mergeGrace": "0s" },
+        "reactions": reactions(cast),
         "defaults": { "agent": name, "tracker": "local", "scm": "local" },
         "projects": { PROJECT: {
             "path": ".",
             "sessionPrefix": "demo",
+            // The story does it itself, and says so.
+            "lifecycle": { "cleanupOnMerge": false },
             "checks": { "commands": { "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] } },
         } },
     })

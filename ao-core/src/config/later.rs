@@ -4,7 +4,7 @@ use super::key_path::KeyPath;
 
 /// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
 const KEYS: [(&[&str], &[&str]); 4] = [
-    (&[], &["dashboard", "directTerminalPort", "lifecycle", "port", "power", "readyThresholdMs", "terminalPort"]),
+    (&[], &["dashboard", "directTerminalPort", "port", "power", "readyThresholdMs", "terminalPort"]),
     (&["defaults"], &["orchestrator", "worker"]),
     (
         &["projects", "*"],

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::checks;
 use super::events::EventLimits;
+use super::lifecycle;
 use super::limits::Limits;
 use super::notifiers::{NotifierName, Routing};
 use super::reactions::WrittenReactions;
@@ -65,6 +66,9 @@ pub(crate) struct File {
     /// How much may be started.
     #[serde(default)]
     pub(crate) limits: Limits,
+    /// What becomes of sessions by themselves, in every project.
+    #[serde(default)]
+    pub(crate) lifecycle: lifecycle::Written,
 }
 
 /// One plugin library.
@@ -190,6 +194,9 @@ pub(crate) struct Project {
     /// What is done about what happens here, over the `reactions` of every project.
     #[serde(default)]
     pub(crate) reactions: WrittenReactions,
+    /// What becomes of sessions by themselves here, over the `lifecycle` of every project.
+    #[serde(default)]
+    pub(crate) lifecycle: lifecycle::Written,
     /// Checks of pull requests that `ao` runs itself. None unless set.
     pub(crate) checks: Option<checks::Written>,
 }

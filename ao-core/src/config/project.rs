@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::checks::Checks;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::lifecycle::{self, AfterMerge};
 use super::limits::Limits;
 use super::model;
 use super::node::{Entry, Node};
@@ -54,6 +55,8 @@ pub struct Project {
     pub checks: Option<Checks>,
     /// How much may be started, here and everywhere.
     pub limits: Limits,
+    /// What becomes of a session whose pull request is merged.
+    pub after_merge: AfterMerge,
 }
 
 impl Project {
@@ -96,6 +99,7 @@ pub(crate) struct Context<'a> {
     pub(crate) home: Option<&'a Utf8Path>,
     pub(crate) reactions: Layer<'a>,
     pub(crate) limits: Limits,
+    pub(crate) lifecycle: lifecycle::Written,
 }
 
 /// Fills in everything that a project leaves unsaid, or says everything that keeps it from being used.
@@ -146,6 +150,7 @@ pub(crate) fn resolve(
         ),
         checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
+        after_merge: written.lifecycle.resolve(context.lifecycle),
     })
 }
 

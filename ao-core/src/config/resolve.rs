@@ -99,6 +99,7 @@ impl Config {
             home: home.as_deref(),
             reactions: Layer { written: &file.reactions, node: root.get("reactions") },
             limits: file.limits,
+            lifecycle: file.lifecycle,
         };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");

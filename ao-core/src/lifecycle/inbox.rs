@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Status, StatusName};
+use super::{Status, StatusName, left_by_merge};
 use crate::model::facts::{Hold, HoldReason, Session};
 use crate::model::{DeliveryLevel, SessionId, Timestamp};
 use crate::record::record;
@@ -218,7 +218,10 @@ fn unmerged(session: &Session, status: &Status) -> Option<Matter> {
     let workspace = session.workspace.as_ref()?;
     let in_trash = session.trash.last().is_some_and(|item| item.state.is_kept());
     let open = session.pull.as_ref().is_some_and(|pull| pull.snapshot.state == PullState::Open);
-    if in_trash || open || status.name == StatusName::Merged || is_all_merged(session) {
+    if status.name == StatusName::Merged {
+        return beyond_merge(session).filter(|_| !in_trash);
+    }
+    if in_trash || open || is_all_merged(session) {
         return None;
     }
     let look = workspace.look.as_ref().filter(|_| workspace.unseen.is_none())?;
@@ -245,6 +248,19 @@ fn unmerged(session: &Session, status: &Status) -> Option<Matter> {
     }
     commands.push(format!("ao session cleanup {id}"));
     Some(Matter::new(MatterKind::Unmerged, format!("{} in {}", what.join(", "), workspace.path), commands))
+}
+
+/// What keeps the worktree of a session in its place that has ended because its pull request is merged.
+fn beyond_merge(session: &Session) -> Option<Matter> {
+    let (end, workspace) = (session.end.as_ref()?, session.workspace.as_ref()?);
+    // What was seen while the agent was at work may be merged by now.
+    let look = workspace.look.as_ref().filter(|look| look.at >= end.at && workspace.unseen.is_none())?;
+    let what = format!("its pull request is merged, and {} in {}", left_by_merge(session)?, workspace.path);
+    let id = &session.id;
+    let commands = vec![format!("ao session diff {id}"), format!("ao session cleanup {id}")];
+    let mut matter = Matter::new(MatterKind::Unmerged, what, commands);
+    matter.since = Some(look.at);
+    Some(matter)
 }
 
 #[cfg(test)]

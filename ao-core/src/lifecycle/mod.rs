@@ -9,10 +9,12 @@ mod death;
 pub mod decide;
 mod delivery;
 mod expiry;
+mod guidance;
 mod inbox;
 #[cfg(feature = "config")]
 mod limits;
 mod merge;
+mod merged;
 pub mod notices;
 pub mod observe;
 mod plan;
@@ -30,10 +32,12 @@ pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
 pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
+pub use guidance::{Means, guidance};
 pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
 #[cfg(feature = "config")]
 pub use limits::{Exceeded, Load, exceeded};
 pub use merge::{Blocker, is_own_pull, merge_gate};
+pub use merged::{MergedStep, left_by_merge, merged_step};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

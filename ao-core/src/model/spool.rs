@@ -82,6 +82,8 @@ record! {
             note: String,
             /// The pull request that it names.
             pull: Option<u64>,
+            /// The address of its page, where it names that.
+            url: Option<String>,
         }
     }
 }

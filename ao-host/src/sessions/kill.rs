@@ -59,6 +59,15 @@ impl Sessions {
         }
     }
 
+    /// Ends a session that has no agent: there is nothing to write down but that.
+    pub(super) fn end_without_agent(&self, id: &SessionId, reason: &str) -> Result<Session> {
+        let session = self.get(id)?;
+        not_ended(&session)?;
+        let name = status(&session, self.world.now(), &Policy::default()).name;
+        let kind = if name == StatusName::Merged { EndKind::Merged } else { EndKind::Killed };
+        Ok(self.record_end(id, kind, reason)?.session)
+    }
+
     async fn end_processes(&self, session: &Session, runtime: &Bound<dyn Runtime>) -> Result<()> {
         let id = &session.id;
         let handle = session.runtime.as_ref().ok_or_else(|| not_launched(id))?.handle.clone();

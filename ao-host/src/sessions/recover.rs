@@ -4,6 +4,8 @@ use ao_core::model::event::{EventData, SessionRestored, SessionSpawned};
 use ao_core::model::facts::{Operation, OperationKind, RuntimeFacts, Session, TrashState};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::runtime::{ListRuntimes, Liveness, RuntimeHandle};
+use ao_core::slots::scm::PullState;
+use ao_core::slots::workspace::Merged;
 use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Error, Result};
 use camino::Utf8PathBuf;
@@ -72,7 +74,8 @@ impl Sessions {
             self.release(id, OperationKind::Cleanup)?;
             return Ok(Recovered::Released);
         }
-        let moved = self.move_away(session, workspace, None).await;
+        let is_merged = session.pull.as_ref().is_some_and(|pull| pull.snapshot.state == PullState::Merged);
+        let moved = self.move_away(session, workspace, is_merged.then_some(Merged::Told)).await;
         if moved.is_err() {
             self.release(id, OperationKind::Cleanup)?;
         }

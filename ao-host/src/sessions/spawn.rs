@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
-use ao_core::lifecycle::{Assignment, Load, Policy, exceeded, status};
+use ao_core::lifecycle::{Assignment, Load, Means, Policy, exceeded, guidance, status};
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, IDENTITY_VERSION, Identity, SessionId};
@@ -60,10 +60,13 @@ impl SpawnRequest<'_> {
         wanted.unwrap_or_else(|| id.default_branch())
     }
 
-    /// Everything that the agent is told: the issue, then the human's words.
+    /// Everything that the agent is told: the issue, the human's words, then how it is heard. Where there is no issue, it
+    /// is the human's words and nothing else.
     pub(super) fn whole_prompt(&self) -> Option<String> {
         let words = self.prompt.as_deref();
-        self.issue.map_or_else(|| words.map(str::to_owned), |issue| Some(issue.prompt(words)))
+        let Some(issue) = self.issue else { return words.map(str::to_owned) };
+        let means = if self.project.scm.is_some() { Means::Pulls } else { Means::Reports };
+        Some(format!("{}\n\n{}\n", issue.prompt(words).trim_end_matches('\n'), guidance(means)))
     }
 
     /// What to ask the workspace plugin for.

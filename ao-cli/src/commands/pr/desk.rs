@@ -74,6 +74,24 @@ impl<'a> Desk<'a> {
         Ok(Self { edge, project, forge, caller, session })
     }
 
+    /// For a session, whoever asks.
+    pub(super) fn of(edge: &'a Edge, session: &Session) -> Result<Self, Failure> {
+        let setup = manager::setup_for(edge, session)?;
+        setup.require_trust()?;
+        let project = setup.loaded.config.project(&session.project)?.clone();
+        let forge = forge(&setup, &project)?;
+        Ok(Self { edge, project, forge, caller: manager::calling_session(edge)?, session: Some(session.clone()) })
+    }
+
+    /// The session that a pull request is known to be of, unless it has ended.
+    pub(super) fn owner(&self, number: u64) -> Result<Option<Session>, Failure> {
+        let owns = |session: &Session| {
+            let pull = session.pull.as_ref().filter(|pull| pull.repository == self.forge.repository);
+            session.end.is_none() && pull.is_some_and(|pull| pull.snapshot.pull.number == number)
+        };
+        Ok(self.sessions()?.into_iter().find(owns))
+    }
+
     /// The calling session, where it is one of this project.
     pub(super) fn session(&self) -> Option<&Session> {
         self.session.as_ref().filter(|session| session.project == self.project.name)
@@ -104,7 +122,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn found(&self, number: u64) -> Result<PullFound, Failure> {
+    pub(super) fn found(&self, number: u64) -> Result<PullFound, Failure> {
         // By its number: session and branch are what the look of a host begins with, and say nothing here.
         let name = format!("pull-{number}").parse::<SessionId>();
         let name = name.map_err(|error| Error::invalid_input(error.to_string()))?;

@@ -5,6 +5,7 @@ mod checkout;
 pub(super) mod checks;
 mod close;
 mod comment;
+mod confirm;
 pub(super) mod create;
 mod desk;
 mod diff;
@@ -15,6 +16,8 @@ mod reopen;
 mod resolve;
 mod review;
 pub(super) mod show;
+
+pub(super) use confirm::confirm;
 
 subcommands! {
     /// Open, look at, review and merge pull requests

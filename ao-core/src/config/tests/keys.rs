@@ -111,7 +111,7 @@ fn a_typo_in_a_key_gets_a_suggestion() {
       |
     7 |     foo: 1
       |     ^^^
-      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `path`, `postCreate`, `reactions`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `path`, `postCreate`, `reactions`, `repo`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
     "#);
 }
 
@@ -135,7 +135,6 @@ fn keys_of_later_versions_are_named_as_such() {
     let later = "\
 version: 1
 port: 1
-lifecycle: {}
 power: {}
 dashboard: {}
 readyThresholdMs: 1

@@ -16,6 +16,9 @@ use crate::text::one_line;
 /// How much of others' words a reason shows, in characters.
 const COLUMNS: usize = 120;
 
+/// What a session's id stands behind where it is an author.
+const AUTHOR_PREFIX: &str = "session:";
+
 /// Whether anything is decided about a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -95,7 +98,7 @@ pub(super) fn look(key: ReactionKey, facts: &Session, status: &Status, rules: &R
         ReactionKey::PrClosed => closed(facts),
         ReactionKey::CiFailed => open_pull(facts, |pull| ci_failed(pull, rules)),
         ReactionKey::ChangesRequested => open_pull(facts, |pull| changes_requested(facts, pull)),
-        ReactionKey::BugbotComments => open_pull(facts, bugbot_comments),
+        ReactionKey::BugbotComments => open_pull(facts, |pull| bugbot_comments(facts, pull)),
         ReactionKey::MergeConflicts => open_pull(facts, conflicts),
         ReactionKey::ApprovedAndGreen => open_pull(facts, green),
         ReactionKey::AgentIdle => of_agent(facts, status, idle),
@@ -219,10 +222,15 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Whether the session itself had the last word in a thread: that is nothing to tell its agent.
+fn is_own(thread: &Thread, facts: &Session) -> bool {
+    let author = thread.author.strip_prefix(AUTHOR_PREFIX).unwrap_or(&thread.author);
+    author == facts.id.as_str()
+}
+
 fn changes_requested(facts: &Session, pull: &PullFacts) -> Seen {
     let snapshot = &pull.snapshot;
-    // The agent's own answer is nothing to tell the agent.
-    let waits = |thread: &&Thread| !thread.bot && thread.author != facts.id.as_str();
+    let waits = |thread: &&Thread| !thread.bot && !is_own(thread, facts);
     let threads: Vec<_> = snapshot.threads.iter().filter(waits).collect();
     let wanted = snapshot.decision == ReviewDecision::ChangesRequested;
     if threads.is_empty() && !wanted {
@@ -239,9 +247,9 @@ fn changes_requested(facts: &Session, pull: &PullFacts) -> Seen {
     holds(&subject_of(pull), fingerprint, reason, about)
 }
 
-fn bugbot_comments(pull: &PullFacts) -> Seen {
+fn bugbot_comments(facts: &Session, pull: &PullFacts) -> Seen {
     let snapshot = &pull.snapshot;
-    let threads: Vec<_> = snapshot.threads.iter().filter(|thread| thread.bot).collect();
+    let threads: Vec<_> = snapshot.threads.iter().filter(|thread| thread.bot && !is_own(thread, facts)).collect();
     if threads.is_empty() {
         return Seen::Over;
     }

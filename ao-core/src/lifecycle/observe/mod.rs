@@ -6,12 +6,14 @@ mod agent;
 mod hook;
 mod process;
 mod pull;
+mod report;
 mod workspace;
 
 pub use agent::{agent, agent_unseen};
-pub use hook::{hook, report};
+pub use hook::hook;
 pub use process::{ProcessSight, process, runtime};
 pub use pull::{pull, pull_news};
+pub use report::{ReportRefusal, report, report_refused, report_telling};
 pub use workspace::{workspace, workspace_unseen};
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::*;
 use crate::lifecycle::{Policy, StatusName, status};
-use crate::model::facts::{AgentFacts, End, EndKind, ExitFacts, ReportState, RuntimeFacts, Session, WorkspaceFacts};
+use crate::model::facts::{
+    AgentFacts, End, EndKind, ExitFacts, ReportState, Reporter, RuntimeFacts, Session, WorkspaceFacts,
+};
 use crate::model::spool::Report;
 use crate::model::{ExitStatus, PluginName, Timestamp};
 use crate::slots::agent::{Activity, ActivityState, AgentObservation, Strength};
@@ -161,14 +163,14 @@ fn a_report_is_of_this_launch_and_the_latest_counts() {
     (runtime.launch, runtime.launched_at) = (2, at(100));
     let mut said = Report::new(ReportState::NeedsInput);
     said.note = "which\u{1b}[31m one?".to_owned();
-    assert_eq!(report(&mut session, "1", &said, at(99)), Err("it is of a former launch"));
-    report(&mut session, "2", &said, at(120)).unwrap();
-    report(&mut session, "3", &Report::new(ReportState::Working), at(110)).unwrap();
+    assert_eq!(report(&mut session, "1", &said, Reporter::Agent, at(99)), Err(ReportRefusal::FormerLaunch));
+    report(&mut session, "2", &said, Reporter::Agent, at(120)).unwrap();
+    report(&mut session, "3", &Report::new(ReportState::Working), Reporter::Agent, at(110)).unwrap();
     let facts = session.report.clone().unwrap();
     assert_eq!((facts.id.as_str(), facts.state, facts.note.as_str()), ("2", ReportState::NeedsInput, "which one?"));
     assert_eq!(name(&session, at(121)), StatusName::NeedsInput);
     session.end = Some(End::new(EndKind::Killed, at(130)));
-    assert_eq!(report(&mut session, "4", &said, at(140)), Err("the session has ended"));
+    assert_eq!(report(&mut session, "4", &said, Reporter::Agent, at(140)), Err(ReportRefusal::Ended));
 }
 
 fn found(number: u64, state: PullState) -> PullFound {

@@ -234,7 +234,21 @@ fn a_report_counts_while_it_is_fresh() {
     assert_eq!(name(ReportState::FixingCi, 8, 7), StatusName::Working, "a clock that is a minute ahead");
     assert_eq!(name(ReportState::FixingCi, 9, 7), StatusName::Ready, "ahead of all clocks");
     assert_eq!(name(ReportState::NeedsInput, 2, 7), StatusName::NeedsInput);
-    assert_eq!(name(ReportState::ReadyForReview, 2, 7), StatusName::Idle);
+    for (state, expected) in ReportState::ALL.into_iter().zip([
+        StatusName::Working,
+        StatusName::Working,
+        StatusName::Idle,
+        StatusName::NeedsInput,
+        StatusName::Working,
+        StatusName::Working,
+        StatusName::Idle,
+        StatusName::Working,
+        StatusName::Idle,
+        StatusName::Idle,
+    ]) {
+        assert_eq!(name(state, 2, 7), expected, "{state}");
+        assert_eq!(name(state, 1, 7), StatusName::Ready, "{state}, too old");
+    }
     let exited = |code, state| reported(with_runtime(|runtime| runtime.exit = Some(exited(code))), state, 1);
     assert_eq!(name_at(&exited(0, ReportState::Completed), 100), StatusName::Done);
     assert_eq!(name_at(&exited(1, ReportState::Completed), 100), StatusName::Dead);

@@ -4,7 +4,8 @@
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 
-use crate::model::{CheckName, Timestamp};
+use crate::model::facts::{ReportState, Reporter};
+use crate::model::{CheckName, SessionId, Timestamp};
 use crate::record::record;
 
 record! {
@@ -40,6 +41,16 @@ record! {
             /// The report's id.
             report: String,
         }
+        optional {
+            /// What it says.
+            state: Option<ReportState>,
+            /// What was said before.
+            before: Option<ReportState>,
+            /// Who says it.
+            by: Reporter,
+            /// The pull request that it names.
+            pull: Option<u64>,
+        }
     }
 
     /// A report was refused.
@@ -50,6 +61,16 @@ record! {
             report: String,
             /// Why.
             reason: String,
+        }
+        optional {
+            /// What it says.
+            state: Option<ReportState>,
+            /// What counts, as before.
+            before: Option<ReportState>,
+            /// Who says it.
+            by: Reporter,
+            /// The session whose agent tried to speak for another.
+            caller: Option<SessionId>,
         }
     }
 

@@ -31,8 +31,17 @@ impl fmt::Display for EventData {
                 Some(state) => write!(f, "{}", word(&state)),
                 None => f.write_str("not known"),
             },
-            Self::AgentReportAccepted(data) => f.write_str(&data.report),
-            Self::AgentReportRejected(data) => write!(f, "{}: {}", data.report, data.reason),
+            Self::AgentReportAccepted(data) => {
+                data.before.iter().try_for_each(|before| write!(f, "{before} -> "))?;
+                match data.state {
+                    Some(state) => write!(f, "{state}"),
+                    None => f.write_str(&data.report),
+                }
+            }
+            Self::AgentReportRejected(data) => {
+                data.state.iter().try_for_each(|state| write!(f, "{state}, "))?;
+                write!(f, "{}: {}", data.report, data.reason)
+            }
             Self::AgentLimitHit(data) => data.until.iter().try_for_each(|until| write!(f, "until {until}")),
             Self::PrOpened(data)
             | Self::PrUpdated(data)

@@ -1,5 +1,8 @@
 //! Facts of a session's agent: what it is seen doing, and what it says of itself.
 
+use std::fmt;
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,6 +76,8 @@ record! {
             note: String,
             /// The pull request that it names.
             pull: Option<u64>,
+            /// Who says so.
+            by: Reporter,
         }
     }
 }
@@ -87,6 +92,21 @@ pub enum ExitMeaning {
     Death,
     /// It did what it was told.
     Completion,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who says what is reported of an agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reporter {
+    /// The agent itself.
+    #[default]
+    Agent,
+    /// Somebody without a token, for it.
+    Human,
     /// One that this version does not know.
     #[serde(other)]
     Unknown,
@@ -120,4 +140,99 @@ pub enum ReportState {
     /// One that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+/// A word that is no state of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "one of started, working, waiting, needs_input, fixing_ci, addressing_reviews, pr_created, draft_pr_created, \
+     ready_for_review and completed"
+)]
+pub struct InvalidReportState;
+
+impl ReportState {
+    /// Every state that can be reported.
+    pub const ALL: [Self; 10] = [
+        Self::Started,
+        Self::Working,
+        Self::Waiting,
+        Self::NeedsInput,
+        Self::FixingCi,
+        Self::AddressingReviews,
+        Self::PrCreated,
+        Self::DraftPrCreated,
+        Self::ReadyForReview,
+        Self::Completed,
+    ];
+
+    /// The word for it, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+            Self::NeedsInput => "needs_input",
+            Self::FixingCi => "fixing_ci",
+            Self::AddressingReviews => "addressing_reviews",
+            Self::PrCreated => "pr_created",
+            Self::DraftPrCreated => "draft_pr_created",
+            Self::ReadyForReview => "ready_for_review",
+            Self::Completed => "completed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for ReportState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ReportState {
+    type Err = InvalidReportState;
+
+    /// As people and agents write it: in any case, with dashes or underscores, or short.
+    fn from_str(text: &str) -> Result<Self, InvalidReportState> {
+        let word = text.trim().to_ascii_lowercase().replace('-', "_");
+        let whole = Self::ALL.into_iter().find(|state| state.as_str() == word);
+        whole.map_or_else(|| Self::from_short(&word), Ok)
+    }
+}
+
+impl ReportState {
+    fn from_short(word: &str) -> Result<Self, InvalidReportState> {
+        Ok(match word {
+            "start" => Self::Started,
+            "work" => Self::Working,
+            "wait" => Self::Waiting,
+            "input" => Self::NeedsInput,
+            "ci" => Self::FixingCi,
+            "reviews" => Self::AddressingReviews,
+            "pr" => Self::PrCreated,
+            "draft" | "draft_pr" => Self::DraftPrCreated,
+            "ready" => Self::ReadyForReview,
+            "complete" | "done" => Self::Completed,
+            _ => return Err(InvalidReportState),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_as_people_write_it() {
+        for state in ReportState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(state.as_str().parse(), Ok(state));
+            assert_eq!(format!(" {} ", state.as_str().replace('_', "-").to_uppercase()).parse(), Ok(state));
+        }
+        assert_eq!(("ci".parse(), "Done".parse()), (Ok(ReportState::FixingCi), Ok(ReportState::Completed)));
+        for word in ["", "unknown", "tired", "needs input", "pr created"] {
+            assert_eq!(word.parse::<ReportState>(), Err(InvalidReportState), "{word}");
+        }
+    }
 }

@@ -64,6 +64,7 @@ impl Engine {
         self.tend_checks()?;
         self.react()?;
         self.tell_humans()?;
+        self.tend_merged()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -222,6 +223,7 @@ impl Engine {
             Done::Agents { lane, answers, error } => {
                 self.busy.remove(&lane);
                 self.book.agents(&answers)?;
+                self.merging.ask(now);
                 self.say_unavailable(lane, error.map(|error| error.to_string()));
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 self.remember_versions(&ids)?;
@@ -251,6 +253,7 @@ impl Engine {
             Done::CheckEnded { id, error, left } => self.check_ended(&id, error.as_ref(), left.as_ref())?,
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Told { notice, alias, answer } => self.notifier_answered(notice, alias, answer)?,
+            Done::MergedFinished { id, finished } => self.merged_finished(&id, finished)?,
             Done::Expired => self.expiring.ended(),
             Done::Carried { line, key, carried, told } => self.carried(&line, &key, carried, told)?,
         }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use ao_core::lifecycle::{CheckedHead, Deaths, Follow, Policy, StatusName, follow, observe, overlay_checks, status};
 use ao_core::model::event::{
-    Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportAccepted, ReportRejected, SessionAcked,
-    StatusChanged, TypePattern,
+    Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportRejected, StatusChanged, TypePattern,
 };
-use ao_core::model::facts::{ReportState, Session};
+use ao_core::model::facts::{Reporter, Session};
 use ao_core::model::{CheckRun, Notice, PluginName, SessionId, Timestamp};
 use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
@@ -406,7 +405,6 @@ impl Book {
 
 /// What a file of a session's spool changes, and what is told of it.
 fn take_in(session: &mut Session, name: &str, outcome: &Outcome, now: Timestamp, policy: &Policy) -> Vec<EventData> {
-    let refused = |id: &str, why: &str| vec![EventData::AgentReportRejected(ReportRejected::new(id, why))];
     match outcome {
         Outcome::Seen { at, seen } => {
             let of_this_launch =
@@ -419,16 +417,12 @@ fn take_in(session: &mut Session, name: &str, outcome: &Outcome, now: Timestamp,
             Vec::new()
         }
         // A clock that was ahead when it was written is not any more.
-        Outcome::Report { id, report, at } => match observe::report(session, id, report, (*at).min(now)) {
-            Ok(()) => {
-                let accepted = EventData::AgentReportAccepted(ReportAccepted::new(id.as_str()));
-                let begun =
-                    (report.state == ReportState::Started).then(|| EventData::SessionAcked(SessionAcked::new()));
-                std::iter::once(accepted).chain(begun).collect()
-            }
-            Err(why) => refused(id, why),
-        },
-        Outcome::Refused { why } => refused(name, why),
+        Outcome::Report { id, report, at } => {
+            observe::report_telling(session, id, report, Reporter::Agent, (*at).min(now)).1
+        }
+        Outcome::Refused { why } => {
+            vec![EventData::AgentReportRejected(ReportRejected::new(name, why.as_str()))]
+        }
         Outcome::Later { .. } => Vec::new(),
     }
 }

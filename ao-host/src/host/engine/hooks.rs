@@ -90,7 +90,7 @@ impl Engine {
                 match outcome {
                     Outcome::Seen { .. } => spool.remove(name),
                     Outcome::Report { report, .. } => {
-                        names_pull |= report.pull.is_some();
+                        names_pull |= report.pull.is_some() || report.url.is_some();
                         spool.remove(name);
                     }
                     Outcome::Refused { why } => {

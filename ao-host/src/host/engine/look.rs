@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ao_core::Error;
+use ao_core::lifecycle::Policy;
 use ao_core::model::facts::Session;
 use ao_core::model::{SessionId, Timestamp};
 use ao_core::slots::agent::{AgentObservation, ObserveAgents};
@@ -100,7 +101,8 @@ pub(super) struct Pulls {
 
 /// Asks an scm about the pull requests of sessions in one repository.
 pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Option<String>, asked: Timestamp) -> Pulls {
-    let targets: Vec<_> = sessions.iter().filter_map(|session| pull_target(session, &forge.repository)).collect();
+    let targets: Vec<_> =
+        sessions.iter().filter_map(|session| pull_target(session, &forge.repository, asked)).collect();
     let mut request = SnapshotRequest::new(forge.repository.as_str(), targets);
     request.known.clone_from(&known);
     let (seen, known, error) = match forge.scm.instance.snapshot(request).await {
@@ -116,12 +118,15 @@ pub(super) async fn pulls(forge: Arc<Forge>, sessions: Vec<Session>, known: Opti
     Pulls { asked, answers: answers.collect(), known, error }
 }
 
-/// What is asked about a session. One that is closed is looked for by its branch: another may have taken its place.
-fn pull_target(session: &Session, repository: &str) -> Option<PullTarget> {
+/// What is asked about a session. One that is closed is looked for by its branch: another may have taken its place. Where
+/// none is known, the one that the agent has just named goes before whatever is on the branch.
+fn pull_target(session: &Session, repository: &str, now: Timestamp) -> Option<PullTarget> {
     let mut target = PullTarget::new(session.id.clone(), session.workspace.as_ref()?.branch.clone());
     let open = session.pull.as_ref().filter(|pull| {
         pull.repository == repository && !matches!(pull.snapshot.state, PullState::Closed | PullState::Merged)
     });
-    target.number = open.map(|pull| pull.snapshot.pull.number);
+    let fresh = |at: Timestamp| now.since(at) <= Policy::default().report_fresh;
+    let said = session.report.as_ref().filter(|report| fresh(report.at)).and_then(|report| report.pull);
+    target.number = open.map(|pull| pull.snapshot.pull.number).or(said);
     Some(target)
 }

@@ -16,6 +16,7 @@ mod hooks;
 mod listen;
 mod look;
 mod mail;
+mod merging;
 mod once;
 mod pulls;
 mod queue;
@@ -50,6 +51,7 @@ use tokio::time::Instant;
 use super::{CheckMode, Control, HostContext, HostLock, Progress, Told};
 use crate::checks::start::Begun;
 use crate::reactions::Carried;
+use crate::sessions::Finished;
 use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
@@ -59,6 +61,7 @@ use endure::Trouble;
 use expiring::Expiring;
 use listen::Listeners;
 use look::Answers;
+use merging::Merging;
 pub use once::once;
 use pulls::PullLooks;
 use queue::Queue;
@@ -180,6 +183,10 @@ enum Done {
         alias: PluginName,
         answer: Result<Notified>,
     },
+    MergedFinished {
+        id: SessionId,
+        finished: Result<Finished>,
+    },
     Expired,
     Carried {
         line: reacting::Line,
@@ -223,6 +230,7 @@ struct Engine {
     retiring: Retiring,
     reacting: Reacting,
     telling: Telling,
+    merging: Merging,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -345,6 +353,7 @@ impl Engine {
             retiring: Retiring::default(),
             reacting: Reacting::default(),
             telling: Telling::default(),
+            merging: Merging::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -364,8 +373,9 @@ impl Engine {
     /// How long there is nothing to do, if nobody says otherwise.
     fn rest(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let others = [self.config_at, self.mail_at, self.checking.next(), self.telling.next(), self.reacting.next()];
-        let next = others.into_iter().flatten().fold(next, Duration::min);
+        let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
+        let others = [self.config_at, self.mail_at].into_iter().chain(parts);
+        let next = others.flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed())
     }
 
@@ -431,6 +441,7 @@ impl Engine {
         self.checking.ask(now);
         self.reacting.stir();
         self.telling.ask(now);
+        self.merging.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {
@@ -468,6 +479,7 @@ impl Engine {
         self.retire_checks_if_due()?;
         self.forget_notices_if_due()?;
         let now = self.elapsed();
+        self.merging.ask(now);
         self.begin_round(now);
         let trees = now >= self.trees_at;
         for id in self.live.keys() {
@@ -554,7 +566,9 @@ impl Engine {
                 }
                 Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
-                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
+                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => {
+                    self.read_store()?;
+                }
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
                 Wake::Checks => self.checking.ask(now + TOGETHER),
                 Wake::Conditions => self.tell_conditions()?,

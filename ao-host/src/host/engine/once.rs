@@ -40,6 +40,7 @@ impl Engine {
     /// Whether something that is due can be begun now.
     fn has_asked(&self) -> bool {
         let now = self.elapsed();
-        [self.checking.next(), self.telling.next(), self.reacting.next()].into_iter().flatten().any(|at| at <= now)
+        let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
+        parts.into_iter().flatten().any(|at| at <= now)
     }
 }

@@ -10,6 +10,7 @@ use ao_core::slots::scm::{PullFound, PullState};
 use ao_core::{Error, Result};
 
 use super::crews::Hosted;
+use super::look::Answers;
 use super::{Asked, Done, Engine, Facet, Lane, look};
 use crate::sessions::Forge;
 
@@ -96,9 +97,11 @@ impl Engine {
         let Hosted { forge, lane } = hosted;
         let (now, look::Pulls { asked, mut answers, known, error }) = (self.elapsed(), seen);
         self.busy.remove(lane);
+        self.leave_to_owners(&forge.repository, &mut answers);
         self.overlay_pulls(&mut answers)?;
         self.book.pulls(forge, &answers, asked)?;
         self.checking.ask(now);
+        self.merging.ask(now);
         let in_use = |session: &Session| self.crews.known_forge(session).is_some_and(|now| now.lane == *lane);
         let known = known.filter(|_| answers.keys().filter_map(|id| self.live.get(id)).any(in_use));
         match known {
@@ -131,6 +134,28 @@ impl Engine {
         self.say_unavailable(*lane, error.map(|error| scm_failed(forge, &error)));
         let ids: Vec<_> = answers.keys().cloned().collect();
         self.remember_versions(&ids)
+    }
+}
+
+impl Engine {
+    /// A pull request is one session's: what another has already is not found for one whose agent only says that it is its.
+    fn leave_to_owners(&self, repository: &str, answers: &mut Answers<PullFound>) {
+        let known = |session: &Session| {
+            let pull = session.pull.as_ref().filter(|pull| pull.repository == repository)?;
+            (pull.snapshot.state == PullState::Open).then_some(())?;
+            Some((pull.snapshot.pull.number, session.id.clone()))
+        };
+        let mut owners: BTreeMap<_, _> = self.live.values().filter_map(known).collect();
+        for (id, found) in answers {
+            let PullFound::Found { snapshot } = &*found else { continue };
+            let said = self.live.get(id).and_then(|session| session.report.as_ref()?.pull);
+            if said != Some(snapshot.pull.number) {
+                continue;
+            }
+            if owners.entry(snapshot.pull.number).or_insert_with(|| id.clone()) != id {
+                *found = PullFound::Absent;
+            }
+        }
     }
 }
 

@@ -26,6 +26,9 @@ use crate::world::World;
 /// How soon something is tried again that cannot even be begun.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// The line of merges.
+const FORGE: &str = "forge";
+
 /// What goes to one place: the second waits until the first is over. What humans are told waits for nothing else.
 pub(super) type Line = (Scope, String);
 
@@ -95,7 +98,7 @@ fn line(entry: &OutboxEntry) -> Line {
     let place = match &entry.intent.deed {
         Deed::Notify { .. } => entry.intent.key.as_str(),
         Deed::Send => "agent",
-        Deed::Merge { .. } => "forge",
+        Deed::Merge { .. } => FORGE,
         Deed::Spawn { .. } => "sessions",
         _ => "program",
     };
@@ -230,7 +233,13 @@ impl Engine {
         self.book.was_written(told);
         self.reacting.is_stirred = true;
         match carried {
-            Ok(Carried::Over) => drop(self.reacting.resting.remove(key)),
+            Ok(Carried::Over) => {
+                self.reacting.resting.remove(key);
+                // What was merged may conflict with all the others.
+                if line.1 == FORGE {
+                    self.wake_pulls(self.elapsed());
+                }
+            }
             Ok(Carried::Waits(after)) => drop(self.reacting.resting.insert(key.to_owned(), self.elapsed() + after)),
             Err(error) => {
                 self.reacting.resting.insert(key.to_owned(), self.elapsed() + AGAIN);

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use ao_plugin_sdk::prelude::*;
 
+use super::Review;
 use super::entry::{Entry, What};
 use super::oid::Oid;
 
 type Entries = BTreeMap<u64, Entry>;
 
-/// What reviewers decided. Each reviewer's latest verdict counts, and a comment is none.
+/// What reviewers decided, where a review is wanted from the beginning or not. Each reviewer's latest verdict counts, and a comment is none.
 ///
 /// An approval is of a commit: once the head is another, it does not count, and another review is wanted. Changes that were
 /// asked for stay asked for, at whatever head, until that reviewer decides otherwise.
-pub(super) fn decision(entries: &Entries, head: &Oid) -> ReviewDecision {
+pub(super) fn decision(entries: &Entries, head: &Oid, review: Review) -> ReviewDecision {
     let mut latest: BTreeMap<&str, (Verdict, &Oid)> = BTreeMap::new();
     for entry in entries.values() {
         if let What::Review { head, verdict: verdict @ (Verdict::Approve | Verdict::RequestChanges), .. } = &entry.what
@@ -27,7 +28,7 @@ pub(super) fn decision(entries: &Entries, head: &Oid) -> ReviewDecision {
     if latest.values().any(|(_, reviewed)| *reviewed == head) {
         return ReviewDecision::Approved;
     }
-    if latest.is_empty() { ReviewDecision::None } else { ReviewDecision::Wanted }
+    if latest.is_empty() && review == Review::Optional { ReviewDecision::None } else { ReviewDecision::Wanted }
 }
 
 /// The thread that a comment is part of, by any of its comments.
@@ -148,8 +149,8 @@ mod tests {
     fn the_latest_verdict_of_each_reviewer_counts_at_this_head() {
         use Verdict::{Approve, Comment, RequestChanges};
         let table = [
-            (vec![], ReviewDecision::None),
-            (vec![("a", review('a', Comment))], ReviewDecision::None),
+            (vec![], ReviewDecision::Wanted),
+            (vec![("a", review('a', Comment))], ReviewDecision::Wanted),
             (vec![("a", review('a', Approve))], ReviewDecision::Approved),
             (vec![("a", review('b', Approve))], ReviewDecision::Wanted),
             (vec![("a", review('b', Approve)), ("b", review('a', Approve))], ReviewDecision::Approved),
@@ -159,8 +160,12 @@ mod tests {
             (vec![("a", review('a', Approve)), ("a", review('a', RequestChanges))], ReviewDecision::ChangesRequested),
         ];
         for (said, expected) in table {
-            assert_eq!(decision(&entries(said.clone()), &oid('a')), expected, "{said:?}");
+            assert_eq!(decision(&entries(said.clone()), &oid('a'), Review::Wanted), expected, "{said:?}");
         }
+        // Where nobody has to look, nobody is waited for; whoever has looked decides all the same.
+        assert_eq!(decision(&entries(vec![]), &oid('a'), Review::Optional), ReviewDecision::None);
+        let of_another = vec![("a", review('b', Approve))];
+        assert_eq!(decision(&entries(of_another), &oid('a'), Review::Optional), ReviewDecision::Wanted);
     }
 
     #[test]

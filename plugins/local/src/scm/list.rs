@@ -39,7 +39,7 @@ pub(super) async fn list(scm: &LocalScm, request: ListPulls) -> Result<PullPage>
         match standing {
             Err(error) => tracing::warn!(number = pull.number, %error, "a pull request is left out"),
             Ok(standing) if wanted.is_none_or(|wanted| standing.state == wanted) => {
-                shown.push(view::brief(pull, &standing));
+                shown.push(view::brief(pull, &standing, scm.config.review));
             }
             Ok(_) => {}
         }

@@ -50,6 +50,19 @@ pub struct Config {
     pub repository: Option<Utf8PathBuf>,
     /// What a merge does where its base is checked out.
     pub update_checkout: UpdateCheckout,
+    /// Whether a pull request waits for a review before it is merged by itself.
+    pub review: Review,
+}
+
+/// Whether a review is wanted that nobody has given yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Review {
+    /// Each pull request waits for one.
+    #[default]
+    Wanted,
+    /// What nobody looks at may be merged all the same.
+    Optional,
 }
 
 /// What a merge does where its base is checked out.

@@ -43,7 +43,7 @@ pub(super) async fn snapshot(scm: &LocalScm, request: SnapshotRequest) -> Result
                 Ok(standing) => {
                     let conflicts = foretold.get(&number).cloned();
                     is_whole &= conflicts.is_some() || !is_open(standing);
-                    PullFound::Found { snapshot: Box::new(view::whole(pull, standing, conflicts)) }
+                    PullFound::Found { snapshot: Box::new(view::whole(pull, standing, conflicts, scm.config.review)) }
                 }
             },
         };

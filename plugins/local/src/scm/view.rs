@@ -2,13 +2,13 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::decide;
 use super::pull::Pull;
 use super::record::State;
 use super::standing::Standing;
+use super::{Review, decide};
 
 /// What a page shows of it: all but threads and conflicts.
-pub(super) fn brief(pull: &Pull, standing: &Standing) -> PullSnapshot {
+pub(super) fn brief(pull: &Pull, standing: &Standing, review: Review) -> PullSnapshot {
     let record = &pull.record;
     let state = match standing.state {
         State::Open => PullState::Open,
@@ -17,7 +17,7 @@ pub(super) fn brief(pull: &Pull, standing: &Standing) -> PullSnapshot {
     };
     let mut snapshot = PullSnapshot::new(PullRef::new(pull.number), state, standing.head.as_str());
     snapshot.draft = record.draft;
-    snapshot.decision = decide::decision(&pull.entries, &standing.head);
+    snapshot.decision = decide::decision(&pull.entries, &standing.head, review);
     snapshot.title = Some(record.title.clone());
     snapshot.body = Some(record.body.clone()).filter(|body| !body.is_empty());
     snapshot.author = Some(record.author.clone());
@@ -31,8 +31,8 @@ pub(super) fn brief(pull: &Pull, standing: &Standing) -> PullSnapshot {
 }
 
 /// All of it. The host adds the checks that it has run.
-pub(super) fn whole(pull: &Pull, standing: &Standing, conflicts: Option<Vec<String>>) -> PullSnapshot {
-    let mut snapshot = brief(pull, standing);
+pub(super) fn whole(pull: &Pull, standing: &Standing, conflicts: Option<Vec<String>>, review: Review) -> PullSnapshot {
+    let mut snapshot = brief(pull, standing, review);
     snapshot.threads = decide::unresolved(&pull.entries);
     snapshot.conflicts = conflicts;
     snapshot

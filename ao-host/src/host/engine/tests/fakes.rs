@@ -29,12 +29,17 @@ type Snapshots = Box<dyn Fn(&SnapshotRequest) -> Result<Snapshot> + Send>;
 type Interpretation = Box<dyn Fn(&HookEvent) -> Result<Vec<AgentObservation>> + Send>;
 type Looks = Box<dyn Fn(&ObserveAgents) -> Result<Vec<AgentObservation>> + Send>;
 
+type Ends = Box<dyn Fn(&DestroyRuntime) -> Result<Destroyed> + Send>;
+
 /// What the plugins of one test are told to do, and what they were asked.
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) snapshots: Option<Snapshots>,
     pub(super) interpret: Option<Interpretation>,
     pub(super) agents: Option<Looks>,
+    pub(super) destroy: Option<Ends>,
+    /// How often something was to be ended.
+    pub(super) destroyed: usize,
     pub(super) asked_snapshots: Vec<SnapshotRequest>,
     pub(super) asked_hooks: Vec<HookEvent>,
     /// The open streams of hints, with the sessions that each is about.
@@ -95,8 +100,10 @@ impl Runtime for Fake {
         never()
     }
 
-    async fn destroy(&self, _request: DestroyRuntime) -> Result<Destroyed> {
-        never()
+    async fn destroy(&self, request: DestroyRuntime) -> Result<Destroyed> {
+        let mut script = self.script();
+        script.destroyed += 1;
+        script.destroy.as_ref().map_or_else(never, |destroy| destroy(&request))
     }
 
     async fn send(&self, _request: SendInput) -> Result<Delivery> {

@@ -4,6 +4,7 @@ mod checks;
 mod fakes;
 mod hints;
 mod hooks;
+mod merging;
 mod pulls;
 
 use std::collections::BTreeMap;

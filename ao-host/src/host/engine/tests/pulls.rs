@@ -193,3 +193,25 @@ async fn one_pass_says_what_could_not_be_asked() {
     assert_eq!(report.needs_human, []);
     assert!(report.unavailable.len() == 1 && report.unavailable[0].contains("no network"), "{report:?}");
 }
+
+#[tokio::test]
+async fn a_pull_request_that_two_agents_name_is_of_one_session() {
+    let desk = Desk::new(&["app", "app"], "  app: { path: ., scm: SCM }\n");
+    desk.script().snapshots = Some(Box::new(|request| {
+        let of = |target: &ao_core::slots::scm::PullTarget| {
+            let found = target.number.map_or(PullFound::Absent, |number| PullFound::Found {
+                snapshot: Box::new(PullSnapshot::new(PullRef::new(number), PullState::Open, "head")),
+            });
+            PullObservation::new(target.session.clone(), found)
+        };
+        Ok(Snapshot::new(request.targets.iter().map(of).collect::<Vec<_>>()))
+    }));
+    let mut engine = desk.engine().await;
+    for index in [0, 1] {
+        desk.drop_file(index, "1.report.json", r#"{"state": "pr_created", "pull": 7}"#);
+    }
+    engine.pass(&desk, Duration::from_secs(30)).await;
+    engine.pass(&desk, Duration::from_secs(30)).await;
+    let number = |index| desk.session(index).pull.map(|pull| pull.snapshot.pull.number);
+    assert_eq!((number(0), number(1)), (Some(7), None));
+}

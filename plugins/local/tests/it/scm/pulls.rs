@@ -24,7 +24,7 @@ async fn one_is_opened_found_and_read() {
         (Some("About feature"), Some("Why:\n\nbecause."))
     );
     assert_eq!((snapshot.branch, snapshot.base), (Some(name("feature")), Some(name("main"))));
-    assert_eq!((snapshot.author.as_deref(), snapshot.decision), (Some("session:app-7"), ReviewDecision::None));
+    assert_eq!((snapshot.author.as_deref(), snapshot.decision), (Some("session:app-7"), ReviewDecision::Wanted));
     assert_eq!(snapshot.session.expect("session").as_str(), "app-7");
     assert_eq!((snapshot.base_commit, snapshot.conflicts), (Some(forge.oid("main").await), Some(Vec::new())));
     assert_eq!(forge.found(&forge.scm, "other", None).await, PullFound::Absent);

@@ -17,7 +17,7 @@ async fn a_review_is_of_a_commit() {
         forge.update(key, who, &pull, review(head, verdict)).await.expect(key);
         forge.show(&pull).await.decision
     };
-    assert_eq!(decide("1", "ann", &first, Verdict::Comment).await, ReviewDecision::None);
+    assert_eq!(decide("1", "ann", &first, Verdict::Comment).await, ReviewDecision::Wanted);
     assert_eq!(decide("2", "ann", &first, Verdict::Approve).await, ReviewDecision::Approved);
     let second = forge.commit("feature", "main", "a.txt", "two\n").await;
     assert_eq!(forge.show(&pull).await.decision, ReviewDecision::Wanted, "that was of another commit");
@@ -42,7 +42,7 @@ async fn nobody_approves_a_pull_request_of_their_own_session() {
     let error = forge.update("1", "session:app-1", &pull, review(&head, Verdict::Approve)).await.expect_err("its own");
     assert_eq!(error.code, Code::UNAUTHORIZED);
     forge.update("2", "session:app-1", &pull, review(&head, Verdict::Comment)).await.expect("it may speak");
-    assert_eq!(forge.show(&pull).await.decision, ReviewDecision::None);
+    assert_eq!(forge.show(&pull).await.decision, ReviewDecision::Wanted);
     forge.update("3", "session:app-2", &pull, review(&head, Verdict::Approve)).await.expect("another session");
     assert_eq!(forge.show(&pull).await.decision, ReviewDecision::Approved);
 }
