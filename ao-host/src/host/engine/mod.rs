@@ -439,7 +439,6 @@ impl Engine {
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
         self.checking.ask(now);
-        self.reacting.stir();
         self.telling.ask(now);
         self.merging.ask(now);
         self.book.derive(&changed)?;
@@ -567,6 +566,8 @@ impl Engine {
                 Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
                 Wake::Store if self.context.sessions.store.data_version()? != self.data_version => {
+                    // Only what others write: each end of an errand writes, too, and none would ever rest.
+                    self.reacting.stir();
                     self.read_store()?;
                 }
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
