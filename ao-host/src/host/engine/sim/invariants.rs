@@ -131,6 +131,27 @@ impl Story {
         for session in self.all().iter().filter(|session| session.op.is_some()) {
             left.push(format!("{} has an operation: {:?}", session.id, session.op));
         }
+        let now = self.human.world.now();
+        for session in self.all().iter().filter(|session| session.end.is_none()) {
+            left.extend(self.undecided(session, now));
+        }
+        left
+    }
+
+    /// What is to be done about a session, and nobody has written it down.
+    fn undecided(&self, session: &Session, now: Timestamp) -> Vec<String> {
+        let Some(project) = self.rules(session) else { return Vec::new() };
+        let status = status_of(session, now);
+        let ruling = Ruling::of_session(project, session, &*self.human.store, now).unwrap();
+        let ledger = self.human.store.ledger(&Scope::session(&session.id)).unwrap();
+        let due = decide(session, &status, &ledger, &ruling.rules(), now);
+        let mut left: Vec<_> = due.iter().map(|due| format!("`{}` is due, and nobody does it", due.key)).collect();
+        if status.name.is_over() && status.name != StatusName::Dead {
+            return left;
+        }
+        let open = ledger.episodes().iter().filter(|(_, episode)| episode.state == EpisodeState::Open);
+        let neglected = open.filter(|(_, episode)| is_neglected(episode));
+        left.extend(neglected.map(|(key, episode)| format!("nobody was told of `{key}`: {episode:?}")));
         left
     }
 
@@ -243,17 +264,7 @@ impl Story {
             self.breaks(format!("{id} is stale: {status:?}"));
         }
         let Some(project) = self.rules(session) else { return };
-        let ruling = Ruling::of_session(Arc::clone(&project), session, &*self.human.store, now).unwrap();
         let ledger = self.human.store.ledger(&Scope::session(id)).unwrap();
-        let due = decide(session, &status, &ledger, &ruling.rules(), now);
-        if let Some(due) = due.first() {
-            self.breaks(format!("`{}` is due, and nobody does it", due.key));
-        }
-        for (key, episode) in ledger.episodes() {
-            if episode.state == EpisodeState::Open && is_neglected(episode) {
-                self.breaks(format!("nobody was told of `{key}`: {episode:?}"));
-            }
-        }
         let world = lock(&self.world);
         let (agent, pull) = (world.agents.get(id).cloned(), world.pulls.get(id).cloned());
         drop(world);

@@ -185,6 +185,9 @@ impl Runtime for Fake {
         let id = request.handle.session;
         let level = {
             let mut world = self.world();
+            if !world.agents.get(&id).is_some_and(|agent| agent.lives) {
+                return Err(Error::not_found("there is no such terminal"));
+            }
             match request.input {
                 Input::Text { text } => {
                     world.put_in(&request.key, &id, text);

@@ -167,6 +167,8 @@ pub(super) struct Story {
     proc: Arc<FakeProc>,
     places: Places,
     root: Utf8PathBuf,
+    /// The sessions as they were at the end of the last tick.
+    known: Vec<Session>,
     engine: Option<Engine>,
     /// For how many ticks nobody starts a host again.
     down: u64,
@@ -199,7 +201,10 @@ impl Story {
             Arc::new(std::sync::Mutex::new(world::World::new(plan.seed, Arc::clone(&clock), Arc::clone(&proc))));
         world::enter(root.as_str(), &shared);
         let mut shape = Chance::new(plan.seed, 4);
-        let (sessions, ticks) = (shape.between(1, MOST_SESSIONS), shape.between(10, MOST_TICKS));
+        // Most stories are short: what goes wrong with eight goes wrong with two, and sooner.
+        let most = shape.of(&[2, 2, 3, 3, MOST_SESSIONS]);
+        let (sessions, most) = (shape.between(1, most), shape.of(&[30, 30, 60, MOST_TICKS]));
+        let ticks = shape.between(10, most);
         let projects = shape.between(1, 2);
         let config = root.join("agent-orchestrator.yaml");
         let text = settings::drawn(root.as_str(), projects, &mut Chance::new(plan.seed, 5));
@@ -232,6 +237,7 @@ impl Story {
             proc,
             places,
             root,
+            known: Vec::new(),
             engine: None,
             down: 0,
             sessions: plan.sessions.unwrap_or(sessions),
@@ -287,6 +293,7 @@ impl Story {
     }
 
     async fn tell(&mut self) {
+        self.known = self.all();
         for tick in 0..self.ticks {
             self.tick().await;
             if self.is_broken() {
@@ -298,7 +305,7 @@ impl Story {
     }
 
     async fn tick(&mut self) {
-        let sessions = self.all();
+        let sessions = std::mem::take(&mut self.known);
         lock(&self.world).go_on(&sessions);
         self.act(&sessions).await;
         self.tend_host();
@@ -315,6 +322,7 @@ impl Story {
         if self.fate.happens(50) {
             self.look_at_decisions(&sessions);
         }
+        self.known = sessions;
     }
 
     /// Hosts are killed between two of their steps, too.
