@@ -11,7 +11,13 @@ pub enum Failure {
     Error,
     /// The process is killed, as by `kill -9`.
     Kill,
+    /// What runs never comes back from the step, and the process goes on: a crash for hosts that share a process with others.
+    Unwind,
 }
+
+/// What a step unwinds with that is made to.
+#[derive(Debug)]
+pub struct Unwound;
 
 /// The failpoints that are set.
 #[derive(Clone, Debug, Default)]
@@ -25,12 +31,15 @@ impl Failpoints {
         NONE
     }
 
-    /// Reads `label=error` or `label=kill`, separated by commas.
+    /// Reads `label=error`, `label=kill` or `label=unwind`, separated by commas.
     pub fn parse(text: &str) -> Result<Self> {
         let set = text.split(',').filter(|item| !item.is_empty()).map(|item| match item.split_once('=') {
             Some((label, "error")) => Ok((label.to_owned(), Failure::Error)),
             Some((label, "kill")) => Ok((label.to_owned(), Failure::Kill)),
-            _ => Err(Error::invalid_input(format!("`{item}` is no failpoint; write `label=error` or `label=kill`"))),
+            Some((label, "unwind")) => Ok((label.to_owned(), Failure::Unwind)),
+            _ => Err(Error::invalid_input(format!(
+                "`{item}` is no failpoint; write `label=error`, `label=kill` or `label=unwind`"
+            ))),
         });
         set.collect::<Result<_>>().map(Self)
     }
@@ -40,6 +49,8 @@ impl Failpoints {
         match self.0.get(label) {
             None => Ok(()),
             Some(Failure::Error) => Err(Error::other(format!("the failpoint `{label}` is set"))),
+            // No hook of panics hears of it.
+            Some(Failure::Unwind) => std::panic::resume_unwind(Box::new(Unwound)),
             Some(Failure::Kill) => {
                 let own = rustix::process::getpid();
                 let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);

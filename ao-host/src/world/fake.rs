@@ -108,6 +108,13 @@ impl FakeProc {
         self.table().hidden.insert(pid, why.to_owned());
     }
 
+    /// Ends this process and starts it again, as pid 1000.
+    pub fn restart(&self) -> ProcessId {
+        let own = self.start(1000);
+        self.table().own = own.clone();
+        own
+    }
+
     /// Ends everything and starts this process again, in another boot.
     pub fn reboot(&self) {
         let mut table = self.table();

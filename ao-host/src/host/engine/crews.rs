@@ -85,6 +85,7 @@ fn read(context: &HostContext, wakes: &Wakes, local: Option<&Utf8PathBuf>) -> Re
 /// With plugins that may ask for looks.
 fn compose(context: &HostContext, wakes: &Wakes, loaded: Loaded) -> Result<Setup> {
     let serving = |services: Services| Services {
+        world: context.sessions.world.clone(),
         ear: Some(Arc::new(wakes.clone())),
         conditions: Some(Arc::new(Noted { kept: services.conditions.clone(), wakes: wakes.clone() })),
         ..services

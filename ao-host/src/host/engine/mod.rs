@@ -370,13 +370,18 @@ impl Engine {
         self.started.elapsed()
     }
 
-    /// Until when there is nothing to do, if nobody says otherwise.
-    fn sleep(&self) -> Duration {
+    /// How long there is nothing to do, if nobody says otherwise.
+    fn rest(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
         let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
         let others = [self.config_at, self.mail_at].into_iter().chain(parts);
         let next = others.flatten().fold(next, Duration::min);
-        next.saturating_sub(self.elapsed()).min(ALIVE)
+        next.saturating_sub(self.elapsed())
+    }
+
+    /// The same, up to the next sign of life.
+    fn sleep(&self) -> Duration {
+        self.rest().min(ALIVE)
     }
 
     /// Whether every session has been looked at. Pull requests are elsewhere, and nobody waits for them to be served.
@@ -434,7 +439,6 @@ impl Engine {
         self.pulls.retain(|id| live.contains_key(id));
         self.mail_at.get_or_insert(now);
         self.checking.ask(now);
-        self.reacting.stir();
         self.telling.ask(now);
         self.merging.ask(now);
         self.book.derive(&changed)?;
@@ -561,7 +565,11 @@ impl Engine {
                 }
                 Wake::Pull(id) => self.wake_pull(id, now + TOGETHER),
                 Wake::Pulls => self.wake_pulls(now + TOGETHER),
-                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => self.read_store()?,
+                Wake::Store if self.context.sessions.store.data_version()? != self.data_version => {
+                    // Only what others write: each end of an errand writes, too, and none would ever rest.
+                    self.reacting.stir();
+                    self.read_store()?;
+                }
                 Wake::Session(_) | Wake::Hooks(_) | Wake::Tree(_) | Wake::Store => {}
                 Wake::Checks => self.checking.ask(now + TOGETHER),
                 Wake::Conditions => self.tell_conditions()?,
@@ -576,5 +584,7 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;

@@ -201,6 +201,12 @@ impl Files {
         Self { watcher: watcher.ok(), meanings }
     }
 
+    /// Watches nothing, ever.
+    #[cfg(test)]
+    pub(super) fn blind() -> Self {
+        Self { watcher: None, meanings: Arc::default() }
+    }
+
     /// Watches exactly these directories from now on.
     pub(super) fn watch(&mut self, wanted: BTreeMap<PathBuf, Meaning>) {
         let Some(watcher) = &mut self.watcher else { return };
