@@ -178,7 +178,7 @@ fn a_merge_by_hand_ends_a_session_and_keeps_what_is_not_merged() {
         studio.world.json(&["pr", "list"])["pulls"].as_array().is_some_and(|pulls| !pulls.is_empty())
     });
     let worktree = studio.worktree(&id);
-    fs_err::write(worktree.join("notes.txt"), "not committed\n").unwrap();
+    ao_host::world::files::write_atomic(&worktree.join("notes.txt"), b"not committed\n", 0o600).unwrap();
     studio.world.git(&["merge", "--quiet", "--no-edit", &format!("ao/{id}")]);
     let _host = Hosted::new(&studio);
     studio.wait("its agent is ended", || studio.show(&id)["session"].get("end").is_some());

@@ -36,7 +36,7 @@ fn a_pull_request_goes_from_one_session_to_another_and_has_one_owner() {
     studio.wait("the second agent is done", || studio.world.ao(&["session", "logs", &two]).stdout().contains("ready"));
 
     let notes = studio.worktree(&two).join("notes.txt");
-    fs_err::write(&notes, "mine\n").unwrap();
+    ao_host::world::files::write_atomic(&notes, b"mine\n", 0o600).unwrap();
     let refused = studio.world.ao(&["session", "claim-pr", "1", &two]);
     assert!(refused.code() == 1 && refused.stderr().contains("are not committed"), "{refused}");
     assert_eq!(has(&studio, &one), had(1, "ao/app-1"), "nothing has moved");

@@ -26,8 +26,8 @@ use crate::{completion, manager};
 /// the agent that asks. Where the state cannot be written, as in a sandbox, the report is left for the host in `AO_SPOOL`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// started, working, waiting, needs_input, fixing_ci, addressing_reviews, pr_created, draft_pr_created,
-    /// ready_for_review or completed
+    /// `started`, `working`, `waiting`, `needs_input`, `fixing_ci`, `addressing_reviews`, `pr_created`, `draft_pr_created`,
+    /// `ready_for_review` or `completed`
     #[arg(value_name = "STATE")]
     state: ReportState,
     #[command(flatten)]
@@ -172,7 +172,7 @@ impl View for ReportView {
         let Self { session, state, .. } = self;
         match (self.delivery, self.status) {
             (Delivery::Recorded, Some(status)) => {
-                page.line(format_args!("{session}: {state} is recorded; it is {status}"))
+                page.line(format_args!("{session}: {state} is recorded; it is {status}"));
             }
             (Delivery::Recorded, None) => page.line(format_args!("{session}: {state} is recorded")),
             (Delivery::Left, _) => page.line(format_args!("{session}: {state} is left for the host")),

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn what_a_killed_host_left_half_done_is_finished_and_nothing_else() {
         let step = |session: Session| merged_step(&session, GRACE, at(30));
-        for (session, expected) in [
+        for (session, expected) in vec![
             (merged(ended(EndKind::Merged)), MergedStep::Finish),
             (merged(trashed(TrashState::Storing)), MergedStep::Finish),
             (merged(trashed(TrashState::Stored)), MergedStep::Nothing),

@@ -41,12 +41,12 @@ pub fn review_prompt(pull: &PullSnapshot, approval: Approval) -> String {
          if it must change, `ao pr review {number} --comment -m TEXT` otherwise, with `--line PATH:LINE:TEXT` for each thing that \
          is about one line."
     );
-    prompt.push_str(&match approval {
-        Approval::Withheld => " You cannot approve or merge it: a human does.".to_owned(),
+    let _ = match approval {
+        Approval::Withheld => write!(prompt, " You cannot approve or merge it: a human does."),
         Approval::Allowed => {
-            format!(" If it may be merged as it is, `ao pr review {number} --approve`; you cannot merge it.")
+            write!(prompt, " If it may be merged as it is, `ao pr review {number} --approve`; you cannot merge it.")
         }
-    });
+    };
     prompt.push_str(" At the end, `ao report completed`.\n");
     prompt
 }

@@ -189,7 +189,7 @@ mod tests {
         named.url = Some("https://forge.example/acme/app/pull/7".to_owned());
         let snapshot = PullSnapshot::new(named, state, "head");
         with(|session| {
-            session.pull = Some(PullFacts::new("x".parse::<PluginName>().unwrap(), "acme/app", snapshot, at(0)))
+            session.pull = Some(PullFacts::new("x".parse::<PluginName>().unwrap(), "acme/app", snapshot, at(0)));
         })
     }
 
@@ -203,12 +203,12 @@ mod tests {
     fn what_is_refused_and_why() {
         let exited = || {
             with(|session| {
-                session.runtime.as_mut().unwrap().exit = Some(ExitFacts::new(ExitStatus::Code { code: 0 }, at(20)))
+                session.runtime.as_mut().unwrap().exit = Some(ExitFacts::new(ExitStatus::Code { code: 0 }, at(20)));
             })
         };
         let (own, other) = ("https://forge.example/acme/app/pull/7/files", "https://forge.example/acme/lib/pull/7");
         let differ = |number, url: &str| ReportRefusal::PullsDiffer { number, url: url.to_owned() };
-        for (mut session, said, seconds, expected) in [
+        for (mut session, said, seconds, expected) in vec![
             (session(), naming(None, None), 20, Ok(None)),
             (session(), naming(Some(3), None), 20, Ok(Some(3))),
             (session(), naming(None, Some(own)), 20, Ok(Some(7))),
