@@ -44,6 +44,8 @@ fn every_accepted_key_changes_the_outcome() {
         ("fetch", "fetch: true"),
         ("reactions", "reactions: { agent-stuck: { threshold: 5m } }"),
         ("checks", "checks: { commands: { test: [make] } }"),
+        ("lifecycle", "lifecycle: { mergeGrace: 1m }"),
+        ("reviewers", "reviewers: { mayApprove: true }"),
     ];
     let known: Vec<_> = properties.as_object().expect("keys").keys().filter(|key| *key != "path").collect();
     let tested: Vec<_> = project_keys.iter().map(|(key, _)| key).collect();
