@@ -1,5 +1,6 @@
 //! The session of a case: what is written of it becomes facts, and a host that looks at it all the time.
 
+use camino::Utf8Path;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -19,6 +20,9 @@ use crate::slots::agent::{Activity, ActivityState, Ask, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
 use crate::slots::scm::{Check, CheckState, PullRef, PullSnapshot, PullState, Thread};
 use crate::slots::workspace::Presence;
+
+/// Where the project of a case is.
+const PLACE: &str = "/project";
 
 /// When every case begins: 2026-01-01T00:00:00Z, in milliseconds.
 const BEGINNING: i64 = 1_767_225_600_000;
@@ -63,7 +67,7 @@ impl<'a> World<'a> {
     pub(super) fn new(rulebook: Rulebook<'a>) -> Self {
         let now = Timestamp::from_millis(BEGINNING);
         let id: SessionId = format!("{}-1", rulebook.project).parse().unwrap_or_else(|_| name("app-1"));
-        let mut session = Session::new(id.clone(), rulebook.project.clone(), "/project", now);
+        let mut session = Session::new(id.clone(), rulebook.project.clone(), PLACE, now);
         session.stuck_after_ms = rulebook.stuck_after_ms;
         let handle = RuntimeHandle::new(name::<PluginName>("tmux"), id.clone(), "case", json!({}));
         let mut runtime = RuntimeFacts::new("/session", handle, now);
@@ -111,9 +115,9 @@ impl<'a> World<'a> {
             sessions.push((&self.other, &going_on));
         }
         advance(ledger, session, &status, &rules, now);
-        advance_project(ledger, project, &sessions, &rules, now);
+        advance_project(ledger, project, Utf8Path::new(PLACE), &sessions, &rules, now);
         let mut due = decide(session, &status, ledger, &rules, now);
-        due.extend(decide_project(project, &sessions, ledger, &rules, now));
+        due.extend(decide_project(project, Utf8Path::new(PLACE), &sessions, ledger, &rules, now));
         for intent in &due {
             ledger.record(intent);
         }

@@ -4,7 +4,7 @@ use ao_core::Result;
 use ao_core::lifecycle::decide::Outcome;
 use ao_core::slots::scm::{MergeMethod, MergeOutcome, MergeRequest, PullState};
 
-use super::{Errand, LATER, SOON, Subject, Turn};
+use super::{Errand, SOON, Subject, Turn, rest};
 
 impl Errand {
     /// Merges it. It was looked at just now.
@@ -28,8 +28,9 @@ impl Errand {
         let outcome = match forge.scm.instance.merge(request).await {
             Ok(outcome) => outcome,
             // The next look shows whether it happened.
-            Err(error) if error.outcome_unknown() => return Ok(Turn::Wait(SOON, error.to_string())),
-            Err(error) if error.retryable() => return Ok(Turn::Wait(LATER, error.to_string())),
+            Err(error) if error.outcome_unknown() || error.retryable() => {
+                return Ok(Turn::Wait(rest(&error, SOON), error.to_string()));
+            }
             Err(error) => return Ok(Turn::Over(Outcome::Refused { why: error.to_string() })),
         };
         Ok(match outcome {
@@ -44,8 +45,9 @@ impl Errand {
             }
             // A merge queue takes its time; the look after its end shows what became of it.
             MergeOutcome::Queued => Turn::Over(Outcome::Done),
-            MergeOutcome::HeadMoved => Turn::Over(Outcome::Superseded { why: "it got new commits".to_owned() }),
-            MergeOutcome::BaseMoved => Turn::Over(Outcome::Superseded { why: "its base has moved".to_owned() }),
+            // The next look sees where they stand now, and whether it is still wanted.
+            MergeOutcome::HeadMoved => Turn::Wait(SOON, "it got new commits".to_owned()),
+            MergeOutcome::BaseMoved => Turn::Wait(SOON, "its base has moved".to_owned()),
             MergeOutcome::Blocked { why, remedy, .. } => {
                 let remedy = remedy.map(|remedy| format!("; `{remedy}`")).unwrap_or_default();
                 Turn::Over(Outcome::Refused { why: format!("{why}{remedy}") })

@@ -53,6 +53,9 @@ pub(crate) struct Errand {
     pub(crate) told: Vec<Event>,
 }
 
+/// The longest that somebody may wish us to wait.
+const LONGEST: Duration = Duration::from_mins(15);
+
 /// How far it got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Carried {
@@ -112,28 +115,67 @@ impl Errand {
         if was_begun && let Some(turn) = self.find_effect().await? {
             return Ok(turn);
         }
+        if let Some(why) = self.is_held()? {
+            return Ok(Turn::Wait(LATER, why));
+        }
         let subject = match self.look().await {
             Ok(subject) => subject,
-            Err(error) if error.retryable() => return Ok(Turn::Wait(SOON, error.to_string())),
-            Err(error) => return Ok(Turn::Over(Outcome::Failed { why: error.to_string() })),
+            Err(error) if error.retryable() => return Ok(Turn::Wait(rest(&error, SOON), error.to_string())),
+            Err(error) => return self.give_up(Outcome::Failed { why: error.to_string() }),
         };
         match self.validity(&subject)? {
             Validity::Valid => {}
             Validity::Held(why) => return Ok(Turn::Wait(LATER, why)),
-            Validity::Superseded(why) => return self.supersede(why),
+            Validity::Superseded(why) => return self.give_up(Outcome::Superseded { why }),
         }
-        let rendered = match self.rendered(&subject).await {
-            Ok(rendered) => rendered,
-            Err(error) => return Ok(Turn::Over(Outcome::Refused { why: error.to_string() })),
+        let rendered = match self.stored_words() {
+            Some(rendered) => rendered,
+            None => match self.words(&subject).await {
+                Ok(text) => self.store_words(text)?,
+                Err(error) => return Ok(Turn::Over(Outcome::Refused { why: error.to_string() })),
+            },
         };
         self.act(&subject, &rendered).await
+    }
+
+    /// Whether what a human is to be told is so, by what is written down.
+    async fn is_so_still(&self) -> Result<bool> {
+        let subject = self.look().await?;
+        Ok(!matches!(self.validity(&subject)?, Validity::Superseded(_)))
+    }
+
+    /// Why nothing is done about the session now, if so: a human holds it, or something is being done to it.
+    fn is_held(&self) -> Result<Option<String>> {
+        let Some(id) = &self.entry.intent.session else { return Ok(None) };
+        let session = self.sessions.get(id)?;
+        let held = session.hold.as_ref().map(|_| format!("`{id}` is held"));
+        Ok(held.or_else(|| session.op.as_ref().map(|_| format!("something is being done to `{id}`"))))
+    }
+
+    /// Whether it is still wanted, by what is written down of the session: asked when its turn has come.
+    fn is_wanted(&self, session: &Session) -> Result<()> {
+        let (world, reader) = (&self.sessions.world, &*self.sessions.store);
+        let mut unclaimed = session.clone();
+        // The claim is our own.
+        unclaimed.op = None;
+        let status = status(&unclaimed, world.now(), &Policy::default().of(&unclaimed));
+        let ruling = Ruling::of_session(Arc::clone(&self.project), &unclaimed, reader, world.now())?;
+        match validity(&self.entry.intent, &unclaimed, &status, &ruling.rules(), world.now()) {
+            Validity::Valid => Ok(()),
+            Validity::Held(why) | Validity::Superseded(why) => Err(Error::unavailable(why)),
+        }
     }
 
     /// What became of an effect that may have happened; nothing where it has to be done, once more or for the first time.
     async fn find_effect(&mut self) -> Result<Option<Turn>> {
         match &self.entry.intent.deed {
             Deed::Send => self.find_message().await,
-            Deed::Notify { .. } => self.find_notice(),
+            Deed::Notify { .. } => match self.find_notice()? {
+                Some(Turn::UnderWay(after)) if !self.is_so_still().await? => {
+                    Ok(Some(self.withdraw_notice()?.unwrap_or(Turn::UnderWay(after))))
+                }
+                found => Ok(found),
+            },
             Deed::Spawn { .. } => self.find_session(),
             // A pull request that is merged is seen by every look.
             Deed::Merge { .. } => Ok(None),
@@ -165,7 +207,7 @@ impl Errand {
             return Ok(Subject { session: None, there: there.map(|(status, session)| (session, status)).collect() });
         };
         let mut session = self.sessions.get(id)?;
-        let asks = matches!(self.entry.intent.deed, Deed::Send | Deed::Merge { .. } | Deed::Spawn { .. });
+        let asks = !matches!(self.entry.intent.deed, Deed::Notify { .. });
         if asks && self.entry.intent.about.pull.is_some() && session.end.is_none() {
             session = self.look_at_pull(session).await?;
         }
@@ -186,6 +228,9 @@ impl Errand {
                 }
             }
             Some(PullFound::Unknown { why }) => return Err(Error::unavailable(why.clone())),
+            Some(_) if matches!(self.entry.intent.deed, Deed::Merge { .. }) => {
+                return Err(Error::unavailable("the forge does not show the pull request"));
+            }
             Some(_) => {}
             None => return Err(Error::unavailable("the scm plugin says nothing about the pull request")),
         }
@@ -222,12 +267,13 @@ impl Errand {
         Ok(validity_project(intent, &intent.project, &subject.all(), &ruling.rules()))
     }
 
-    /// What is said: as it is stored, or put together and stored with the mark that the effect may happen from now on.
-    async fn rendered(&mut self, subject: &Subject) -> Result<Rendered> {
-        if let Some(rendered) = self.entry.rendered.clone().filter(|_| self.entry.state == OutboxState::Begun) {
-            return Ok(rendered);
-        }
-        let text = self.words(subject).await?;
+    /// What is said, as it was stored with the mark that the effect may happen.
+    fn stored_words(&self) -> Option<Rendered> {
+        self.entry.rendered.clone().filter(|_| self.entry.state == OutboxState::Begun)
+    }
+
+    /// Stores what is said, with that mark.
+    fn store_words(&mut self, text: String) -> Result<Rendered> {
         let rendered = Rendered { sha256: sha256(text.as_bytes()), text };
         self.sessions.failpoints.pass("react.render_store.before")?;
         self.begin(&rendered)?;
@@ -248,12 +294,6 @@ impl Errand {
 
     fn effect(&self) -> Result<&str> {
         self.entry.effect.as_deref().ok_or_else(|| Error::other("an effect without a name was begun"))
-    }
-
-    /// It is not wanted any more. What was said already cannot be taken back.
-    fn supersede(&self, why: String) -> Result<Turn> {
-        self.withdraw(&why)?;
-        Ok(Turn::Over(Outcome::Superseded { why }))
     }
 
     /// The effect may happen from now on.
@@ -306,6 +346,11 @@ impl Errand {
         self.entry = changed.ok_or_else(|| Error::other("something that is to be done is gone"))?;
         Ok(())
     }
+}
+
+/// How long to wait after an error: as long as its sender wishes, and so long at least.
+fn rest(error: &Error, at_least: Duration) -> Duration {
+    error.retry_after_ms.map_or(at_least, |wanted| Duration::from_millis(wanted).clamp(at_least, LONGEST))
 }
 
 fn of_tomorrow() -> Outcome {

@@ -3,7 +3,7 @@
 
 use ao_core::Result;
 use ao_core::lifecycle::decide::Outcome;
-use ao_core::model::{Notice, NoticeState};
+use ao_core::model::{DeliveryState, Notice, NoticeDelivery, NoticeState};
 use ao_core::slots::notifier::Priority;
 use ao_core::text::one_line;
 
@@ -42,6 +42,22 @@ impl Errand {
             NoticeState::Undelivered => Turn::Over(Outcome::Refused { why: undelivered(&notice) }),
             _ => Turn::UnderWay(LATER),
         }))
+    }
+
+    /// Takes back what nobody was told yet and nobody needs to hear any more.
+    pub(super) fn withdraw_notice(&self) -> Result<Option<Turn>> {
+        let (intent, mut is_withdrawn) = (&self.entry.intent, false);
+        self.sessions.store.change_notice(self.fence, &intent.key, &mut |notice| {
+            let is_under_way =
+                |one: &NoticeDelivery| !matches!(one.state, DeliveryState::Waiting | DeliveryState::Failed);
+            if notice.state == NoticeState::Open && !notice.deliveries.iter().any(is_under_way) {
+                notice.withdraw();
+                is_withdrawn = true;
+            }
+            Vec::new()
+        })?;
+        let why = "it is not so any more, and nobody was told yet".to_owned();
+        Ok(is_withdrawn.then_some(Turn::Over(Outcome::Superseded { why })))
     }
 }
 

@@ -1,12 +1,18 @@
 //! Telling the agent: a message with an id of its own, which is found again after a crash.
 
-use ao_core::lifecycle::decide::Outcome;
+use std::time::Duration;
+
+use ao_core::lifecycle::decide::{Deed, Outcome};
 use ao_core::model::DeliveryLevel;
+use ao_core::model::facts::Session;
 use ao_core::{Code, Error, Result};
 
 use super::{Errand, LATER, SOON, Turn};
 use crate::sessions::Letter;
 use crate::store::{Message, Origin};
+
+/// How soon a message is tried again that the agent's terminal has no room for.
+const HELD_BACK: Duration = Duration::from_secs(15);
 
 impl Errand {
     /// Sends it.
@@ -15,9 +21,9 @@ impl Errand {
             return Ok(Turn::Over(Outcome::Refused { why: "there is no agent to tell".to_owned() }));
         };
         let key = self.effect()?.to_owned();
-        // Out of a file: what no terminal takes may be named instead.
-        let letter = Letter { text, origin: Origin::File };
-        match self.sessions.send_as(&key, id, crew, &letter).await {
+        let letter = Letter { text, origin: Origin::Reaction };
+        let is_wanted = |session: &Session| self.is_wanted(session);
+        match self.sessions.send_as(&key, id, crew, &letter, &is_wanted).await {
             Ok(_) => {
                 let message = self.sessions.store.message(&key)?;
                 Ok(message
@@ -38,14 +44,17 @@ impl Errand {
         Ok((message.level != DeliveryLevel::Queued).then(|| standing(&message)))
     }
 
-    /// Takes back a message of which nothing was typed.
-    pub(super) fn withdraw(&self, why: &str) -> Result<()> {
-        let Some(key) = &self.entry.effect else { return Ok(()) };
-        let Some(message) = self.sessions.store.message(key)? else { return Ok(()) };
-        match self.sessions.withdraw(&message, why) {
-            // Its delivery has begun just now.
-            Err(error) if error.code == Code::CONFLICT => Ok(()),
-            other => other,
+    /// Ends it without its effect. A message of which nothing was typed is taken back; one whose delivery has begun goes on.
+    pub(super) fn give_up(&self, outcome: Outcome) -> Result<Turn> {
+        let message = self.entry.effect.as_ref().filter(|_| matches!(self.entry.intent.deed, Deed::Send));
+        let message = message.map(|key| self.sessions.store.message(key)).transpose()?.flatten();
+        let Some(message) = message.filter(|message| message.level != DeliveryLevel::Withdrawn) else {
+            return Ok(Turn::Over(outcome));
+        };
+        match self.sessions.withdraw(&message, outcome.words().1) {
+            Ok(()) => Ok(Turn::Over(outcome)),
+            Err(error) if error.code == Code::CONFLICT => Ok(Turn::UnderWay(SOON)),
+            Err(error) => Err(error),
         }
     }
 }
@@ -59,7 +68,8 @@ fn standing(message: &Message) -> Turn {
         DeliveryLevel::Unconfirmed if message.facts.entered => Turn::Over(Outcome::Done),
         DeliveryLevel::Failed => Turn::Over(Outcome::Failed { why: why() }),
         DeliveryLevel::Withdrawn => Turn::Over(Outcome::Superseded { why: why() }),
-        DeliveryLevel::Queued => Turn::Wait(SOON, why()),
+        // Each try asks the forge whether it is still wanted.
+        DeliveryLevel::Queued => Turn::Wait(HELD_BACK, why()),
         DeliveryLevel::Drafting | DeliveryLevel::Drafted | DeliveryLevel::Submitted => Turn::UnderWay(SOON),
         _ => Turn::Over(Outcome::Uncertain { why: why() }),
     }

@@ -1,14 +1,20 @@
 //! Starting another session: a reviewer of the pull request, or a worker that follows up. The intent's key is the session's,
 //! so that it is there once.
 
+use std::time::Duration;
+
 use ao_core::Result;
 use ao_core::config::Project;
 use ao_core::lifecycle::decide::Outcome;
+use ao_core::model::facts::{OperationKind, Session};
 use ao_core::slots::agent::Role;
 
-use super::{Errand, LATER, Subject, Turn};
+use super::{Errand, LATER, SOON, Subject, Turn, rest};
 use crate::sessions::{Crew, SpawnRequest, agent_environment};
 use crate::store::SessionFilter;
+
+/// How long room for another session is waited for.
+const ROOM_WITHIN: Duration = Duration::from_mins(15);
 
 /// What a session is started with.
 pub(crate) struct Kit {
@@ -46,20 +52,41 @@ impl Errand {
         let spawned = Box::pin(self.sessions.spawn(&request)).await;
         self.sessions.failpoints.pass("react.spawn_child.after")?;
         Ok(match spawned {
-            Ok(_) => Turn::Over(Outcome::Done),
-            // A limit that leaves no room now may leave some later; the other failures are the spawn's own.
-            Err(error) if error.retryable() => Turn::Wait(LATER, error.to_string()),
+            Ok(spawned) => of_session(&spawned.session),
+            // Where nothing was reserved, no room may be for a while; a human is told when that goes on.
+            Err(error) if error.retryable() && !self.has_failed_spawns()? && self.is_young() => {
+                Turn::Wait(rest(&error, LATER), error.to_string())
+            }
             Err(error) => Turn::Over(Outcome::Failed { why: error.to_string() }),
         })
     }
 
-    /// Whether the session is there that was started for this.
-    pub(super) fn find_session(&self) -> Result<Option<Turn>> {
-        let key = &self.entry.intent.key;
+    /// Whether a session was made for this and taken back.
+    fn has_failed_spawns(&self) -> Result<bool> {
+        Ok(self.spawned()?.iter().any(|session| session.failure.is_some()))
+    }
+
+    fn is_young(&self) -> bool {
+        self.sessions.world.now().since(self.entry.planned_at) < ROOM_WITHIN
+    }
+
+    /// The sessions that were made for this.
+    fn spawned(&self) -> Result<Vec<Session>> {
         let (project, path) = (self.entry.intent.project.clone(), self.entry.project_path.clone());
         let filter = SessionFilter { project: Some(project), project_path: Some(path) };
-        let there = self.sessions.store.sessions(&filter)?;
-        let is_it = there.iter().any(|session| session.spawned_for.as_ref() == Some(key) && session.failure.is_none());
-        Ok(is_it.then_some(Turn::Over(Outcome::Done)))
+        let mut there = self.sessions.store.sessions(&filter)?;
+        there.retain(|session| session.spawned_for.as_ref() == Some(&self.entry.intent.key));
+        Ok(there)
     }
+
+    /// Whether the session is there that was started for this.
+    pub(super) fn find_session(&self) -> Result<Option<Turn>> {
+        Ok(self.spawned()?.iter().find(|session| session.failure.is_none()).map(of_session))
+    }
+}
+
+/// One that is half made may still be taken back.
+fn of_session(session: &Session) -> Turn {
+    let is_half_made = session.op.as_ref().is_some_and(|op| op.kind == OperationKind::Spawn);
+    if is_half_made { Turn::UnderWay(SOON) } else { Turn::Over(Outcome::Done) }
 }

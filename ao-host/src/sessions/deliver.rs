@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ao_core::lifecycle::hold;
 use ao_core::model::event::{EventData, MessageMoved, MessageQueued};
-use ao_core::model::facts::{Operation, OperationKind};
+use ao_core::model::facts::{Operation, OperationKind, Session};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
@@ -80,11 +80,22 @@ impl Sessions {
     }
 
     /// The same, under an id that the sender chose and stored before: whoever comes again with it sends nothing twice.
-    pub async fn send_as(&self, message: &str, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
+    /// When its turn has come, `is_wanted` is asked once more; it is nobody else's to deliver.
+    pub async fn send_as(
+        &self,
+        message: &str,
+        id: &SessionId,
+        crew: &Crew,
+        letter: &Letter<'_>,
+        is_wanted: &(dyn Fn(&Session) -> Result<()> + Sync),
+    ) -> Result<Sent> {
         self.refuse_unreachable(id)?;
         refuse_blank(letter.text)?;
         self.take_turn(id).await?;
-        let sent = self.send_in_turn_as(message, id, crew, letter).await;
+        let sent = match self.get(id).and_then(|session| is_wanted(&session)) {
+            Ok(()) => self.send_in_turn_as(message, id, crew, letter).await,
+            Err(error) => Err(error),
+        };
         self.release(id, OperationKind::Send)?;
         sent
     }
@@ -112,7 +123,7 @@ impl Sessions {
             return Ok(Vec::new());
         }
         self.take_turn(id).await?;
-        let sent = self.work_off(id, crew).await;
+        let sent = self.work_off(id, crew, None).await;
         self.release(id, OperationKind::Send)?;
         sent
     }
@@ -137,7 +148,9 @@ impl Sessions {
     /// that does something to it would be refused meanwhile.
     async fn is_held_back(&self, id: &SessionId, crew: &Crew) -> Result<bool> {
         let session = self.get(id)?;
-        let is_queued = self.waiting(id)?.first().is_some_and(|first| first.level == DeliveryLevel::Queued);
+        let waiting = self.waiting(id)?;
+        let first = waiting.iter().find(|message| !message.waits_for_its_reaction());
+        let is_queued = first.is_some_and(|first| first.level == DeliveryLevel::Queued);
         if !is_queued || session.end.is_some() || session.runtime.is_none() {
             return Ok(false);
         }
@@ -164,7 +177,7 @@ impl Sessions {
 
     /// Works off what waits, this message with it.
     async fn work_off_to(&self, message: &Message, crew: &Crew) -> Result<Sent> {
-        let mut sent = self.work_off(&message.session, crew).await?;
+        let mut sent = self.work_off(&message.session, crew, Some(&message.id)).await?;
         if let Some(own) = sent.iter().position(|sent| sent.message == message.id) {
             return Ok(sent.swap_remove(own));
         }
@@ -189,13 +202,19 @@ impl Sessions {
     }
 
     /// Works off what waits. Whoever calls this has the session's turn.
-    async fn work_off(&self, id: &SessionId, crew: &Crew) -> Result<Vec<Sent>> {
+    ///
+    /// What a reaction wants to say is passed over, but for `own`: who carries it out asks right before whether it is still
+    /// wanted.
+    async fn work_off(&self, id: &SessionId, crew: &Crew, own: Option<&str>) -> Result<Vec<Sent>> {
         let mut done = Vec::new();
         if self.get(id)?.end.is_some() {
             self.give_up_messages(id, Undelivered::Fail)?;
             return Ok(done);
         }
         for message in self.waiting(id)? {
+            if message.waits_for_its_reaction() && own != Some(&message.id) {
+                continue;
+            }
             let sent = match message.level {
                 DeliveryLevel::Queued => self.deliver(&message, crew).await?,
                 _ => self.resume_delivery(&message, crew).await?,

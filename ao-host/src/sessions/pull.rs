@@ -25,7 +25,7 @@ impl Sessions {
     pub fn saw_pull(&self, id: &SessionId, forge: &Forge, found: &PullFound) -> Result<Session> {
         let world = &self.world;
         self.change_telling(id, |session| {
-            if is_another(session, forge, found) {
+            if session.is_without_pull() || is_another(session, forge, found) {
                 return Vec::new();
             }
             let before = session.clone();

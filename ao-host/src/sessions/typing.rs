@@ -83,7 +83,7 @@ impl Sessions {
         let mut typed = Box::pin(self.type_in(message, crew, line)).await;
         // What no terminal takes is read from its file, if it came from one.
         if let Err(Stopped::Refused(error)) = &typed
-            && (error.code == Code::INVALID_INPUT && message.facts.origin == Origin::File && line != &by_name)
+            && (error.code == Code::INVALID_INPUT && message.facts.origin != Origin::Words && line != &by_name)
         {
             typed = Box::pin(self.type_in(message, crew, &by_name)).await;
         }

@@ -19,6 +19,8 @@ pub enum Origin {
     Words,
     /// It was handed over as a file: one that no terminal takes may be named instead.
     File,
+    /// A reaction says it, for which the same holds. As long as nothing of it was typed, nobody else delivers it.
+    Reaction,
 }
 
 /// What a delivery has to know of itself after a crash.
@@ -66,6 +68,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whether it is of a reaction, and nothing of it was typed.
+    #[must_use]
+    pub fn waits_for_its_reaction(&self) -> bool {
+        self.facts.origin == Origin::Reaction && self.level == DeliveryLevel::Queued
+    }
+
     /// A message that is to be queued now.
     #[must_use]
     pub fn new(

@@ -100,7 +100,7 @@ pub(super) fn look(key: ReactionKey, facts: &Session, status: &Status, rules: &R
         ReactionKey::ChangesRequested => open_pull(facts, |pull| changes_requested(facts, pull)),
         ReactionKey::BugbotComments => open_pull(facts, |pull| bugbot_comments(facts, pull)),
         ReactionKey::MergeConflicts => open_pull(facts, conflicts),
-        ReactionKey::ApprovedAndGreen => open_pull(facts, green),
+        ReactionKey::ApprovedAndGreen => open_pull(facts, |pull| green(facts, pull)),
         ReactionKey::AgentIdle => of_agent(facts, status, idle),
         ReactionKey::AgentStuck => of_agent(facts, status, stuck),
         ReactionKey::AgentNeedsInput => of_agent(facts, status, needs_input),
@@ -277,8 +277,12 @@ fn conflicts(pull: &PullFacts) -> Seen {
 }
 
 /// Nothing stands in the way of a merge, and of nothing it is unknown whether it does.
-fn green(pull: &PullFacts) -> Seen {
+fn green(facts: &Session, pull: &PullFacts) -> Seen {
     let snapshot = &pull.snapshot;
+    // Somebody waits for an answer.
+    if snapshot.threads.iter().any(|thread| !thread.bot && !is_own(thread, facts)) {
+        return Seen::Over;
+    }
     let decided = matches!(snapshot.decision, ReviewDecision::Approved | ReviewDecision::None);
     let clean = snapshot.conflicts.as_ref().is_some_and(Vec::is_empty);
     if !decided || !clean || !merge_gate(snapshot).is_empty() {

@@ -41,6 +41,8 @@ record! {
             reason: String,
             /// The facts that it is about.
             about: About,
+            /// Where in the order of things its episode began.
+            opened: Option<u64>,
             /// How many actions its episode may take; none where nothing limits them.
             at_most: Option<u32>,
             /// When a human is told that the condition is not over.

@@ -75,6 +75,10 @@ record! {
             told: bool,
             /// Why the last action came to nothing.
             why: String,
+            /// What became of the action before the one that is planned, and why.
+            before: Stage,
+            /// As `why`, of that one.
+            why_before: String,
         }
     }
 }
@@ -168,6 +172,8 @@ impl Ledger {
     pub(super) fn take_as_known(&mut self, scope: &str) {
         for key in self.keys_below(&format!("{scope}/")) {
             let Some(episode) = self.episodes.get_mut(&key) else { continue };
+            // Who has lifted the hold has looked.
+            episode.escalated.get_or_insert(episode.opened);
             let Some(fingerprint) = episode.present.clone() else { continue };
             let occurrence = episode.occurrence(&fingerprint);
             occurrence.stage = Stage::Done;
@@ -191,9 +197,9 @@ impl Ledger {
                 episode.since_action_ms = 0;
                 let occurrence = episode.occurrence(&intent.fingerprint);
                 occurrence.attempts += 1;
-                occurrence.stage = Stage::Planned;
+                occurrence.before = std::mem::replace(&mut occurrence.stage, Stage::Planned);
                 occurrence.again = false;
-                occurrence.why.clear();
+                occurrence.why_before = std::mem::take(&mut occurrence.why);
             }
         }
     }
@@ -202,6 +208,10 @@ impl Ledger {
     pub fn settle(&mut self, intent: &Intent, outcome: &Outcome) {
         self.next();
         let Some(episode) = self.episodes.get_mut(&intent.episode) else { return };
+        // What belonged to an episode that is over says nothing of the one that came after it.
+        if intent.opened.is_some_and(|opened| opened != episode.opened) {
+            return;
+        }
         let superseded = matches!(outcome, Outcome::Superseded { .. });
         match &intent.deed {
             Deed::Notify { told: Told::Escalated { .. }, .. } if superseded => episode.escalated = None,
@@ -210,16 +220,19 @@ impl Ledger {
             }
             Deed::Notify { told: Told::Escalated { .. } | Told::Instead { .. }, .. } => {}
             _ => {
-                let is_last = episode.attempts == intent.attempt;
+                // Of words to humans several may be on their way.
+                let is_last = episode.attempts == intent.attempt || matches!(intent.deed, Deed::Notify { .. });
                 let occurrence = episode.occurrence(&intent.fingerprint);
                 if occurrence.stage != Stage::Planned || !is_last {
                     return;
                 }
                 if superseded {
-                    occurrence.attempts -= 1;
-                    occurrence.again = occurrence.attempts > 0;
-                    occurrence.stage = if occurrence.again { Stage::Done } else { Stage::Untouched };
-                    episode.attempts -= 1;
+                    occurrence.attempts = occurrence.attempts.saturating_sub(1);
+                    occurrence.stage = occurrence.before;
+                    occurrence.why = std::mem::take(&mut occurrence.why_before);
+                    // It was done before, and was to be done again.
+                    occurrence.again = occurrence.stage == Stage::Done;
+                    episode.attempts = episode.attempts.saturating_sub(1);
                     return;
                 }
                 (occurrence.stage, occurrence.why) = outcome.stage();
@@ -247,11 +260,6 @@ impl Episode {
     pub fn current(&self) -> Option<&Occurrence> {
         let present = self.present.as_ref()?;
         self.occurrences.iter().find(|occurrence| occurrence.fingerprint == *present)
-    }
-
-    /// Whether the last action for what is seen now came to nothing.
-    pub(super) fn is_failed(&self) -> bool {
-        self.current().is_some_and(|occurrence| occurrence.stage == Stage::Failed)
     }
 
     /// Whether something is on its way.

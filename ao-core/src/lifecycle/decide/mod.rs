@@ -116,8 +116,7 @@ pub enum Validity {
     Superseded(String),
 }
 
-/// Asked right before an intent's effect, over facts that were fetched for it. The operation that carries it out is no
-/// reason to hold it.
+/// Asked right before an intent's effect, over facts that were fetched for it.
 #[must_use]
 pub fn validity(intent: &Intent, facts: &Session, status: &Status, rules: &Rules<'_>, now: Timestamp) -> Validity {
     if Standing::of(facts, status) == Standing::Ended {
@@ -126,7 +125,13 @@ pub fn validity(intent: &Intent, facts: &Session, status: &Status, rules: &Rules
     if facts.hold.is_some() {
         return Validity::Held(status.reason.clone());
     }
+    if facts.op.is_some() {
+        return Validity::Held("something is being done to the session".to_owned());
+    }
     let seen = match rules.reactions.get(intent.reaction) {
+        Some(rule) if !plan::still_wants(rule, &intent.deed) => {
+            return Validity::Superseded(format!("the rule `{}` wants something else now", intent.reaction));
+        }
         Some(_) => condition::look(intent.reaction, facts, status, rules, now),
         None => Seen::Over,
     };

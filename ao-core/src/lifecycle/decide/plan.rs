@@ -56,7 +56,7 @@ pub(super) fn due(case: &Case<'_>, key: &str) -> Vec<Intent> {
     let mut due = Vec::new();
     let mut reached = overdue(case);
     match deed(case) {
-        Err(Reached { why, by }) if !occurrence.told && occurrence.stage == Stage::Untouched => {
+        Err(Reached { why, by }) if !occurrence.told && wants_a_word(occurrence) => {
             let told = Told::Instead { why };
             due.push(intent(case, key, Deed::Notify { priority: rule.priority, told }, by));
         }
@@ -72,6 +72,28 @@ pub(super) fn due(case: &Case<'_>, key: &str) -> Vec<Intent> {
         due.push(intent(case, key, Deed::Notify { priority: rule.escalate_priority, told }, by));
     }
     due
+}
+
+/// Whether something is still to be done about it, so that a human has to know that it is not.
+const fn wants_a_word(occurrence: &Occurrence) -> bool {
+    match occurrence.stage {
+        Stage::Untouched | Stage::Failed => true,
+        Stage::Done => occurrence.again,
+        Stage::Planned | Stage::Refused | Stage::Uncertain => false,
+    }
+}
+
+/// Whether a rule, as it is written now, still wants what was planned under it. A human who is told is told whatever it wants.
+pub(super) fn still_wants(rule: &Reaction, deed: &Deed) -> bool {
+    match (deed, &rule.action) {
+        (Deed::Notify { .. }, _) => true,
+        (Deed::Send, Action::SendToAgent) | (Deed::Merge { .. }, Action::AutoMerge) => rule.auto,
+        (Deed::Spawn { role, agent }, Action::Spawn(wanted)) => {
+            rule.auto && *role == wanted.role && *agent == wanted.agent
+        }
+        (Deed::Run { run }, Action::Run(wanted)) => rule.auto && run == wanted,
+        _ => false,
+    }
 }
 
 /// The rule's action, or why it is not done.
@@ -107,11 +129,11 @@ fn deed(case: &Case<'_>) -> Result<Deed, Reached> {
 fn turn(case: &Case<'_>, occurrence: &Occurrence) -> Turn {
     let Case { episode, rule, .. } = case;
     let waited = |duration: Duration| u128::from(episode.since_action_ms) >= duration.as_millis();
-    if episode.is_busy() {
+    // A word to a human is said again only where it did not get through. One that is on its way keeps no other back.
+    let is_word = rule.action == Action::Notify;
+    if episode.is_busy() && (!is_word || occurrence.stage == Stage::Planned) {
         return Turn::Wait;
     }
-    // A word to a human is said again only where it did not get through.
-    let is_word = rule.action == Action::Notify;
     let wants = match occurrence.stage {
         Stage::Untouched => true,
         Stage::Done => occurrence.again && rule.action == Action::SendToAgent && episode.escalated.is_none(),
@@ -176,6 +198,7 @@ fn intent(case: &Case<'_>, episode: &str, deed: Deed, by: RuleKey) -> Intent {
     let mut intent = Intent::new(key, case.key, case.project.clone(), episode, fingerprint, deed, valid_while);
     intent.session = case.session.cloned();
     intent.attempt = attempt;
+    intent.opened = Some(case.episode.opened);
     intent.reason.clone_from(&case.condition.reason);
     intent.about = case.condition.about.clone();
     intent.at_most = at_most;

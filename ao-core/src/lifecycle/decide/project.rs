@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use camino::Utf8Path;
+
 use super::condition::{Condition, Seen, Standing, digest};
 use super::episodes::{self, Move};
 use super::intent::{About, Deed, Intent, Told};
-use super::ledger::{Ledger, episode_key};
+use super::ledger::{Ledger, Stage, episode_key};
 use super::{Rules, Validity, plan};
 use crate::config::{Action, Reaction, RuleKey};
 use crate::lifecycle::Status;
@@ -18,6 +20,7 @@ use crate::slots::scm::{CheckState, PullState};
 pub fn advance_project(
     ledger: &mut Ledger,
     project: &ProjectName,
+    directory: &Utf8Path,
     sessions: &[(&Session, &Status)],
     rules: &Rules<'_>,
     now: Timestamp,
@@ -27,7 +30,7 @@ pub fn advance_project(
         let rule = rules.reactions.get(key);
         let seen = if rule.is_some() { seen } else { Seen::Over };
         let watched = episodes::Watched { key, threshold: None, place: rule.and_then(|rule| rule.origin.rule()) };
-        episodes::advance(ledger, &scope(project), &watched, &seen, rules.timing, now)
+        episodes::advance(ledger, &scope(project, directory), &watched, &seen, rules.timing, now)
     });
     moves.collect()
 }
@@ -36,19 +39,21 @@ pub fn advance_project(
 #[must_use]
 pub fn decide_project(
     project: &ProjectName,
+    directory: &Utf8Path,
     sessions: &[(&Session, &Status)],
     ledger: &Ledger,
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> Vec<Intent> {
     let mut ledger = ledger.clone();
-    advance_project(&mut ledger, project, sessions, rules, now);
+    advance_project(&mut ledger, project, directory, sessions, rules, now);
     let mut due = Vec::new();
     for (key, seen) in looks(project, sessions, rules) {
         let (Some(rule), Seen::Holds(condition)) = (rules.reactions.get(key), seen) else { continue };
-        let Some(episode) = ledger.episode(&scope(project), key, &condition.subject) else { continue };
+        let Some(episode) = ledger.episode(&scope(project, directory), key, &condition.subject) else { continue };
         // Rows that go later make no second end of the same.
-        if key == ReactionKey::AllComplete && episode.attempts > 0 && !episode.is_failed() {
+        let is_told = episode.current().is_none_or(|occurrence| occurrence.stage == Stage::Done);
+        if key == ReactionKey::AllComplete && episode.attempts > 0 && is_told {
             continue;
         }
         let rule = match key {
@@ -73,7 +78,7 @@ pub fn decide_project(
             load: rules.load,
             timing: rules.timing,
         };
-        due.extend(plan::due(&case, &episode_key(&scope(project), key, &condition.subject)));
+        due.extend(plan::due(&case, &episode_key(&scope(project, directory), key, &condition.subject)));
     }
     due
 }
@@ -93,9 +98,9 @@ pub fn validity_project(
     Validity::Superseded(format!("`{}` is not so any more", intent.reaction))
 }
 
-/// No session's id has a `*` in it.
-fn scope(project: &ProjectName) -> String {
-    format!("{project}/*")
+/// No session's id has a `*` in it. Two repositories may give one name to different projects.
+fn scope(project: &ProjectName, directory: &Utf8Path) -> String {
+    format!("{project}/*{}", digest([directory.as_str()]))
 }
 
 fn looks(project: &ProjectName, sessions: &[(&Session, &Status)], rules: &Rules<'_>) -> [(ReactionKey, Seen); 2] {

@@ -24,7 +24,7 @@ pub fn message_facts(intent: &Intent, sessions: &[(&Session, &Status)]) -> Messa
         reaction: intent.reaction.to_string(),
         reason: intent.reason.clone(),
         attempt: intent.attempt,
-        conflicts: about.files.clone(),
+        conflicts: about.files.iter().map(|file| one_line(file, COLUMNS)).collect(),
         ..MessageFacts::default()
     };
     words.session.project = intent.project.to_string();
@@ -37,7 +37,7 @@ pub fn message_facts(intent: &Intent, sessions: &[(&Session, &Status)]) -> Messa
         let snapshot = &pull.snapshot;
         words.pull = PullWords {
             number: snapshot.pull.number,
-            url: snapshot.pull.url.clone().unwrap_or_default(),
+            url: one_line(snapshot.pull.url.as_deref().unwrap_or_default(), COLUMNS),
             title: one_line(snapshot.title.as_deref().unwrap_or_default(), COLUMNS),
             head: snapshot.head.clone(),
             base: snapshot.base.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -47,17 +47,17 @@ pub fn message_facts(intent: &Intent, sessions: &[(&Session, &Status)]) -> Messa
             .map(|check| CheckWords {
                 name: one_line(&check.name, COLUMNS),
                 state: word(&check.state),
-                url: check.url.clone().unwrap_or_default(),
+                url: one_line(check.url.as_deref().unwrap_or_default(), COLUMNS),
                 log: String::new(),
             })
             .collect();
         let threads = snapshot.threads.iter().filter(|thread| about.threads.contains(&thread.id));
         words.threads = threads
             .map(|thread| ThreadWords {
-                id: thread.id.clone(),
+                id: one_line(&thread.id, COLUMNS),
                 at: match (&thread.path, thread.line) {
-                    (Some(path), Some(line)) => format!("{path}:{line}"),
-                    (Some(path), None) => path.clone(),
+                    (Some(path), Some(line)) => format!("{}:{line}", one_line(path, COLUMNS)),
+                    (Some(path), None) => one_line(path, COLUMNS),
                     _ => String::new(),
                 },
                 author: one_line(&thread.author, COLUMNS),

@@ -45,3 +45,11 @@ pub enum PullDetection {
     #[serde(other)]
     Unknown,
 }
+
+impl super::Session {
+    /// Whether its pull request has become another session's: what a look still finds of it is not its own.
+    #[must_use]
+    pub fn is_without_pull(&self) -> bool {
+        self.pull.is_none() && self.pull_detection == PullDetection::Off
+    }
+}

@@ -350,7 +350,10 @@ impl Book {
         let is_newer = |session: &Session| session.pull.as_ref().is_some_and(|pull| pull.at > asked && pull.at <= now);
         self.write(&ids, &mut |session| {
             // How it ended is written down, and what becomes of its pull request is somebody else's.
-            if let Some(found) = answers.get(&session.id).filter(|_| session.end.is_none() && !is_newer(session)) {
+            if let Some(found) = answers
+                .get(&session.id)
+                .filter(|_| session.end.is_none() && !is_newer(session) && !session.is_without_pull())
+            {
                 observe::pull(session, &forge.scm.plugin, &forge.repository, found, now);
             }
             Vec::new()

@@ -13,7 +13,7 @@ use ao_core::model::event::{CheckRunStarted, Event, EventData, EvidenceRecorded}
 use ao_core::model::facts::Session;
 use ao_core::model::{CheckName, CheckResult, CheckRun, RunState, SessionId, Timestamp};
 use ao_core::slots::Workspace;
-use ao_core::slots::scm::{CheckState, PullFound, PullState};
+use ao_core::slots::scm::{Check, CheckState, PullFound, PullState};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
 
@@ -175,7 +175,35 @@ impl Engine {
                 }
             }
         }
+        let bases = self.doubted_bases(&found.heads);
+        found.heads.extend(bases);
         found
+    }
+
+    /// The commits at which the base of several sessions stands whose pull requests fail the same required check: it may be red
+    /// there, too, and then no agent is to blame.
+    fn doubted_bases(&self, heads: &[Head]) -> Vec<Head> {
+        let mut failing: BTreeMap<(&Utf8PathBuf, &str, &str), Vec<&Head>> = BTreeMap::new();
+        for head in heads {
+            let pull = self.live.get(&head.checked.session).and_then(|session| session.pull.as_ref());
+            let Some((pull, base)) = pull.and_then(|pull| Some((pull, pull.snapshot.base_commit.as_deref()?))) else {
+                continue;
+            };
+            let of_ours = |check: &&Check| check.required && check.state == CheckState::Failed;
+            for check in pull.snapshot.checks.iter().filter(of_ours) {
+                failing.entry((&head.checked.directory, base, &check.name)).or_default().push(head);
+            }
+        }
+        let mut bases: Vec<Head> = Vec::new();
+        for ((directory, base, _), heads) in failing.into_iter().filter(|(_, heads)| heads.len() > 1) {
+            let Some(first) = heads.first() else { continue };
+            let is_there = |known: &Head| known.checked.commit == base && known.checked.directory == *directory;
+            if !bases.iter().any(is_there) {
+                let checked = CheckedHead { commit: base.to_owned(), ..first.checked.clone() };
+                bases.push(Head { checked, checks: first.checks.clone(), limit: first.limit });
+            }
+        }
+        bases
     }
 
     fn wanted(&self, heads: &Heads) -> Result<RunChanges> {
@@ -423,7 +451,8 @@ impl Engine {
         for Head { checked: head, .. } in &heads.heads {
             let runs = self.context.sessions.store.check_runs_of(&head.directory, &head.commit)?;
             let Some(session) = self.live.get(&head.session) else { continue };
-            let Some(pull) = &session.pull else { continue };
+            // What is found at a base is no verdict about what is built on it.
+            let Some(pull) = session.pull.as_ref().filter(|pull| pull.snapshot.head == head.commit) else { continue };
             let mut snapshot = pull.snapshot.clone();
             overlay_checks(&mut snapshot, &head.plan, &runs);
             if snapshot != pull.snapshot {

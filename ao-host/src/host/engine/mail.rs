@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::Result;
-use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::model::SessionId;
 
 use super::{Done, Engine};
 use crate::sessions::Undelivered;
-use crate::store::Message;
 
 /// How often messages that wait are tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
@@ -23,9 +22,11 @@ impl Engine {
             return Ok(());
         }
         let sessions = Arc::clone(&self.context.sessions);
-        let waiting = sessions.store.waiting_messages()?;
+        let waiting = sessions.store.waiting_messages()?.into_iter();
+        // What a reaction wants to say is for who carries it out.
+        let waiting = waiting.filter(|message| !message.waits_for_its_reaction());
+        let waiting: BTreeSet<SessionId> = waiting.map(|message| message.session).collect();
         self.mail_at = (!waiting.is_empty()).then_some(now + TRY_EVERY);
-        let waiting = self.without_errands(waiting)?;
         for id in waiting {
             let Some(session) = self.live.get(&id).cloned() else {
                 if sessions.get(&id)?.end.is_some() {
@@ -52,18 +53,5 @@ impl Engine {
             });
         }
         Ok(())
-    }
-
-    /// The sessions for which messages wait, but for those with nothing else than what a reaction wants to say and of which
-    /// nothing was put in yet: whoever carries that out asks right before whether it is still wanted, and whether the session
-    /// is held.
-    fn without_errands(&self, waiting: Vec<Message>) -> Result<BTreeSet<SessionId>> {
-        if waiting.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let open = self.context.sessions.store.open_intents()?;
-        let effects: BTreeSet<_> = open.into_iter().filter_map(|entry| entry.effect).collect();
-        let is_other = |message: &Message| message.level != DeliveryLevel::Queued || !effects.contains(&message.id);
-        Ok(waiting.into_iter().filter(is_other).map(|message| message.session).collect())
     }
 }

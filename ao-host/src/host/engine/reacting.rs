@@ -104,7 +104,12 @@ fn line(entry: &OutboxEntry) -> Line {
         Deed::Spawn { .. } => "sessions",
         _ => "program",
     };
-    (entry.scope.clone(), place.to_owned())
+    let scope = match &entry.intent.deed {
+        // Each merge moves the base of the others.
+        Deed::Merge { .. } => Scope::project(&entry.intent.project, &entry.project_path),
+        _ => entry.scope.clone(),
+    };
+    (scope, place.to_owned())
 }
 
 impl Engine {
@@ -175,8 +180,8 @@ impl Engine {
         sessions.store.decide_project(Fence::Epoch(self.epoch), project, directory, &mut |there, ledger| {
             let statuses: Vec<_> = there.iter().map(|session| status_of(session, now)).collect();
             let seen: Vec<_> = there.iter().zip(&statuses).collect();
-            let moves = advance_project(ledger, project, &seen, &ruling.rules(), now);
-            let intents = decide_project(project, &seen, ledger, &ruling.rules(), now);
+            let moves = advance_project(ledger, project, directory, &seen, &ruling.rules(), now);
+            let intents = decide_project(project, directory, &seen, ledger, &ruling.rules(), now);
             let decision = origin.write_down(world, ledger, moves, intents);
             written.extend(decision.events.iter().cloned());
             self.reacting.is_stirred |= !decision.planned.is_empty();
@@ -206,11 +211,30 @@ impl Engine {
                     });
                 }
                 Err(error) => {
-                    tracing::debug!("`{key}` waits: {error}");
+                    self.note_waiting(&key, &error)?;
                     self.reacting.resting.insert(key, now + AGAIN);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Writes down why something cannot even be begun, once.
+    fn note_waiting(&mut self, key: &str, error: &Error) -> Result<()> {
+        let sessions = Arc::clone(&self.context.sessions);
+        let mut told = Vec::new();
+        sessions.store.change_intent(Fence::Epoch(self.epoch), key, &mut |entry, _| {
+            let why = error.to_string();
+            if entry.why.as_ref() == Some(&why) {
+                return Vec::new();
+            }
+            let mut event = sessions.world.event(entry.intent.session.as_ref(), entry.intent.held(&why));
+            event.causes.push(entry.event.clone());
+            entry.why = Some(why);
+            told = vec![event];
+            told.clone()
+        })?;
+        self.book.was_written(told);
         Ok(())
     }
 
@@ -219,10 +243,14 @@ impl Engine {
         let stored = entry.intent.session.as_ref().map(|id| sessions.get(id)).transpose()?;
         let rules = self.crews.rules(&self.context, entry.config_file.as_ref(), &entry.intent.project)?;
         let project = rules.ok_or_else(|| Error::unavailable("the project is not in the configuration any more"))?;
-        let crew = stored.as_ref().map(|session| self.crews.of(&self.context, session)).transpose()?;
-        let forge = match &stored {
-            Some(session) => self.crews.forge_of(&self.context, session)?.map(|hosted| hosted.forge),
-            None => None,
+        // What a human is told must not wait for plugins that it does not need.
+        let crew = match (&entry.intent.deed, &stored) {
+            (Deed::Send, Some(session)) => Some(self.crews.of(&self.context, session)?),
+            _ => None,
+        };
+        let forge = match (&entry.intent.deed, &stored) {
+            (Deed::Notify { .. }, _) | (_, None) => None,
+            (_, Some(session)) => self.crews.forge_of(&self.context, session)?.map(|hosted| hosted.forge),
         };
         let kit = match &entry.intent.deed {
             Deed::Spawn { agent, .. } => Some(self.crews.kit(&self.context, &entry, agent.as_ref())?),

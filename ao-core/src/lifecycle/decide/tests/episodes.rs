@@ -131,12 +131,12 @@ fn a_project_is_told_of_once() {
         let sessions: Vec<_> = sessions.iter().copied().zip(&statuses).collect();
         let load = Load::default();
         let rules = Rules { reactions: &world.reactions, timing: &timing, limits: &limits, load, red_on_base: red };
-        advance_project(&mut ledger, &app, &sessions, &rules, now);
-        let due = decide_project(&app, &sessions, &ledger, &rules, now);
+        advance_project(&mut ledger, &app, "/src/app".into(), &sessions, &rules, now);
+        let due = decide_project(&app, "/src/app".into(), &sessions, &ledger, &rules, now);
         for intent in &due {
             ledger.record(intent);
         }
-        assert_eq!(decide_project(&app, &sessions, &ledger, &rules, now), []);
+        assert_eq!(decide_project(&app, "/src/app".into(), &sessions, &ledger, &rules, now), []);
         for intent in &due {
             ledger.settle(intent, &Outcome::Done);
         }

@@ -45,6 +45,34 @@ async fn what_the_checks_found_decides_the_status() {
 }
 
 #[tokio::test]
+async fn what_fails_for_several_is_looked_for_on_their_base_and_told_once() {
+    let desk = Desk::new(&["app", "app", "app"], CHECKED);
+    let base = "b".repeat(40);
+    desk.script().snapshots = Some(Box::new({
+        let base = base.clone();
+        move |request| {
+            let of = |target: &ao_core::slots::scm::PullTarget| {
+                let number = target.session.as_str().bytes().last().map_or(0, u64::from);
+                let mut snapshot = PullSnapshot::new(PullRef::new(number), PullState::Open, format!("{number:040}"));
+                (snapshot.base_commit, snapshot.conflicts) = (Some(base.clone()), Some(Vec::new()));
+                PullObservation::new(target.session.clone(), PullFound::Found { snapshot: Box::new(snapshot) })
+            };
+            Ok(Snapshot::new(request.targets.iter().map(of).collect::<Vec<_>>()))
+        }
+    }));
+    let mut engine = desk.engine().await;
+    for _ in 0..3 {
+        engine.pass(&desk, Duration::from_secs(31)).await;
+    }
+    let store = &desk.manager("").store;
+    assert_eq!(store.check_runs_of(&desk.root.join("repository"), &base).unwrap().len(), 1, "the base, once");
+    let waiting = store.waiting_notices(10).unwrap();
+    let about_base: Vec<_> = waiting.iter().filter(|notice| notice.title.contains("base branch")).collect();
+    let [told] = about_base[..] else { panic!("{waiting:#?}") };
+    assert_eq!(told.title, "app: checks fail on the base branch, so no agent is told: test");
+}
+
+#[tokio::test]
 async fn what_was_not_checked_yet_is_pending_and_no_gate_is_green() {
     let desk = Desk::new(&["app"], CHECKED);
     all_have(&desk, PullState::Open);
