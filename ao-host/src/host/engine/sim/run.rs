@@ -314,7 +314,7 @@ impl Story {
         let hints = acts::hints(&sessions, &mut self.fate);
         if let Some(engine) = &mut self.engine {
             let heeded = engine.heed(hints);
-            self.take(heeded.map(|()| Over::Goes).unwrap_or_else(|error| Over::Ended(error.to_string())));
+            self.take(heeded.map_or_else(|error| Over::Ended(error.to_string()), |()| Over::Goes));
         }
         let (seconds, rest) = (self.fate.between(2, 30), self.fate.below(1000));
         self.pass(Duration::from_millis(seconds * 1000 + rest)).await;
