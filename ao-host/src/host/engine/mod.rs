@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::model::event::{Event, EventData, HostStarted};
-use ao_core::model::facts::{OperationKind, Session};
+use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::notifier::Notified;
@@ -520,10 +520,8 @@ impl Engine {
             };
             let sessions = Arc::clone(&self.context.sessions);
             self.calls.spawn(async move {
-                let mut ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await.map(drop);
-                if ended.is_ok() && session.op.as_ref().is_some_and(|op| op.kind == OperationKind::Send) {
-                    ended = sessions.deliver_waiting(&session.id, &crew).await.map(drop);
-                }
+                // What a dead sender left on its way is mail, and goes on as mail does.
+                let ended = sessions.recover(&session, &crew.runtime, &crew.workspace).await.map(drop);
                 Done::Recovered { id: session.id, error: ended.err() }
             });
         }

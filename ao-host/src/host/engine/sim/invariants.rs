@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use ao_core::lifecycle::decide::{Deed, Episode, EpisodeState, Ledger, Stage, decide};
 use ao_core::lifecycle::{Policy, Status, StatusName, status};
@@ -9,11 +10,11 @@ use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryState, NoticeState, ReactionKey, Timestamp};
 use ao_core::slots::scm::{CheckState, PullState};
 
+use super::forge::Pull;
 use super::run::Story;
 use super::world::lock;
 use crate::reactions::rules::{ProjectRules, Ruling};
 use crate::store::{OutboxEntry, OutboxState, Scope};
-use std::sync::Arc;
 
 /// What was seen so far.
 #[derive(Debug, Default)]
@@ -169,7 +170,9 @@ impl Story {
                 (self.human.store.ledger(scope).unwrap(), self.human.store.intents_of(scope).unwrap());
             self.seen.intents += intents.len();
             self.look_at_counters(&ledger, &intents);
-            intents.iter().for_each(|entry| self.look_at_outcome(entry));
+            for entry in &intents {
+                self.look_at_outcome(entry);
+            }
         }
         let now = self.human.world.now();
         for session in sessions.iter().filter(|session| session.end.is_none()) {
@@ -276,7 +279,7 @@ impl Story {
                         && episode.state != EpisodeState::Closed
                 })
         };
-        if let Some(pull) = pull.filter(|pull| pull.is_open()) {
+        if let Some(pull) = pull.filter(Pull::is_open) {
             let red = pull.checks.iter().any(|check| check.required && check.state == CheckState::Failed);
             let bots = pull.threads.iter().any(|thread| thread.bot);
             let people = pull.threads.iter().any(|thread| !thread.bot);

@@ -36,10 +36,10 @@ use crate::world::{Places, Proc, World, files};
 /// The most sessions and ticks of a story.
 const MOST_SESSIONS: u64 = 8;
 const MOST_TICKS: u64 = 200;
-/// One story in so many is as long as that.
-const LONG_EVERY: u64 = 50;
+/// One story in so many is as long as that; not a multiple of what they are parted by.
+const LONG_EVERY: u64 = 101;
 /// How long a world is quiet at least, and at most, in ticks of half a minute.
-const QUIET: (u32, u32) = (12, 80);
+const QUIET: (u32, u32) = (11, 80);
 /// An engine that goes round so often, and no time passes, goes round for ever.
 const SPINS: u32 = 20_000;
 
@@ -205,7 +205,7 @@ impl Story {
         let mut shape = Chance::new(plan.seed, 4);
         // Most stories are short: what goes wrong with eight goes wrong with two, and sooner.
         let is_long = plan.seed.is_multiple_of(LONG_EVERY);
-        let (most, long) = if is_long { (MOST_SESSIONS, MOST_TICKS) } else { (2, 24) };
+        let (most, long) = if is_long { (MOST_SESSIONS, MOST_TICKS) } else { (2, 16) };
         let (sessions, ticks) = (shape.between(1, most), shape.between(6, long));
         let projects = shape.between(1, 2);
         let config = root.join("agent-orchestrator.yaml");
@@ -314,7 +314,7 @@ impl Story {
         let hints = acts::hints(&sessions, &mut self.fate);
         if let Some(engine) = &mut self.engine {
             let heeded = engine.heed(hints);
-            self.take(heeded.map(|()| Over::Goes).unwrap_or_else(|error| Over::Ended(error.to_string())));
+            self.take(heeded.map_or_else(|error| Over::Ended(error.to_string()), |()| Over::Goes));
         }
         let (seconds, rest) = (self.fate.between(2, 30), self.fate.below(1000));
         self.pass(Duration::from_millis(seconds * 1000 + rest)).await;
