@@ -52,7 +52,9 @@ pub fn decide_project(
         let (Some(rule), Seen::Holds(condition)) = (rules.reactions.get(key), seen) else { continue };
         let Some(episode) = ledger.episode(&scope(project, directory), key, &condition.subject) else { continue };
         // Rows that go later make no second end of the same.
-        let is_told = episode.current().is_none_or(|occurrence| occurrence.stage == Stage::Done);
+        let is_told = episode
+            .current()
+            .is_none_or(|occurrence| matches!(occurrence.stage, Stage::Done | Stage::Untouched | Stage::Planned));
         if key == ReactionKey::AllComplete && episode.attempts > 0 && is_told {
             continue;
         }

@@ -119,7 +119,7 @@ async fn a_send_that_fails_is_tried_again_and_then_heard_once() {
         let mut left = left.lock().unwrap();
         if *left > 0 {
             *left -= 1;
-            return Err(Error::new(Code::INVALID_INPUT, "not now"));
+            return Err(Error::new(Code::UNAUTHORIZED, "not now"));
         }
         Ok(DeliveryLevel::Acked)
     }));
