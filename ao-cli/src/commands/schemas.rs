@@ -60,6 +60,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("issue-list", schema_for!(issue::list::IssueList)),
         ("issue-show", schema_for!(issue::show::IssueView)),
         ("notify-test", schema_for!(notify::TestedView)),
+        ("orchestrator-start", schema_for!(spawn::SpawnView)),
         ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),

@@ -6,12 +6,12 @@ use super::condition::{Condition, Seen, Standing, digest};
 use super::episodes::{self, Move};
 use super::intent::{About, Deed, Intent, Told};
 use super::ledger::{Ledger, episode_key};
+use super::roles::counts_for_all;
 use super::{Rules, Validity, plan};
 use crate::config::{Action, Reaction, RuleKey};
 use crate::lifecycle::Status;
 use crate::model::facts::Session;
 use crate::model::{ProjectName, ReactionKey, Timestamp};
-use crate::slots::agent::Role;
 use crate::slots::scm::{CheckState, PullState};
 
 /// Takes a look at a project into the ledger, as [`advance`](super::advance) does at a session.
@@ -111,7 +111,7 @@ fn holds(subject: &str, fingerprint: String, reason: String, about: About) -> Se
 }
 
 fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&'a Session, &'a Status)>) -> Seen {
-    let workers: Vec<_> = sessions.filter(|(session, _)| session.role != Role::Orchestrator).collect();
+    let workers: Vec<_> = sessions.filter(|(session, _)| counts_for_all(session.role)).collect();
     if workers.is_empty() || !workers.iter().all(|(session, status)| status.name.is_over() && session.op.is_none()) {
         return Seen::Over;
     }
@@ -119,7 +119,7 @@ fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&
     let mut about =
         About { sessions: workers.iter().map(|(session, _)| session.id.clone()).collect(), ..About::default() };
     about.sessions.sort();
-    let reason = format!("every session of {project} has ended");
+    let reason = format!("every worker of {project} has ended");
     holds("all", digest(ended), reason, about)
 }
 
