@@ -153,3 +153,37 @@ pub(super) fn is_about_base(intent: &Intent) -> bool {
         && intent.reaction == ReactionKey::CiFailed
         && matches!(intent.deed, Deed::Notify { told: Told::Condition, .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{Policy, status};
+    use crate::model::facts::{End, EndKind};
+    use crate::slots::agent::Role;
+
+    #[test]
+    fn all_is_complete_when_every_worker_has_ended_and_there_was_one() {
+        let now = Timestamp::from_millis(1000);
+        let app: ProjectName = "app".parse().unwrap();
+        let session = |number: usize, role, has_ended: bool| {
+            let id: crate::model::SessionId = format!("app-{number}").parse().unwrap();
+            let mut session = Session::new(id, app.clone(), "/app", Timestamp::from_millis(0));
+            session.role = role;
+            session.end = has_ended.then(|| End::new(EndKind::Merged, now));
+            session
+        };
+        for (roles, holds) in [
+            (vec![(Role::Worker, true)], true),
+            (vec![(Role::Worker, true), (Role::Worker, false)], false),
+            (vec![(Role::Worker, true), (Role::Orchestrator, false), (Role::Reviewer, false)], true),
+            (vec![(Role::Worker, true), (Role::Unknown, false)], false),
+            (vec![(Role::Orchestrator, true), (Role::Reviewer, true)], false),
+        ] {
+            let sessions: Vec<_> = roles.iter().zip(1..).map(|((role, over), id)| session(id, *role, *over)).collect();
+            let statuses: Vec<_> = sessions.iter().map(|session| status(session, now, &Policy::default())).collect();
+            let seen: Vec<_> = sessions.iter().zip(&statuses).collect();
+            let found = all_complete(&app, seen.iter());
+            assert_eq!(matches!(found, Seen::Holds(_)), holds, "{roles:?}: {found:?}");
+        }
+    }
+}
