@@ -154,7 +154,7 @@ projects:
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 20, "{}", problems.render());
+    assert_eq!(problems.len(), 19, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }
