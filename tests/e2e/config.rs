@@ -78,16 +78,16 @@ fn typos_are_all_told_each_with_what_was_meant() {
 
 #[test]
 fn a_key_of_a_later_version_is_named_as_that() {
-    let world = World::with_config("version: 1\nnotifiers: {}\n");
+    let world = World::with_config("version: 1\ndashboard: {}\n");
     assert_snapshot!(world.ao(&["config", "check"]), @r"
     $ ao config check
     --- stderr
-    error: `notifiers` is not supported yet
+    error: `dashboard` is not supported yet
        ,-[[ROOT]/app/agent-orchestrator.yaml:2:1]
      1 | version: 1
-     2 | notifiers: {}
+     2 | dashboard: {}
        : ^^^^|^^^^
-       :     `-- notifiers
+       :     `-- dashboard
        `----
       help: remove it for now
     --- exit 78

@@ -81,7 +81,10 @@ fn a_library_is_installed_and_found_from_everywhere() {
       # besides: checks, pulls (see `ao plugin inspect scm/fixture`)
 
     # notifier/fixture: Notifications that are logged.
-    # this version has no key in the configuration for a notifier
+    # and its name in `defaults.notifiers`
+    notifiers:
+      fixture:
+        plugin: fixture
 
     # terminal/fixture: A place for each session.
     # this version has no key in the configuration for a terminal

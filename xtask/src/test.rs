@@ -50,7 +50,7 @@ fn runner(depth: Depth) -> Program {
     };
     match depth {
         Depth::Usual => program,
-        Depth::Deep => program.env("AO_DEEP", "1").env("PROPTEST_CASES", "2000"),
+        Depth::Deep => program.env("AO_DEEP", "1").env("PROPTEST_CASES", "2000").env("AO_SIM_SEEDS", "10000"),
     }
 }
 

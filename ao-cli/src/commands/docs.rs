@@ -118,11 +118,16 @@ fn reference() -> String {
 fn section(page: &mut String, command: &Command, above: &str) {
     let name = format!("{above} {}", command.get_name());
     let _ = writeln!(page, "\n## `{name}`\n\n{}.", about(command));
-    if command.has_subcommands() {
-        visible(command).for_each(|below| section(page, below, &name));
-        return;
+    // A group does nothing by itself, unless it says that it may stand alone.
+    if !command.is_subcommand_required_set() {
+        how_to_call(page, command, &name);
     }
-    let _ = writeln!(page, "\n```text\n{}\n```", usage(command, &name));
+    visible(command).for_each(|below| section(page, below, &name));
+}
+
+/// How a command is called, with what it takes.
+fn how_to_call(page: &mut String, command: &Command, name: &str) {
+    let _ = writeln!(page, "\n```text\n{}\n```", usage(command, name));
     let own: Vec<_> =
         command.get_positionals().chain(options(command).filter(|option| !option.is_global_set())).collect();
     if !own.is_empty() {

@@ -60,7 +60,7 @@ mod tests {
             (r#"{"mergeGrace": "1m"}"#, r#"{"mergeGrace": "9m"}"#, minutes(1)),
             ("{}", r#"{"mergeGrace": "9m"}"#, minutes(9)),
             ("{}", r#"{"cleanupOnMerge": false}"#, AfterMerge::Stay),
-            (r#"{"cleanupOnMerge": true}"#, r#"{"cleanupOnMerge": false, "mergeGrace": "0s"}"#, minutes(0)),
+            (r#"{"cleanupOnMerge": true}"#, r#"{"cleanupOnMerge": false, "mergeGrace": "2m"}"#, minutes(2)),
         ] {
             assert_eq!(read(own).resolve(read(for_all)), expected, "{own} {for_all}");
         }

@@ -9,10 +9,10 @@ use ao_core::lifecycle::StatusName;
 use ao_core::model::event::{EventData, EventKind};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, Hold, HoldReason, RuntimeFacts, Session, WorkspaceFacts};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_VERSION};
-use ao_core::model::{BranchName, ExitStatus, PluginName, ProjectName, SessionId, SessionPrefix};
+use ao_core::model::{BranchName, ExitStatus, Notice, NoticeState, PluginName, ProjectName, SessionId, SessionPrefix};
 use ao_core::slots::runtime::RuntimeHandle;
 use ao_host::failpoint::Failpoints;
-use ao_host::host::{Claimant, Control, HostContext, HostLock, Progress, Told, serve};
+use ao_host::host::{Claimant, Control, HostContext, HostLock, Progress, Told, ask_for_look, serve};
 use ao_host::sessions::Sessions;
 use ao_host::setup::{ConfigFiles, Environment};
 use ao_host::store::{Reader, SqliteStore, Store, StoreWatch};
@@ -22,8 +22,11 @@ use camino::Utf8PathBuf;
 
 use crate::actors::actors;
 
+/// Without its last brace, before which reactions may stand.
 const CONFIG: &str = r#"{"version": 1, "agents": {"worker": "actor"},
-    "defaults": {"runtime": "actor", "workspace": "actor", "agent": "worker"}, "projects": {"app": {"path": "."}}}"#;
+    "defaults": {"runtime": "actor", "workspace": "actor", "agent": "worker"}, "projects": {"app": {"path": "."}}"#;
+/// A condition that holds for every session, from its second second on and for good.
+const SILENCE: &str = r#", "reactions": {"report-no-acknowledge": {"threshold": "1s"}}"#;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,6 +44,16 @@ pub(crate) struct House {
 impl House {
     /// With so many sessions.
     pub(crate) fn new(size: usize) -> Self {
+        Self::with(size, "")
+    }
+
+    /// With so many sessions, each with an episode that is open.
+    pub(crate) fn of_the_silent(size: usize) -> Self {
+        Self::with(size, SILENCE)
+    }
+
+    fn with(size: usize, rules: &str) -> Self {
+        let text = format!("{CONFIG}{rules}}}");
         let scratch = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(scratch.path().canonicalize().unwrap()).unwrap();
         let config = root.join("app/agent-orchestrator.yaml");
@@ -55,8 +68,8 @@ impl House {
         };
         let places = Places::resolve(&|name| environment.variable(name).map(Into::into), &environment.home).unwrap();
         places.ensure().unwrap();
-        Trust::add_config(&places.trust_file(), &config, CONFIG.as_bytes()).unwrap();
-        files::write_atomic(&config, CONFIG.as_bytes(), files::PRIVATE_FILE).unwrap();
+        Trust::add_config(&places.trust_file(), &config, text.as_bytes()).unwrap();
+        files::write_atomic(&config, text.as_bytes(), files::PRIVATE_FILE).unwrap();
         let world = World::system();
         let store = SqliteStore::open(&places.state_db()).unwrap();
         let ids = (0..size).map(|_| launch(&store, &world, &root, &config)).collect();
@@ -111,10 +124,7 @@ impl House {
         let id = &self.ids[number];
         let (wake, written) = channel();
         let _watch = StoreWatch::new(&self.places.state_db(), move || wake.send(()).unwrap_or_default());
-        let record = ExitRecord::new(HOLDER_VERSION, ExitStatus::Code { code: 0 }, self.world.now());
-        let directory = self.sessions.get(id).unwrap().runtime.unwrap().directory;
-        let text = serde_json::to_vec(&record).unwrap();
-        files::write_atomic(&directory.join(EXIT_FILE), &text, files::PRIVATE_FILE).unwrap();
+        self.write_exit(id, 0);
         while self.sessions.store.session(id).unwrap().unwrap().runtime.unwrap().exit.is_none() {
             let _ = written.recv_timeout(Duration::from_millis(1));
         }
@@ -122,6 +132,32 @@ impl House {
 }
 
 impl House {
+    fn write_exit(&self, id: &SessionId, code: i32) {
+        let record = ExitRecord::new(HOLDER_VERSION, ExitStatus::Code { code }, self.world.now());
+        let directory = self.sessions.get(id).unwrap().runtime.unwrap().directory;
+        let text = serde_json::to_vec(&record).unwrap();
+        files::write_atomic(&directory.join(EXIT_FILE), &text, files::PRIVATE_FILE).unwrap();
+    }
+
+    /// The agent of this session fails; waits until a human is told by a reaction.
+    pub(crate) fn fail(&self, number: usize) {
+        let id = &self.ids[number];
+        let (wake, written) = channel();
+        let _watch = StoreWatch::new(&self.places.state_db(), move || wake.send(()).unwrap_or_default());
+        self.write_exit(id, 1);
+        let is_told = |notice: &Notice| notice.session.as_ref() == Some(id) && notice.state == NoticeState::Told;
+        while !self.sessions.store.waiting_notices(1000).unwrap().iter().any(is_told) {
+            let _ = written.recv_timeout(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until every session's episode is open, and a human was told of it.
+    pub(crate) fn await_episodes(&self) {
+        while self.sessions.store.waiting_notices(1000).unwrap().len() < self.ids.len() {
+            let _ = ask_for_look(&self.places, &self.world, PATIENCE).unwrap();
+        }
+    }
+
     /// Another process holds this session; waits until the host tells of the status that follows.
     pub(crate) fn pause(&self, number: usize) {
         let id = &self.ids[number];

@@ -52,6 +52,7 @@ fn main() {
             }
         });
     }
+    reactions();
     terminals::run();
 }
 
@@ -63,6 +64,23 @@ fn hints(house: &House) {
     row("an exit that is written down, until it is a fact", times, Some(HINT_BOUND));
     let times = (HINTS..2 * HINTS).map(|number| timed(|| house.pause(number))).collect();
     row("a fact that another process writes, until the status that follows is told", times, Some(HINT_BOUND));
+}
+
+/// What reactions cost: from a hint to the effect, and a look where every session has an episode that is open.
+fn reactions() {
+    let house = House::new(100);
+    house.hosting(|| {
+        std::thread::sleep(Duration::from_secs(1));
+        let times = (0..HINTS).map(|number| timed(|| house.fail(number))).collect();
+        row("an agent that fails, until a reaction has told a human", times, Some(HINT_BOUND));
+    });
+    let house = House::of_the_silent(100);
+    house.hosting(|| {
+        house.await_episodes();
+        let look = || drop(ask_for_look(&house.places, &house.world, PATIENCE).unwrap());
+        let times = (0..LOOKS).map(|_| timed(look)).collect();
+        row("a look at 100 with an open episode each, decided about", times, Some(LOOK_BOUND));
+    });
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -44,7 +44,7 @@ fn every_accepted_key_changes_the_outcome() {
         ("fetch", "fetch: true"),
         ("reactions", "reactions: { agent-stuck: { threshold: 5m } }"),
         ("checks", "checks: { commands: { test: [make] } }"),
-        ("lifecycle", "lifecycle: { cleanupOnMerge: false }"),
+        ("lifecycle", "lifecycle: { mergeGrace: 1m }"),
         ("reviewers", "reviewers: { mayApprove: true }"),
         ("orchestrator", "orchestrator: { agent: codex }"),
         ("orchestratorRules", "orchestratorRules: Two at once."),

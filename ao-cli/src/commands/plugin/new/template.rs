@@ -133,7 +133,10 @@ fn readme(slot: Slot, name: &CrateName) -> String {
         Slot::Runtime | Slot::Workspace | Slot::Tracker | Slot::Scm => {
             format!("defaults:\n  {slot}:\n    plugin: {name}")
         }
-        Slot::Notifier | Slot::Terminal => format!("# this version has no key for a {slot}"),
+        Slot::Notifier => {
+            format!("notifiers:\n  {name}:\n    plugin: {name}\ndefaults:\n  notifiers: [{name}]")
+        }
+        Slot::Terminal => format!("# this version has no key for a {slot}"),
     };
     format!(
         "\

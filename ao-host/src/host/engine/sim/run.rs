@@ -36,6 +36,8 @@ use crate::world::{Places, Proc, World, files};
 /// The most sessions and ticks of a story.
 const MOST_SESSIONS: u64 = 8;
 const MOST_TICKS: u64 = 200;
+/// One story in so many is as long as that.
+const LONG_EVERY: u64 = 50;
 /// How long a world is quiet at least, and at most, in ticks of half a minute.
 const QUIET: (u32, u32) = (12, 80);
 /// An engine that goes round so often, and no time passes, goes round for ever.
@@ -202,9 +204,9 @@ impl Story {
         world::enter(root.as_str(), &shared);
         let mut shape = Chance::new(plan.seed, 4);
         // Most stories are short: what goes wrong with eight goes wrong with two, and sooner.
-        let most = shape.of(&[2, 2, 3, 3, MOST_SESSIONS]);
-        let (sessions, most) = (shape.between(1, most), shape.of(&[30, 30, 60, MOST_TICKS]));
-        let ticks = shape.between(10, most);
+        let is_long = plan.seed.is_multiple_of(LONG_EVERY);
+        let (most, long) = if is_long { (MOST_SESSIONS, MOST_TICKS) } else { (2, 24) };
+        let (sessions, ticks) = (shape.between(1, most), shape.between(6, long));
         let projects = shape.between(1, 2);
         let config = root.join("agent-orchestrator.yaml");
         let text = settings::drawn(root.as_str(), projects, &mut Chance::new(plan.seed, 5));

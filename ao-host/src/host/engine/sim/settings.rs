@@ -8,6 +8,9 @@ const PULL: [&str; 6] =
     ["ci-failed", "changes-requested", "bugbot-comments", "merge-conflicts", "approved-and-green", "pr-closed"];
 const AGENT: [&str; 5] = ["agent-idle", "agent-stuck", "agent-needs-input", "agent-exited", "all-complete"];
 
+/// What no agent can be told of.
+const NO_AGENT: [&str; 3] = ["agent-needs-input", "agent-exited", "all-complete"];
+
 /// The configuration of a story whose plugins find their world by this name.
 pub(super) fn drawn(world: &str, projects: u64, chance: &mut Chance) -> String {
     let instance = format!("{{ plugin: fake, world: \"{world}\" }}");
@@ -48,7 +51,7 @@ fn rule(key: &str, chance: &mut Chance) -> String {
     if key == "approved-and-green" && chance.happens(800) {
         parts.retain(|part| !part.starts_with("auto"));
         parts.push("auto: true, action: auto-merge".to_owned());
-    } else if chance.happens(500) && !matches!(key, "all-complete" | "agent-exited") {
+    } else if chance.happens(500) && !NO_AGENT.contains(&key) {
         parts.push(format!("action: {}", chance.of(&["send-to-agent", "send-to-agent", "notify"])));
     }
     if chance.happens(500) {

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ao_core::model::DeliveryLevel;
 use ao_core::plugin::{BoxStream, Created, EffectClass, Frame, Health, Life, Registration, Stream};
 use ao_core::slots::agent::{
-    AgentAvailability, AgentObservation, DetectAgent, HookEvent, LaunchPlan, ObserveAgents, PlanLaunch, WatchAgents,
+    AgentAvailability, AgentObservation, DeliverMessage, DeliverPlan, DetectAgent, HookEvent, LaunchPlan,
+    ObserveAgents, PlanLaunch, WatchAgents,
 };
 use ao_core::slots::notifier::{Notification, Notified};
 use ao_core::slots::runtime::{
-    Attach, AttachPlan, CreateRuntime, Delivery, DestroyRuntime, Destroyed, ListRuntimes, Liveness, ObserveRuntimes,
-    Output, ReadOutput, RuntimeHandle, RuntimeObservation, SendInput,
+    Attach, AttachPlan, CreateRuntime, Delivery, DestroyRuntime, Destroyed, Input, ListRuntimes, Liveness,
+    ObserveRuntimes, Output, ReadOutput, RuntimeHandle, RuntimeObservation, SendInput,
 };
 use ao_core::slots::scm::{
     CheckLog, CheckLogRequest, MergeOutcome, MergeRequest, PullFound, PullObservation, Snapshot, SnapshotRequest,
@@ -31,6 +33,8 @@ type Interpretation = Box<dyn Fn(&HookEvent) -> Result<Vec<AgentObservation>> + 
 type Notifications = Box<dyn Fn(&str, &Notification) -> Result<Notified> + Send>;
 type Looks = Box<dyn Fn(&ObserveAgents) -> Result<Vec<AgentObservation>> + Send>;
 
+type Deliveries = Box<dyn Fn(&DeliverMessage) -> Result<DeliveryLevel> + Send>;
+type Merges = Box<dyn Fn(&MergeRequest) -> Result<MergeOutcome> + Send>;
 type Ends = Box<dyn Fn(&DestroyRuntime) -> Result<Destroyed> + Send>;
 
 /// What the plugins of one test are told to do, and what they were asked.
@@ -42,6 +46,14 @@ pub(super) struct Script {
     pub(super) destroy: Option<Ends>,
     /// How often something was to be ended.
     pub(super) destroyed: usize,
+    /// What becomes of a message that the agent gets by itself; through its terminal where nothing is said.
+    pub(super) deliver: Option<Deliveries>,
+    /// The messages that the agent has heard.
+    pub(super) heard: Vec<String>,
+    /// How a merge ends.
+    pub(super) merge: Option<Merges>,
+    /// The merges that were asked for.
+    pub(super) merges: Vec<MergeRequest>,
     /// What a notifier of this name answers.
     pub(super) notify: Option<Notifications>,
     /// The notifiers that answer nothing.
@@ -165,6 +177,16 @@ impl Agent for Fake {
         script.interpret.as_ref().map_or_else(|| Ok(Vec::new()), |interpret| interpret(&request))
     }
 
+    async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
+        let mut script = self.script();
+        let Some(deliver) = &script.deliver else {
+            return Ok(DeliverPlan::Runtime { inputs: vec![Input::Text { text: request.text }, Input::Submit] });
+        };
+        let level = deliver(&request)?;
+        script.heard.push(request.text);
+        Ok(DeliverPlan::Done { level })
+    }
+
     async fn watch(&self, request: WatchAgents) -> Result<BoxStream> {
         let (hints, heard) = unbounded_channel();
         self.script().agent_watches.push((request, hints));
@@ -221,8 +243,10 @@ impl Scm for Fake {
         never()
     }
 
-    async fn merge(&self, _request: MergeRequest) -> Result<MergeOutcome> {
-        never()
+    async fn merge(&self, request: MergeRequest) -> Result<MergeOutcome> {
+        let mut script = self.script();
+        script.merges.push(request.clone());
+        script.merge.as_ref().map_or_else(never, |merge| merge(&request))
     }
 }
 

@@ -6,6 +6,7 @@ mod hints;
 mod hooks;
 mod merging;
 mod pulls;
+mod reacting;
 mod telling;
 
 use std::collections::BTreeMap;
