@@ -24,7 +24,7 @@ use crate::{completion, expiring, manager, output};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often it is begun again, where what another command began was undone.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 5;
 
 /// Start the project's orchestrator, or bring it back; prints the session's id last
 ///
