@@ -253,5 +253,5 @@ async fn a_project_is_complete_while_its_orchestrator_goes_on() {
     engine.pass(&desk, TICK).await;
     engine.pass(&desk, TICK).await;
     let told = desk.notices();
-    assert!(matches!(&told[..], [one] if one.contains("every worker of app has ended")), "{told:?}");
+    assert!(matches!(&told[..], [one] if one == "Every worker of app has ended."), "{told:?}");
 }
