@@ -16,6 +16,7 @@ mod expiring;
 mod failure;
 mod following;
 mod git;
+mod handbook;
 mod holding;
 mod host_view;
 mod hosting;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ao_core::lifecycle::{Policy, Status, StatusName, status};
 use ao_core::model::Timestamp;
 use ao_core::model::facts::{IssueFacts, Session};
+use ao_core::slots::agent::Role;
 use ao_host::sessions::overlay;
 use ao_host::world::World;
 use schemars::JsonSchema;
@@ -17,6 +18,8 @@ pub(crate) struct Row {
     pub(crate) id: String,
     /// Its project.
     pub(crate) project: String,
+    /// What it is for.
+    pub(crate) role: Role,
     /// Its status, with what decided it.
     pub(crate) status: Status,
     /// The tracker's id of the issue that it works on.
@@ -62,6 +65,7 @@ impl Full {
         Row {
             id: session.id.to_string(),
             project: session.project.to_string(),
+            role: session.role,
             status: self.status.clone(),
             issue: session.issue.clone(),
             issue_facts: session.issue_facts.clone(),
@@ -69,6 +73,17 @@ impl Full {
             branch: workspace.map(|workspace| workspace.branch.to_string()),
             worktree: workspace.map(|workspace| workspace.path.to_string()),
             created_at: session.created_at,
+        }
+    }
+}
+
+impl Row {
+    /// The session in one column: its id, and its role where that is not to work on something.
+    pub(crate) fn name(&self) -> String {
+        match self.role {
+            Role::Orchestrator => format!("{} (orchestrator)", self.id),
+            Role::Reviewer => format!("{} (reviewer)", self.id),
+            _ => self.id.clone(),
         }
     }
 }

@@ -31,6 +31,7 @@ mod limits;
 mod looks;
 mod messages;
 mod notices;
+mod orchestrator;
 mod plugin;
 mod plugin_install;
 mod pty_attach;

@@ -48,6 +48,7 @@ mod issue;
 mod man;
 mod manifest;
 mod notify;
+mod orchestrator;
 mod pause;
 mod plugin;
 mod pr;
@@ -109,6 +110,7 @@ commands! {
         Pause(pause),
         Resume(resume),
         Session(session),
+        Orchestrator(orchestrator),
         Adopt(adopt),
         Pr(pr),
         Events(events),

@@ -48,6 +48,7 @@ impl Arguments {
 fn all() -> BTreeMap<&'static str, Schema> {
     BTreeMap::from([
         ("inbox-acknowledge", schema_for!(inbox::acknowledge::AcknowledgedView)),
+        ("acknowledge", schema_for!(report::ReportView)),
         ("adopt", schema_for!(adopt::AdoptView)),
         ("batch-spawn", schema_for!(batch_spawn::BatchView)),
         ("config-check", schema_for!(config::Checked)),
@@ -60,6 +61,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("issue-list", schema_for!(issue::list::IssueList)),
         ("issue-show", schema_for!(issue::show::IssueView)),
         ("notify-test", schema_for!(notify::TestedView)),
+        ("orchestrator-start", schema_for!(spawn::SpawnView)),
         ("pause", schema_for!(HeldView)),
         ("plugin-add", schema_for!(plugin::Added)),
         ("plugin-certify", schema_for!(plugin::Certification)),
@@ -83,6 +85,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("session-claim-pr", schema_for!(claim_pr::ClaimView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),
+        ("session-review", schema_for!(spawn::SpawnView)),
         ("session-show", schema_for!(show::ShowView)),
         ("spawn", schema_for!(spawn::SpawnView)),
         ("status", schema_for!(status::StatusView)),

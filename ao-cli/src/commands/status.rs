@@ -185,7 +185,7 @@ impl View for StatusView {
         } else {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let since = |row: &Row| age(self.at, row.status.since);
-            let start = |row: &Row| [row.id.clone(), status_word(&row.status), since(row)];
+            let start = |row: &Row| [row.name(), status_word(&row.status), since(row)];
             let by = |row: &Row| decided_by(&row.status, self.at);
             let end = |row: &Row| [text(&row.agent), text(&row.branch), by(row), row.status.reason.clone()];
             // Without a single issue, there is nothing to fill their column with.

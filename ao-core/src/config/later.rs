@@ -3,7 +3,7 @@
 use super::key_path::KeyPath;
 
 /// Where a key would stand (`*` is any name), and the keys that are not supported there yet.
-const KEYS: [(&[&str], &[&str]); 4] = [
+const KEYS: [(&[&str], &[&str]); 5] = [
     (&[], &["dashboard", "directTerminalPort", "port", "power", "readyThresholdMs", "terminalPort"]),
     (&["defaults"], &["orchestrator", "worker"]),
     (
@@ -13,12 +13,11 @@ const KEYS: [(&[&str], &[&str]); 4] = [
             "agentRulesFile",
             "name",
             "opencodeIssueSessionStrategy",
-            "orchestrator",
-            "orchestratorRules",
             "orchestratorSessionStrategy",
             "worker",
         ],
     ),
+    (&["projects", "*", "orchestrator"], &["agentConfig"]),
     (&["plugins", "*"], &["name", "package", "source", "version"]),
 ];
 

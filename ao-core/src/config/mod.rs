@@ -26,6 +26,7 @@ mod merge;
 mod model;
 mod node;
 mod notifiers;
+mod orchestrator;
 mod paths;
 mod prefix;
 mod project;
@@ -56,6 +57,7 @@ pub(crate) use model::Duration as DurationText;
 pub use model::Isolation;
 pub use node::{Entry, Kind, Mapping, Node};
 pub use notifiers::Notifiers;
+pub use orchestrator::Orchestrator;
 pub use project::{PostCreateCommand, PostCreateStep, Project};
 pub use reactions::{
     Action, AgentWords, CheckWords, EscalateAfter, MessageFacts, MessageTemplate, PullWords, Reaction, Reactions,

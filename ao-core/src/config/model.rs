@@ -14,6 +14,7 @@ use super::events::EventLimits;
 use super::lifecycle;
 use super::limits::Limits;
 use super::notifiers::{NotifierName, Routing};
+use super::orchestrator::{self, LONGEST_RULES};
 use super::reactions::WrittenReactions;
 use super::reviewers;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
@@ -201,6 +202,12 @@ pub(crate) struct Project {
     /// What sessions may do that review others' work.
     #[serde(default)]
     pub(crate) reviewers: reviewers::Written,
+    /// The session that drives `ao` here, which `ao orchestrator start` starts.
+    #[serde(default)]
+    orchestrator: orchestrator::Written,
+    /// What that session is told besides how to use `ao`: how work is split here, what it may start, when it asks.
+    #[schemars(length(max = LONGEST_RULES))]
+    pub(crate) orchestrator_rules: Option<String>,
     /// Checks of pull requests that `ao` runs itself. None unless set.
     pub(crate) checks: Option<checks::Written>,
 }

@@ -8,6 +8,7 @@ use super::lifecycle::{self, AfterMerge};
 use super::limits::Limits;
 use super::model;
 use super::node::{Entry, Node};
+use super::orchestrator::Orchestrator;
 use super::paths::Home;
 use super::prefix;
 use super::reactions::{Layer, Reactions};
@@ -60,6 +61,8 @@ pub struct Project {
     pub after_merge: AfterMerge,
     /// What reviewers may conclude.
     pub approval: Approval,
+    /// The session that drives `ao`.
+    pub orchestrator: Orchestrator,
 }
 
 impl Project {
@@ -120,8 +123,10 @@ pub(crate) fn resolve(
     let workspace = note(&mut problems, wanted("workspace").required("worktree"));
     let tracker = note(&mut problems, wanted("tracker").optional());
     let scm = note(&mut problems, wanted("scm").optional());
-    let (Some(path), Some(runtime), Some(agent), Some(workspace), Some(tracker), Some(scm)) =
-        (path, runtime, agent, workspace, tracker, scm)
+    let rules = written.orchestrator_rules.as_ref();
+    let orchestrator = note(&mut problems, Orchestrator::resolve(&entry.node, rules, &context.agents));
+    let (Some(path), Some(runtime), Some(agent), Some(workspace), Some(tracker), Some(scm), Some(orchestrator)) =
+        (path, runtime, agent, workspace, tracker, scm, orchestrator)
     else {
         return Err(problems.into_iter().collect());
     };
@@ -155,6 +160,7 @@ pub(crate) fn resolve(
         limits: context.limits,
         after_merge: written.lifecycle.resolve(context.lifecycle),
         approval: written.reviewers.approval(),
+        orchestrator,
     })
 }
 

@@ -17,6 +17,8 @@ mod merge;
 mod merged;
 pub mod notices;
 pub mod observe;
+#[cfg(feature = "config")]
+mod orchestrator;
 mod plan;
 mod policy;
 mod prompt;
@@ -39,6 +41,8 @@ pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};
 pub use limits::{Exceeded, Load, exceeded};
 pub use merge::{Blocker, is_own_pull, merge_gate};
 pub use merged::{MergedStep, left_by_merge, merged_step};
+#[cfg(feature = "config")]
+pub use orchestrator::{Brief, orchestrator_prompt};
 pub use plan::{PlannedPlugins, PlannedStep, SpawnPlan};
 pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};

@@ -63,7 +63,7 @@ reactions! {
     AgentNeedsInput "agent-needs-input";
     /// The agent is gone.
     AgentExited "agent-exited";
-    /// Every session of the project has ended.
+    /// Every worker of the project has ended.
     AllComplete "all-complete";
     /// The agent has not reported that it has begun.
     ReportNoAcknowledge "report-no-acknowledge";

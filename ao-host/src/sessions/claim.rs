@@ -29,6 +29,9 @@ pub fn refuse_claim(session: &Session, pull: &PullSnapshot) -> Result<()> {
     if session.role == Role::Orchestrator {
         return refused(format!("`{id}` is an orchestrator, which has no pull request"));
     }
+    if session.role == Role::Reviewer {
+        return refused(format!("`{id}` reviews others' work, and has no pull request of its own"));
+    }
     if session.end.is_some() || session.failure.is_some() {
         return refused(format!("`{id}` has ended: `ao session restore {id}` brings it back"));
     }

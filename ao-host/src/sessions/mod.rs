@@ -18,6 +18,7 @@ mod launch;
 mod merged;
 mod numbers;
 mod observe;
+mod orchestrator;
 mod output;
 mod plan;
 mod pull;

@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::launch::Launch;
 use super::numbers::next_free;
+use super::orchestrator::is_orchestrator_of;
 use super::steps::Step;
 use super::undo::{Abandoned, Effect};
 use super::{Crew, Sent, Sessions, overlay};
@@ -80,9 +81,8 @@ impl<'a> SpawnRequest<'a> {
         let is_it = |session: &&Session| {
             let is_here = session.project == self.project.name && session.project_path == self.project.path;
             let is_for = self.spawned_for.is_some() && session.spawned_for == self.spawned_for;
-            let is_other =
-                self.role == Role::Orchestrator && session.role == Role::Orchestrator && session.end.is_none();
-            is_here && session.failure.is_none() && (is_for || is_other)
+            let is_other = self.role == Role::Orchestrator && is_orchestrator_of(session, self.project);
+            is_here && session.failure.is_none() && is_for || is_other
         };
         there.iter().find(is_it).cloned()
     }

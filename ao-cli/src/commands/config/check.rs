@@ -173,7 +173,12 @@ fn severity(excused: bool) -> Severity {
 pub(in crate::commands) fn slots(config: &Config) -> impl Iterator<Item = (Slot, &SlotConfig)> {
     let agents = config.agents().values().map(|agent| (Slot::Agent, agent));
     let projects = config.projects().flat_map(|project| {
-        let optional = [(Slot::Agent, &project.agent), (Slot::Tracker, &project.tracker), (Slot::Scm, &project.scm)];
+        let optional = [
+            (Slot::Agent, &project.agent),
+            (Slot::Agent, &project.orchestrator.agent),
+            (Slot::Tracker, &project.tracker),
+            (Slot::Scm, &project.scm),
+        ];
         let optional = optional.into_iter().filter_map(|(slot, settings)| Some((slot, settings.as_ref()?)));
         [(Slot::Runtime, &project.runtime), (Slot::Workspace, &project.workspace)].into_iter().chain(optional)
     });

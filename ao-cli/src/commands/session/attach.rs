@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use ao_core::Error;
 use ao_core::model::SessionId;
+use ao_core::model::facts::Session;
 use ao_core::slots::runtime::{Attach, AttachPlan};
 use ao_host::sessions::Crew;
 
@@ -26,22 +27,26 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(super) fn run(self, edge: &Edge) -> Outcome {
         let sessions = manager::open(edge)?;
-        let session = manager::session(&sessions, &self.session)?;
-        let runtime = Crew::runtime_of(&manager::setup_for(edge, &session)?, &session)?;
-        let handle = session.runtime.as_ref().map(|runtime| runtime.handle.clone());
-        let handle = handle.ok_or_else(|| Error::conflict(format!("`{}` was never launched", session.id)))?;
-        match block_on(runtime.instance.attach(Attach::new(handle.clone())))?? {
-            AttachPlan::Exec { argv } => Err(process::become_program(&argv).into()),
-            AttachPlan::Stream => {
-                let end = block_on(relay::visit(&*runtime.instance, handle, self.detach_key))??;
-                output::note(farewell(&session.id, end));
-                Ok(ExitCode::SUCCESS)
-            }
-            AttachPlan::None { why } => Err(Error::unsupported(why).into()),
-            _ => Err(Error::unsupported(
-                "this runtime's terminal cannot be shown by this version; see `ao session logs`",
-            )
-            .into()),
+        visit(edge, &manager::session(&sessions, &self.session)?, self.detach_key)
+    }
+}
+
+/// Into a session's terminal, until `key` leaves it.
+pub(in crate::commands) fn visit(edge: &Edge, session: &Session, key: DetachKey) -> Outcome {
+    let runtime = Crew::runtime_of(&manager::setup_for(edge, session)?, session)?;
+    let handle = session.runtime.as_ref().map(|runtime| runtime.handle.clone());
+    let handle = handle.ok_or_else(|| Error::conflict(format!("`{}` was never launched", session.id)))?;
+    match block_on(runtime.instance.attach(Attach::new(handle.clone())))?? {
+        AttachPlan::Exec { argv } => Err(process::become_program(&argv).into()),
+        AttachPlan::Stream => {
+            let end = block_on(relay::visit(&*runtime.instance, handle, key))??;
+            output::note(farewell(&session.id, end));
+            Ok(ExitCode::SUCCESS)
+        }
+        AttachPlan::None { why } => Err(Error::unsupported(why).into()),
+        _ => {
+            Err(Error::unsupported("this runtime's terminal cannot be shown by this version; see `ao session logs`")
+                .into())
         }
     }
 }

@@ -53,7 +53,7 @@ impl View for SessionList {
         let row = |row: &Row| {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let (status, by) = (status_word(&row.status), decided_by(&row.status, self.at));
-            [row.id.clone(), row.project.clone(), status, by, text(&row.branch), text(&row.worktree)]
+            [row.name(), row.project.clone(), status, by, text(&row.branch), text(&row.worktree)]
         };
         let rows: Vec<_> = self.sessions.iter().map(row).collect();
         page.table(["SESSION", "PROJECT", "STATUS", "DECIDED BY", "BRANCH", "WORKTREE"], &rows);

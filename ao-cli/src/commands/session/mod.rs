@@ -1,6 +1,6 @@
 //! `ao session`: one session, or all of them.
 
-mod attach;
+pub(in crate::commands) mod attach;
 pub(crate) mod claim_pr;
 pub(crate) mod cleanup;
 mod diff;

@@ -64,7 +64,7 @@ fn of(key: ReactionKey) -> Default {
             notify(Priority::Warning, "{{ session.id }} last reported `{{ report.state }}`, and nothing for long.")
         }
         ReactionKey::AllComplete | ReactionKey::Unknown => {
-            notify(Priority::Info, "Every session of {{ session.project }} has ended.")
+            notify(Priority::Info, "Every worker of {{ session.project }} has ended.")
         }
     }
 }

@@ -111,7 +111,7 @@ fn a_typo_in_a_key_gets_a_suggestion() {
       |
     7 |     foo: 1
       |     ^^^
-      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `path`, `postCreate`, `reactions`, `repo`, `reviewers`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `orchestrator`, `orchestratorRules`, `path`, `postCreate`, `reactions`, `repo`, `reviewers`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
     "#);
 }
 
@@ -146,16 +146,15 @@ projects:
   app:
     path: .
     name: App
-    orchestrator: {}
+    orchestrator: { agentConfig: {} }
     worker: {}
     agentRules: x
     agentRulesFile: x
-    orchestratorRules: x
     orchestratorSessionStrategy: reuse
     opencodeIssueSessionStrategy: reuse
 ";
     let problems = document(later).expect_err("nothing of this is supported");
-    assert_eq!(problems.len(), 20, "{}", problems.render());
+    assert_eq!(problems.len(), 19, "{}", problems.render());
     for problem in problems.iter() {
         assert!(problem.message.contains("not supported yet"), "{problem}");
     }

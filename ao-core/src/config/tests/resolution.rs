@@ -46,6 +46,8 @@ fn every_accepted_key_changes_the_outcome() {
         ("checks", "checks: { commands: { test: [make] } }"),
         ("lifecycle", "lifecycle: { mergeGrace: 1m }"),
         ("reviewers", "reviewers: { mayApprove: true }"),
+        ("orchestrator", "orchestrator: { agent: codex }"),
+        ("orchestratorRules", "orchestratorRules: Two at once."),
     ];
     let known: Vec<_> = properties.as_object().expect("keys").keys().filter(|key| *key != "path").collect();
     let tested: Vec<_> = project_keys.iter().map(|(key, _)| key).collect();
@@ -308,4 +310,40 @@ fn variables_are_taken_from_the_environment() {
     );
     assert!(expand_variables("${NOPE}", &variable).expect_err("unset").contains("`NOPE`"));
     assert!(expand_variables("${HOME", &variable).expect_err("open").contains("never closed"));
+}
+
+#[test]
+fn an_orchestrator_has_an_agent_and_rules_of_its_own_where_they_are_written() {
+    let text = |orchestrator: &str| {
+        format!(
+            "version: 1\nagents: {{ fixer: command, off: {{ plugin: command, enabled: false }} }}\nprojects:\n  app:\n    \
+             path: .\n    agent: fixer\n{orchestrator}"
+        )
+    };
+    let of = |keys: &str| {
+        let config = config(&text(keys)).unwrap_or_else(|problems| panic!("{}", problems.render()));
+        let orchestrator = config.project(&"app".parse().unwrap()).unwrap().orchestrator.clone();
+        (orchestrator.agent_name().map(ToString::to_string), orchestrator.rules)
+    };
+    for (keys, agent, rules) in [
+        ("", None, None),
+        ("    orchestrator: {}\n    orchestratorRules: ' '\n", None, None),
+        ("    orchestrator: { agent: fixer }\n", Some("fixer"), None),
+        (
+            "    orchestrator: { agent: other }\n    orchestratorRules: |\n      One.\n      Two.\n",
+            Some("other"),
+            Some("One.\nTwo."),
+        ),
+    ] {
+        assert_eq!(of(keys), (agent.map(str::to_owned), rules.map(str::to_owned)), "{keys}");
+    }
+    for (keys, said) in [
+        ("    orchestrator: { agent: off }\n", "the agent `off` is switched off"),
+        ("    orchestrator: { agent: 'a b' }\n", "`agent` may hold only"),
+        ("    orchestrator: { agnet: fixer }\n", "did you mean `agent`?"),
+        (&format!("    orchestratorRules: {}\n", "x".repeat(8001)), "8000 characters"),
+    ] {
+        let problems = config(&text(keys)).expect_err(keys).render().to_string();
+        assert!(problems.contains(said), "{said}: {problems}");
+    }
 }

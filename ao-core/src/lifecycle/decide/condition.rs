@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::Rules;
 use super::intent::About;
+use super::roles::concerns;
 use crate::lifecycle::{Status, StatusName, is_idle, merge_gate};
 use crate::model::facts::{PullFacts, ReportFacts, ReportState, Session};
 use crate::model::{ReactionKey, Timestamp};
-use crate::slots::agent::{ActivityState, Role};
+use crate::slots::agent::ActivityState;
 use crate::slots::scm::{CheckState, PullSnapshot, PullState, ReviewDecision, Thread};
 use crate::text::one_line;
 
@@ -94,6 +95,9 @@ impl Seen {
 
 /// One look at one condition.
 pub(super) fn look(key: ReactionKey, facts: &Session, status: &Status, rules: &Rules<'_>, now: Timestamp) -> Seen {
+    if !concerns(key, facts.role) {
+        return Seen::Over;
+    }
     match key {
         ReactionKey::PrClosed => closed(facts),
         ReactionKey::CiFailed => open_pull(facts, |pull| ci_failed(pull, rules)),
@@ -323,7 +327,7 @@ fn idle(launch: u32, facts: &Session, status: &Status) -> Seen {
         !matches!(report.state, ReportState::Started | ReportState::Working | ReportState::FixingCi)
             && report.state != ReportState::AddressingReviews
     });
-    if facts.role != Role::Worker || facts.pull.is_some() || waits || status.name == StatusName::Dead {
+    if facts.pull.is_some() || waits || status.name == StatusName::Dead {
         return Seen::Over;
     }
     let activity = facts.agent.as_ref().and_then(|agent| agent.activity.as_ref());
@@ -371,7 +375,7 @@ fn reported(
     now: Timestamp,
 ) -> Seen {
     let subject = launch.to_string();
-    if matches!(status.name, StatusName::Dead | StatusName::Done) || facts.role == Role::Orchestrator {
+    if matches!(status.name, StatusName::Dead | StatusName::Done) {
         return Seen::Over;
     }
     let Some(report) = report(facts) else {

@@ -18,6 +18,7 @@ mod intent;
 mod ledger;
 mod plan;
 mod project;
+mod roles;
 mod words;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use episodes::Move;
 pub use intent::{About, Deed, Intent, Outcome, Told, ValidWhile};
 pub use ledger::{Episode, EpisodeState, Ledger, Occurrence, Stage};
 pub use project::{advance_project, decide_project, validity_project};
+pub use roles::counts_for_all;
 pub use words::{message_facts, text};
 
 use condition::{Seen, Standing};

@@ -8,12 +8,12 @@ use super::condition::{Condition, Seen, Standing, digest};
 use super::episodes::{self, Move};
 use super::intent::{About, Deed, Intent, Told};
 use super::ledger::{Ledger, Stage, episode_key};
+use super::roles::counts_for_all;
 use super::{Rules, Validity, plan};
 use crate::config::{Action, Reaction, RuleKey};
 use crate::lifecycle::Status;
 use crate::model::facts::Session;
 use crate::model::{ProjectName, ReactionKey, Timestamp};
-use crate::slots::agent::Role;
 use crate::slots::scm::{CheckState, PullState};
 
 /// Takes a look at a project into the ledger, as [`advance`](super::advance) does at a session.
@@ -118,7 +118,7 @@ fn holds(subject: &str, fingerprint: String, reason: String, about: About) -> Se
 }
 
 fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&'a Session, &'a Status)>) -> Seen {
-    let workers: Vec<_> = sessions.filter(|(session, _)| session.role != Role::Orchestrator).collect();
+    let workers: Vec<_> = sessions.filter(|(session, _)| counts_for_all(session.role)).collect();
     if workers.is_empty() || !workers.iter().all(|(session, status)| status.name.is_over() && session.op.is_none()) {
         return Seen::Over;
     }
@@ -126,7 +126,7 @@ fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&
     let mut about =
         About { sessions: workers.iter().map(|(session, _)| session.id.clone()).collect(), ..About::default() };
     about.sessions.sort();
-    let reason = format!("every session of {project} has ended");
+    let reason = format!("every worker of {project} has ended");
     holds("all", digest(ended), reason, about)
 }
 
@@ -159,4 +159,38 @@ pub(super) fn is_about_base(intent: &Intent) -> bool {
     intent.session.is_none()
         && intent.reaction == ReactionKey::CiFailed
         && matches!(intent.deed, Deed::Notify { told: Told::Condition, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{Policy, status};
+    use crate::model::facts::{End, EndKind};
+    use crate::slots::agent::Role;
+
+    #[test]
+    fn all_is_complete_when_every_worker_has_ended_and_there_was_one() {
+        let now = Timestamp::from_millis(1000);
+        let app: ProjectName = "app".parse().unwrap();
+        let session = |number: usize, role, has_ended: bool| {
+            let id: crate::model::SessionId = format!("app-{number}").parse().unwrap();
+            let mut session = Session::new(id, app.clone(), "/app", Timestamp::from_millis(0));
+            session.role = role;
+            session.end = has_ended.then(|| End::new(EndKind::Merged, now));
+            session
+        };
+        for (roles, holds) in [
+            (vec![(Role::Worker, true)], true),
+            (vec![(Role::Worker, true), (Role::Worker, false)], false),
+            (vec![(Role::Worker, true), (Role::Orchestrator, false), (Role::Reviewer, false)], true),
+            (vec![(Role::Worker, true), (Role::Unknown, false)], false),
+            (vec![(Role::Orchestrator, true), (Role::Reviewer, true)], false),
+        ] {
+            let sessions: Vec<_> = roles.iter().zip(1..).map(|((role, over), id)| session(id, *role, *over)).collect();
+            let statuses: Vec<_> = sessions.iter().map(|session| status(session, now, &Policy::default())).collect();
+            let seen: Vec<_> = sessions.iter().zip(&statuses).collect();
+            let found = all_complete(&app, seen.iter());
+            assert_eq!(matches!(found, Seen::Holds(_)), holds, "{roles:?}: {found:?}");
+        }
+    }
 }

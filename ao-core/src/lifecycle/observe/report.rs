@@ -19,8 +19,10 @@ pub enum ReportRefusal {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
-    /// An orchestrator works on nothing of its own.
-    #[error("it is an orchestrator, which has no work of its own to report")]
+    /// An orchestrator works on nothing of its own; it may say whether it needs somebody.
+    #[error(
+        "it is an orchestrator, which has no work of its own: it reports `needs_input`, `waiting` or `working` alone"
+    )]
     Orchestrator,
     /// Its work is merged.
     #[error("its pull request #{0} is merged: there is nothing left to do")]
@@ -65,7 +67,7 @@ pub fn report(
     at: Timestamp,
 ) -> Result<(), ReportRefusal> {
     let pull = named_pull(session, said)?;
-    refuse_over(session, pull, at)?;
+    refuse_over(session, said.state, pull, at)?;
     let mut at = at;
     if let Some(runtime) = &session.runtime {
         // A launch is written down when it has happened, and a quick agent may speak before.
@@ -122,8 +124,9 @@ pub fn report_refused(session: &Session, id: &str, said: &Report, by: Reporter, 
 }
 
 /// What is over is not reported on any more. What was said before it was over, and arrives later, is.
-fn refuse_over(session: &Session, pull: Option<u64>, at: Timestamp) -> Result<(), ReportRefusal> {
-    if session.role == Role::Orchestrator {
+fn refuse_over(session: &Session, said: ReportState, pull: Option<u64>, at: Timestamp) -> Result<(), ReportRefusal> {
+    let of_anybody = matches!(said, ReportState::NeedsInput | ReportState::Waiting | ReportState::Working);
+    if session.role == Role::Orchestrator && (!of_anybody || pull.is_some()) {
         return Err(ReportRefusal::Orchestrator);
     }
     if session.end.is_some() {
@@ -250,6 +253,24 @@ mod tests {
                     assert_eq!((told.reason.clone(), told.state, told.by), expected);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_orchestrator_says_whether_it_needs_somebody_and_no_more() {
+        for (state, pull, taken) in [
+            (ReportState::NeedsInput, None, true),
+            (ReportState::Waiting, None, true),
+            (ReportState::Working, None, true),
+            (ReportState::Working, Some(7), false),
+            (ReportState::Started, None, false),
+            (ReportState::Completed, None, false),
+        ] {
+            let mut session = with(|session| session.role = Role::Orchestrator);
+            let mut said = Report::new(state);
+            said.pull = pull;
+            let expected = if taken { Ok(()) } else { Err(ReportRefusal::Orchestrator) };
+            assert_eq!(report(&mut session, "r", &said, Reporter::Agent, at(20)), expected, "{state:?} {pull:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Status, StatusName, at, seen_at};
 use crate::lifecycle::Policy;
 use crate::model::Timestamp;
 use crate::model::facts::{AgentFacts, Probe, ReportFacts, ReportState, Session};
-use crate::slots::agent::{Activity, ActivityState, Strength};
+use crate::slots::agent::{Activity, ActivityState, Role, Strength};
 use crate::text::one_line;
 
 /// How much of a question a reason shows, in characters.
@@ -65,8 +65,24 @@ fn idle_for(agent: &AgentFacts, activity: &Activity, now: Timestamp, policy: &Po
     }
 }
 
+/// Whether it is right that it does nothing: an orchestrator waits for others, and a reviewer that has concluded is done.
+fn may_rest(facts: &Session) -> bool {
+    match facts.role {
+        Role::Orchestrator => true,
+        Role::Reviewer => {
+            let launched = facts.runtime.as_ref().map_or(facts.created_at, |runtime| runtime.launched_at);
+            let last = facts.report.as_ref().filter(|report| report.at >= launched);
+            last.is_some_and(|report| report.state == ReportState::Completed)
+        }
+        _ => false,
+    }
+}
+
 /// Row 13: no progress for longer than the threshold.
 pub(super) fn no_progress(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
+    if may_rest(facts) {
+        return None;
+    }
     let (agent, activity) = activity(facts).filter(|(_, seen)| is_idle(seen.state))?;
     let idle_for = idle_for(agent, activity, now, policy);
     if idle_for < policy.stuck_after {

@@ -9,7 +9,7 @@ use crate::model::facts::{
     ReportState, RuntimeFacts,
 };
 use crate::model::{ExitStatus, ProcessId};
-use crate::slots::agent::{Activity, Ask, Strength};
+use crate::slots::agent::{Activity, Ask, Role, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
 use crate::slots::scm::{Check, CheckState, PullRef, PullSnapshot, PullState, ReviewDecision};
 
@@ -193,6 +193,26 @@ fn a_living_agent_is_what_it_does() {
     }
     let unobserved = status(&launched(), at(1), &Policy::default());
     assert_eq!((unobserved.name, unobserved.activity), (StatusName::Working, None));
+}
+
+#[test]
+fn who_may_rest_is_not_stuck() {
+    let name = |role, said: Option<ReportState>| {
+        let mut session = idle(ActivityState::Idle, 30);
+        session.role = role;
+        session.report = said.map(|state| ReportFacts::new("r", state, at(1)));
+        name_at(&session, 30)
+    };
+    for (role, said, expected) in [
+        (Role::Worker, None, StatusName::Stuck),
+        (Role::Worker, Some(ReportState::Completed), StatusName::Stuck),
+        (Role::Reviewer, None, StatusName::Stuck),
+        (Role::Reviewer, Some(ReportState::Working), StatusName::Stuck),
+        (Role::Reviewer, Some(ReportState::Completed), StatusName::Idle),
+        (Role::Orchestrator, None, StatusName::Idle),
+    ] {
+        assert_eq!(name(role, said), expected, "{role:?} that said {said:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::lifecycle::decide::counts_for_all;
 use ao_core::model::SessionId;
 use ao_core::model::facts::{PullDetection, Session};
 use ao_core::slots::scm::{PullFound, PullState};
@@ -47,12 +48,12 @@ impl PullLooks {
     }
 }
 
-/// Whether there is, or may come, a pull request that changes.
+/// Whether there is, or may come, a pull request that changes. Only who works on something opens one.
 pub(super) fn may_change(session: &Session) -> bool {
     session.workspace.is_some()
         && session.end.is_none()
         && session.pull.as_ref().is_none_or(|pull| pull.snapshot.state != PullState::Merged)
-        && (session.pull.is_some() || session.pull_detection == PullDetection::On)
+        && (session.pull.is_some() || session.pull_detection == PullDetection::On && counts_for_all(session.role))
 }
 
 impl Engine {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::lifecycle::decide::{
-    Deed, Intent, Ledger, Move, advance, advance_project, baseline, decide, decide_project,
+    Deed, Intent, Ledger, Move, advance, advance_project, baseline, counts_for_all, decide, decide_project,
 };
 use ao_core::lifecycle::{Policy, Status, status};
 use ao_core::model::event::Event;
@@ -170,7 +170,8 @@ impl Engine {
         let mine: Vec<_> = self.live.values().filter(|session| project_key(session) == *key).cloned().collect();
         let (ruling, now) = (Ruling::of_project(rules, &mine, reader)?, world.now());
         // As long as one works nothing ends, and every session of the project would be read for that.
-        let works = mine.iter().any(|session| !status_of(session, now).name.is_over());
+        let mut workers = mine.iter().filter(|session| counts_for_all(session.role));
+        let works = workers.any(|session| !status_of(session, now).name.is_over());
         let scope = Scope::project(project, directory);
         if works && !ruling.has_red() && reader.ledger(&scope)?.episodes().is_empty() {
             return Ok(());

@@ -155,7 +155,7 @@ fn a_project_is_told_of_once() {
         session.pull = None;
     }
     let none = BTreeSet::new();
-    assert_eq!(tick(&[&one, &two], &none), ["Every session of app has ended.\n- app-1: done\n- app-2: done"]);
+    assert_eq!(tick(&[&one, &two], &none), ["Every worker of app has ended.\n- app-1: done\n- app-2: done"]);
     assert!(tick(&[&one], &none).is_empty(), "a row less is no other end");
     assert!((0..30).all(|_| tick(&[&one, &two], &none).is_empty()));
 

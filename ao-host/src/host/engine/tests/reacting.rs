@@ -2,6 +2,8 @@
 
 use ao_core::lifecycle::decide::{Deed, Told as Heard};
 use ao_core::model::DeliveryLevel;
+use ao_core::model::facts::{End, EndKind};
+use ao_core::slots::agent::Role;
 use ao_core::slots::scm::{
     Check, CheckState, MergeOutcome, PullFound, PullObservation, PullRef, PullSnapshot, PullState, ReviewDecision,
     Snapshot, SnapshotRequest, Thread,
@@ -235,4 +237,21 @@ async fn what_a_crash_left_begun_is_not_done_twice() {
         assert_eq!(desk.heard().len(), 1, "{label}");
         assert!(desk.intents().iter().all(|entry| entry.state == OutboxState::Done), "{label}: {:#?}", desk.intents());
     }
+}
+
+#[tokio::test]
+async fn a_project_is_complete_while_its_orchestrator_goes_on() {
+    let desk = desk("");
+    let manager = desk.manager("");
+    let orchestrator = desk.launch(&manager, "app", 200);
+    manager.change(&orchestrator, |session| session.role = Role::Orchestrator).unwrap();
+    let mut engine = desk.engine().await;
+    engine.pass(&desk, TICK).await;
+    assert_eq!(desk.notices(), [""; 0], "one works");
+    let now = desk.fake.world.now();
+    manager.change(&desk.ids[0], |session| session.end = Some(End::new(EndKind::Killed, now))).unwrap();
+    engine.pass(&desk, TICK).await;
+    engine.pass(&desk, TICK).await;
+    let told = desk.notices();
+    assert!(matches!(&told[..], [one] if one == "Every worker of app has ended."), "{told:?}");
 }
