@@ -1,10 +1,11 @@
 //! An agent asks for a decision, and a rule has a program run, or another session started: the program at most once, the
 //! session once.
 
+use ao_core::lifecycle::decide::Deed;
 use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::Role;
-use ao_host::store::{OutboxState, Reader, Scope, SessionFilter, SqliteStore};
+use ao_host::store::{OutboxEntry, OutboxState, Reader, Scope, SessionFilter, SqliteStore};
 use ao_host::world::files::write_atomic;
 use serde_json::{Value, json};
 
@@ -26,10 +27,13 @@ pub(super) fn runs(death: Death) {
     hosts.stop();
     let label = death.label();
     let ran = fs_err::read_to_string(scene.studio.world.path("ran")).unwrap_or_default();
-    let [entry] = scene.store.intents_of(&Scope::session(&scene.id)).unwrap().try_into().expect("one intent");
+    let entry = scene.only(&|deed| matches!(deed, Deed::Run { .. }));
     let inbox = scene.studio.world.ao(&["inbox"]).stdout();
     match entry.state {
-        OutboxState::Done => assert_eq!(ran, "report-needs-input app-1\n", "{label}"),
+        OutboxState::Done => {
+            assert_eq!(ran, "report-needs-input app-1\n", "{label}");
+            assert_eq!(scene.intents().len(), 1, "{label}");
+        }
         OutboxState::Uncertain => {
             let is_lost = ["react.render_store.after", "react.settle.before"].contains(&label.as_str());
             assert!(is_lost && ran.lines().count() <= 1, "{label}: {ran}");
@@ -55,7 +59,7 @@ pub(super) fn spawns(death: Death) {
     assert_eq!((child.role, child.parent.as_ref()), (Role::Worker, Some(&scene.id)), "{label}");
     let is_alone = scene.studio.processes().len();
     assert_eq!(is_alone, 4, "{label}: two agents and their holders");
-    let [entry] = scene.store.intents_of(&Scope::session(&scene.id)).unwrap().try_into().expect("one intent");
+    let entry = scene.only(&|deed| matches!(deed, Deed::Spawn { .. }));
     assert_eq!(entry.state, OutboxState::Done, "{label}");
 
     // What it was to be told it hears once; or it is known that it may not have.
@@ -113,8 +117,18 @@ impl Scene {
         self.store.sessions(&SessionFilter::default()).unwrap()
     }
 
+    fn intents(&self) -> Vec<OutboxEntry> {
+        self.store.intents_of(&Scope::session(&self.id)).unwrap()
+    }
+
+    /// The one intent of a kind.
+    fn only(&self, kind: &dyn Fn(&Deed) -> bool) -> OutboxEntry {
+        let found: Vec<_> = self.intents().into_iter().filter(|entry| kind(&entry.intent.deed)).collect();
+        found.try_into().map(|[entry]: [OutboxEntry; 1]| entry).expect("it is decided once")
+    }
+
     fn is_over(&self) -> bool {
-        !self.store.intents_of(&Scope::session(&self.id)).unwrap().is_empty() && rest::is_settled(&self.store)
+        !self.intents().is_empty() && rest::is_settled(&self.store)
     }
 
     /// Everything is ended, and nothing is left but the worktrees of those that lived.
@@ -127,7 +141,7 @@ impl Scene {
         let mut refs = vec!["heads/main".to_owned()];
         for id in ids {
             studio.world.ao(&["session", "kill", id.as_str()]).succeeds();
-            refs.extend([format!("ao/sessions/{id}"), format!("heads/ao/{id}")]);
+            refs.extend([format!("ao/created/ao%2F{id}"), format!("ao/sessions/{id}"), format!("heads/ao/{id}")]);
         }
         let refs: Vec<_> = refs.iter().map(String::as_str).collect();
         rest::has_refs(studio, &refs, label);

@@ -17,6 +17,11 @@ pub(super) fn is_settled(store: &SqliteStore) -> bool {
         && sessions.iter().all(|session| session.op.is_none())
 }
 
+/// Whether there are copies for checks, or refs that keep their commits.
+pub(super) fn has_copies(studio: &Studio) -> bool {
+    !studio.git(&["for-each-ref", "refs/ao/checks"]).is_empty()
+}
+
 /// The repository's worktrees: its own, and these.
 pub(super) fn has_worktrees(studio: &Studio, wanted: &[&Utf8Path], label: &str) {
     let listed = studio.git(&["worktree", "list", "--porcelain"]);
