@@ -119,7 +119,7 @@ impl Scene {
         session.end.is_some()
             && is_away
             && session.op.is_none()
-            && !self.store.intents_of(&self.project()).unwrap().is_empty()
+            && self.store.intents_of(&self.project()).unwrap().iter().any(|entry| entry.state == OutboxState::Done)
             && rest::is_settled(&self.store)
             && !rest::has_copies(&self.studio)
     }

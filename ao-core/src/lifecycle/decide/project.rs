@@ -8,7 +8,7 @@ use super::intent::{About, Deed, Intent, Told};
 use super::ledger::{Ledger, episode_key};
 use super::{Rules, Validity, plan};
 use crate::config::{Action, Reaction, RuleKey};
-use crate::lifecycle::Status;
+use crate::lifecycle::{Status, StatusName};
 use crate::model::facts::Session;
 use crate::model::{ProjectName, ReactionKey, Timestamp};
 use crate::slots::agent::Role;
@@ -112,8 +112,13 @@ fn holds(subject: &str, fingerprint: String, reason: String, about: About) -> Se
 
 fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&'a Session, &'a Status)>) -> Seen {
     let workers: Vec<_> = sessions.filter(|(session, _)| session.role != Role::Orchestrator).collect();
-    if workers.is_empty() || !workers.iter().all(|(session, status)| status.name.is_over() && session.op.is_none()) {
+    let is_over = |status: &Status| status.name.is_over() || status.name == StatusName::Cleanup;
+    if workers.is_empty() || !workers.iter().all(|(_, status)| is_over(status)) {
         return Seen::Over;
+    }
+    // What is over may still have to be put away. That is no new beginning, whose end would be told once more.
+    if workers.iter().any(|(session, _)| session.op.is_some()) {
+        return Seen::Between { subject: "all".to_owned() };
     }
     let ended = workers.iter().map(|(session, status)| format!("{} {} {}", session.id, status.name, status.since));
     let mut about =
