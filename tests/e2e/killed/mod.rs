@@ -2,6 +2,7 @@
 //! brings everything to the same end. Of each step one side is here with each of two runtimes, turn and turn about; with
 //! `AO_DEEP` set all sides are, with both.
 
+mod expiry;
 mod follow;
 mod hosts;
 mod pull;
@@ -41,6 +42,9 @@ const BOTH: &[&str] = &["before", "after"];
 
 macro_rules! matrix {
     ($($name:ident: $scene:path, $step:literal, $sides:expr;)*) => {
+        /// All of them.
+        const STEPS: &[(&str, &[&str])] = &[$(($step, $sides)),*];
+
         mod pty {
             use super::*;
 
@@ -89,6 +93,7 @@ matrix! {
     cleanup_rename: pull::approved, "cleanup.rename", &["before", "moved", "after"];
     cleanup_branch_delete: pull::approved, "cleanup.branch_delete", BOTH;
     react_notify_post: pull::approved, "react.notify_post", BOTH;
+    trash_expire: expiry::expires, "trash.expire", BOTH;
     spool_ingest: follow::runs, "spool.ingest", BOTH;
     react_render_store_of_a_run: follow::runs, "react.render_store", BOTH;
     react_settle_of_a_run: follow::runs, "react.settle", BOTH;
@@ -102,4 +107,51 @@ matrix! {
     spawn_write_launch_files: follow::spawns, "spawn.write_launch_files", BOTH;
     spawn_runtime_create: follow::spawns, "spawn.runtime_create", &["before", "launched", "after"];
     spawn_first_prompt: follow::spawns, "spawn.first_prompt", BOTH;
+}
+
+/// What no host does by itself, or has done before it is one: `restore` and `takeover.lock.ended` are a human's, and a
+/// database is brought up to date by whichever command comes first. Their crashes are tested with the commands.
+const ELSEWHERE: &[&str] =
+    &["restore.relaunch", "restore.moved", "takeover.lock.ended", "migrate.backup", "migrate.step"];
+
+/// The steps of merges are those of a plugin; its own tests kill it before each program that it runs.
+const OF_A_PLUGIN: &str = "merge.";
+
+const OPERATIONS: &[&str] =
+    &["check", "cleanup", "kill", "migrate", "react", "restore", "send", "spawn", "spool", "takeover", "trash"];
+
+/// The failpoints of a source file, by their looks.
+fn failpoints(source: &str) -> impl Iterator<Item = &str> {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    source.split('"').filter(move |text| {
+        let mut words = text.split('.');
+        words.next().is_some_and(|operation| OPERATIONS.contains(&operation))
+            && text.contains('.')
+            && words.all(is_word)
+    })
+}
+
+#[test]
+fn every_step_is_died_at() {
+    let mut known: Vec<String> = ELSEWHERE.iter().map(|label| (*label).to_owned()).collect();
+    for (step, sides) in STEPS {
+        known.push((*step).to_owned());
+        known.extend(sides.iter().map(|side| format!("{step}.{side}")));
+    }
+    known.extend(ELSEWHERE.iter().flat_map(|step| [format!("{step}.before"), format!("{step}.after")]));
+    let mut found = 0;
+    for file in rest::files(concat!(env!("CARGO_MANIFEST_DIR"), "/../ao-host/src").into()) {
+        // What is only there for tests says labels of its own.
+        if !file.ends_with(".rs") || file.contains("/tests") || file.contains("/sim") {
+            continue;
+        }
+        let source = fs_err::read_to_string(&file).unwrap();
+        for label in failpoints(&source) {
+            assert!(known.iter().any(|known| known == label), "no host is killed at `{label}` of `{file}`");
+            found += 1;
+        }
+    }
+    let own = STEPS.iter().filter(|(step, _)| !step.starts_with(OF_A_PLUGIN)).count();
+    assert!(found >= own, "{found} failpoints were found, of {own} steps");
 }

@@ -54,12 +54,10 @@ pub(super) fn nothing_is_left(studio: &Studio, label: &str) {
     assert_eq!(studio.processes(), Vec::<u32>::new(), "{label}");
     let doctor = studio.world.ao(&["doctor"]);
     assert_eq!(doctor.code(), 0, "{label}: {doctor}");
-    let mut files = Vec::new();
-    walk(&studio.world.path("ao"), &mut files);
+    let files = files(&studio.world.path("ao"));
     let temporary: Vec<_> = files.iter().filter(|path| path.ends_with(".tmp") || path.contains("/checkout/")).collect();
     assert_eq!(temporary, Vec::<&String>::new(), "{label}");
-    let mut files = Vec::new();
-    walk(&studio.world.path("app/.git"), &mut files);
+    let files = self::files(&studio.world.path("app/.git"));
     // Those of git are files that are there; ours are held by a process.
     let locks: Vec<_> = files.iter().filter(|path| path.ends_with(".lock") && !path.contains("/ao-")).collect();
     assert_eq!(locks, Vec::<&String>::new(), "{label}");
@@ -75,6 +73,13 @@ pub(super) fn has_no_buffers(studio: &Studio, label: &str) {
     let output = studio.world.command("tmux").args(["-S", socket.as_str(), "list-buffers"]).output().unwrap();
     let buffers = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!buffers.contains("ao-"), "{label}: {buffers}");
+}
+
+/// All files below a directory.
+pub(super) fn files(directory: &Utf8Path) -> Vec<String> {
+    let mut files = Vec::new();
+    walk(directory, &mut files);
+    files
 }
 
 fn walk(directory: &Utf8Path, files: &mut Vec<String>) {
