@@ -26,6 +26,7 @@ mod hostile;
 mod hosts;
 mod init;
 mod issues;
+mod killed;
 mod libraries;
 mod limits;
 mod looks;

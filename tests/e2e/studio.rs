@@ -180,6 +180,11 @@ impl Studio {
         )
     }
 
+    /// Where its agents live.
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine
+    }
+
     /// Spawns a session, and says which.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> String {
         let run = self.world.ao(&[&["spawn"], arguments].concat()).succeeds();
@@ -290,7 +295,12 @@ pub(crate) fn heard(worktree: &Utf8Path) -> Vec<u8> {
 
 /// What a prompter was told, by its own record.
 pub(crate) fn said(studio: &Studio, id: &str) -> Vec<String> {
-    let record = fs_err::read_to_string(studio.worktree(id).join("said")).unwrap_or_default();
+    said_in(&studio.worktree(id).join("said"))
+}
+
+/// What an agent was told, by a record of that kind.
+pub(crate) fn said_in(record: &Utf8Path) -> Vec<String> {
+    let record = fs_err::read_to_string(record).unwrap_or_default();
     let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
     record.lines().map(text).collect()
 }

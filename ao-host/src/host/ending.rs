@@ -5,6 +5,7 @@ use std::time::Duration;
 use ao_core::{Code, Error, Result};
 use rustix::process::Signal;
 
+use super::lock::{PAUSE, TRIES};
 use super::process::Held;
 use super::record::{HostRecord, HostState, look};
 use crate::world::{Places, Proc};
@@ -64,12 +65,16 @@ pub fn stop(places: &Places, proc: &dyn Proc, patience: Patience) -> Result<Stop
             ));
         }
     }
-    match look(places) {
-        // What holds it now is another: the one that we were asked to end is gone.
-        HostState::NotRunning(_) => Ok(Stopped::Ended(record)),
-        HostState::Running(Some(now)) if now != record => Ok(Stopped::Ended(record)),
-        _ => Err(held_by_another(places, &record)),
+    for _ in 0..TRIES {
+        match look(places) {
+            // What holds it now is another: the one that we were asked to end is gone.
+            HostState::NotRunning(_) => return Ok(Stopped::Ended(record)),
+            HostState::Running(Some(now)) if now != record => return Ok(Stopped::Ended(record)),
+            // A program that it was just starting has its lock for an instant longer.
+            _ => std::thread::park_timeout(PAUSE),
+        }
     }
+    Err(held_by_another(places, &record))
 }
 
 /// Ends a host by force where it does not end by itself. It must be the very process of the record.

@@ -21,11 +21,11 @@ use crate::world::{Places, World};
 
 /// How often a lock is asked for whose holder is not to be seen: a reader shares it for an instant, and a host that has
 /// just taken it needs one to write itself down.
-const TRIES: u32 = 50;
+pub(super) const TRIES: u32 = 50;
 /// After how many of them a holder that lives is believed: one that is ending lives on without its lock for a moment.
 const BELIEVED: u32 = 3;
 /// What is between two of them.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 /// Who wants to be the host.
 #[derive(Clone, Copy, Debug)]

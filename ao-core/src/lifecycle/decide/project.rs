@@ -11,7 +11,7 @@ use super::ledger::{Ledger, Stage, episode_key};
 use super::roles::counts_for_all;
 use super::{Rules, Validity, plan};
 use crate::config::{Action, Reaction, RuleKey};
-use crate::lifecycle::Status;
+use crate::lifecycle::{Status, StatusName};
 use crate::model::facts::Session;
 use crate::model::{ProjectName, ReactionKey, Timestamp};
 use crate::slots::scm::{CheckState, PullState};
@@ -119,8 +119,13 @@ fn holds(subject: &str, fingerprint: String, reason: String, about: About) -> Se
 
 fn all_complete<'a>(project: &ProjectName, sessions: impl Iterator<Item = &'a (&'a Session, &'a Status)>) -> Seen {
     let workers: Vec<_> = sessions.filter(|(session, _)| counts_for_all(session.role)).collect();
-    if workers.is_empty() || !workers.iter().all(|(session, status)| status.name.is_over() && session.op.is_none()) {
+    let is_over = |status: &Status| status.name.is_over() || status.name == StatusName::Cleanup;
+    if workers.is_empty() || !workers.iter().all(|(_, status)| is_over(status)) {
         return Seen::Over;
+    }
+    // What is over may still have to be put away. That is no new beginning, whose end would be told once more.
+    if workers.iter().any(|(session, _)| session.op.is_some()) {
+        return Seen::Between { subject: "all".to_owned() };
     }
     let ended = workers.iter().map(|(session, status)| format!("{} {} {}", session.id, status.name, status.since));
     let mut about =

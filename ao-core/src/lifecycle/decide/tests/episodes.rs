@@ -158,6 +158,10 @@ fn a_project_is_told_of_once() {
     assert_eq!(tick(&[&one, &two], &none), ["Every worker of app has ended.\n- app-1: done\n- app-2: done"]);
     assert!(tick(&[&one], &none).is_empty(), "a row less is no other end");
     assert!((0..30).all(|_| tick(&[&one, &two], &none).is_empty()));
+    one.op = Some(operation(OperationKind::Cleanup));
+    assert!(tick(&[&one, &two], &none).is_empty());
+    (one.op, one.end) = (None, Some(End::new(EndKind::Done, Timestamp::from_millis(2))));
+    assert!((0..30).all(|_| tick(&[&one, &two], &none).is_empty()), "what is put away ends no second time");
 
     let mut red_here = World::new("");
     red_here.red = red;
