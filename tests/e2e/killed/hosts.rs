@@ -82,7 +82,12 @@ impl<'a> Hosts<'a> {
         let world = &self.studio.world;
         let said = fs_err::File::create(world.path(&format!("host-{}.log", self.number))).unwrap();
         let mut command = world.command(env!("CARGO_BIN_EXE_ao"));
-        command.arg("start").envs(variables.iter().copied()).stdout(Stdio::null()).stderr(said.into_file());
+        command
+            .arg("start")
+            .env("AO_LOG", "ao_host=info")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(said.into_file());
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -114,10 +119,11 @@ impl<'a> Hosts<'a> {
             let (since, limit) = self.died.map_or((began, PATIENCE), |died| (died, TWO_TICKS));
             assert!(
                 since.elapsed() < limit,
-                "{}: it does not come to its end: {}\n{}\n{}",
+                "{}: it does not come to its end: {}\n{}\n{}\n{}",
                 self.death.label(),
                 self.said(),
-                self.studio.world.ao(&["status", "--all"]),
+                self.studio.world.ao(&["session", "show", "--json", "app-1"]),
+                self.studio.world.ao(&["inbox"]),
                 self.studio.world.ao(&["why", "app-1"]),
             );
             std::thread::sleep(Duration::from_millis(20));
