@@ -1,7 +1,5 @@
 //! Hosts, one after the other: the first is killed at its failpoint, the next one is not.
 
-#![expect(clippy::disallowed_methods, reason = "tests wait for other processes, and end what they started")]
-
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
