@@ -41,7 +41,8 @@ pub(crate) async fn check_out(git: &Git, request: CheckOutCommit) -> Result<Chec
             return Err(Error::conflict(message).at_field("target"));
         }
     }
-    let keep = git.at(&common, ["update-ref", "-m", "ao: checked out", "--end-of-options"]).arg(&pin).arg(commit);
+    let keep =
+        git.at(&common, ["update-ref", "-m", "ao: checked out", "--end-of-options"]).to_its_end().arg(&pin).arg(commit);
     unhooked(keep).run().await?;
     make(git, &common, target, commit).await?;
     let (place, text) = (target.join(WHOLE), commit.clone());
@@ -60,7 +61,7 @@ pub(crate) async fn release(git: &Git, request: ReleaseCommit) -> Result<Release
     let mut released = Released::new();
     released.commit = pinned(git, &common, &pin).await?;
     if released.commit.is_some() {
-        unhooked(git.at(&common, ["update-ref", "-d", "--end-of-options"]).arg(&pin)).run().await?;
+        unhooked(git.at(&common, ["update-ref", "-d", "--end-of-options"]).to_its_end().arg(&pin)).run().await?;
     }
     Ok(released)
 }

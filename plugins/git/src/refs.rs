@@ -137,7 +137,7 @@ fn kept(why: String) -> Discarded {
 
 /// Changes refs: all or none (`git update-ref --stdin -z`).
 fn transaction<'a>(git: &'a Git, project: &Utf8Path) -> Call<'a> {
-    git.at(project, ["update-ref", "-m", "ao: session", "--stdin", "-z"])
+    git.at(project, ["update-ref", "-m", "ao: session", "--stdin", "-z"]).to_its_end()
 }
 
 #[cfg(test)]

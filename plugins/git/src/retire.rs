@@ -32,7 +32,7 @@ pub(crate) fn only_pins(refs: &[String]) -> Result<()> {
 pub(crate) async fn unpin(git: &Git, directory: &Utf8Path, refs: &[String]) -> Result<()> {
     let deletions: String = refs.iter().flat_map(|name| ["delete ", name, "\0\0"]).collect();
     if !deletions.is_empty() {
-        git.at(directory, ["update-ref", "--stdin", "-z"]).input(deletions).run().await?;
+        git.at(directory, ["update-ref", "--stdin", "-z"]).input(deletions).to_its_end().run().await?;
     }
     Ok(())
 }

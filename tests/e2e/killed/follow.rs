@@ -136,7 +136,7 @@ impl Scene {
         let studio = &self.studio;
         let ids: Vec<_> = [&self.id].into_iter().chain(children).collect();
         let worktrees: Vec<_> = ids.iter().map(|id| studio.worktree(id.as_str())).collect();
-        let worktrees: Vec<_> = worktrees.iter().map(|path| path.as_path()).collect();
+        let worktrees: Vec<_> = worktrees.iter().map(camino::Utf8PathBuf::as_path).collect();
         rest::has_worktrees(studio, &worktrees, label);
         let mut refs = vec!["heads/main".to_owned()];
         for id in ids {

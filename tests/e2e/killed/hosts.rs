@@ -1,7 +1,5 @@
 //! Hosts, one after the other: the first is killed at its failpoint, the next one is not.
 
-#![expect(clippy::disallowed_methods, reason = "tests wait for other processes, and end what they started")]
-
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
@@ -82,7 +80,12 @@ impl<'a> Hosts<'a> {
         let world = &self.studio.world;
         let said = fs_err::File::create(world.path(&format!("host-{}.log", self.number))).unwrap();
         let mut command = world.command(env!("CARGO_BIN_EXE_ao"));
-        command.arg("start").envs(variables.iter().copied()).stdout(Stdio::null()).stderr(said.into_file());
+        command
+            .arg("start")
+            .env("AO_LOG", "ao_host=info")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(said.into_file());
         self.child = Some(command.spawn().unwrap());
     }
 
@@ -114,10 +117,11 @@ impl<'a> Hosts<'a> {
             let (since, limit) = self.died.map_or((began, PATIENCE), |died| (died, TWO_TICKS));
             assert!(
                 since.elapsed() < limit,
-                "{}: it does not come to its end: {}\n{}\n{}",
+                "{}: it does not come to its end: {}\n{}\n{}\n{}",
                 self.death.label(),
                 self.said(),
-                self.studio.world.ao(&["status", "--all"]),
+                self.studio.world.ao(&["session", "show", "--json", "app-1"]),
+                self.studio.world.ao(&["inbox"]),
                 self.studio.world.ao(&["why", "app-1"]),
             );
             std::thread::sleep(Duration::from_millis(20));

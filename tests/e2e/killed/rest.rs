@@ -1,9 +1,7 @@
 //! What is left after all of it: nothing that nobody wants.
 
-#![expect(clippy::disallowed_methods, reason = "tests look at what a tmux server has")]
-
 use ao_host::store::{Reader, SessionFilter, SqliteStore};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::studio::Studio;
 
@@ -49,18 +47,19 @@ pub(super) fn has_refs(studio: &Studio, wanted: &[&str], label: &str) {
     assert_eq!(refs, wanted, "{label}");
 }
 
-/// No process, no buffer of tmux, no half-written file, no copy for checks; and `ao doctor` finds nothing.
+/// No process, no half-written file, no lock of git's; and `ao doctor` finds nothing.
 pub(super) fn nothing_is_left(studio: &Studio, label: &str) {
     assert_eq!(studio.processes(), Vec::<u32>::new(), "{label}");
     let doctor = studio.world.ao(&["doctor"]);
     assert_eq!(doctor.code(), 0, "{label}: {doctor}");
     let files = files(&studio.world.path("ao"));
-    let temporary: Vec<_> = files.iter().filter(|path| path.ends_with(".tmp") || path.contains("/checkout/")).collect();
-    assert_eq!(temporary, Vec::<&String>::new(), "{label}");
+    let temporary: Vec<_> = files.iter().filter(|path| path.extension() == Some("tmp")).collect();
+    assert_eq!(temporary, Vec::<&Utf8PathBuf>::new(), "{label}");
     let files = self::files(&studio.world.path("app/.git"));
     // Those of git are files that are there; ours are held by a process.
-    let locks: Vec<_> = files.iter().filter(|path| path.ends_with(".lock") && !path.contains("/ao-")).collect();
-    assert_eq!(locks, Vec::<&String>::new(), "{label}");
+    let locks: Vec<_> =
+        files.iter().filter(|path| path.extension() == Some("lock") && !path.as_str().contains("/ao-")).collect();
+    assert_eq!(locks, Vec::<&Utf8PathBuf>::new(), "{label}");
 }
 
 /// Buffers of ours that a tmux server still has.
@@ -76,17 +75,17 @@ pub(super) fn has_no_buffers(studio: &Studio, label: &str) {
 }
 
 /// All files below a directory.
-pub(super) fn files(directory: &Utf8Path) -> Vec<String> {
+pub(super) fn files(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
     let mut files = Vec::new();
     walk(directory, &mut files);
     files
 }
 
-fn walk(directory: &Utf8Path, files: &mut Vec<String>) {
+fn walk(directory: &Utf8Path, files: &mut Vec<Utf8PathBuf>) {
     for entry in directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok) {
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => walk(entry.path(), files),
-            _ => files.push(entry.path().to_string()),
+            _ => files.push(entry.into_path()),
         }
     }
 }

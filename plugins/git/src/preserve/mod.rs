@@ -55,7 +55,7 @@ async fn no_copy(git: &Git, request: &PreserveWorkspace, folder: &str) -> Result
     };
     let Some(commit) = refs::look(git, project, branch).await?.commit else { return Ok(Receipt::new(Vec::new())) };
     let name = format!("{folder}branch");
-    git.at(project, ["update-ref", "--end-of-options"]).arg(&name).arg(&commit).run().await?;
+    git.at(project, ["update-ref", "--end-of-options"]).arg(&name).arg(&commit).to_its_end().run().await?;
     let mut receipt = Receipt::new(vec![name]);
     receipt.head = Some(commit);
     receipt.branch = Some(branch.clone());
