@@ -23,7 +23,9 @@ pub(crate) fn text() -> String {
             continue;
         }
         let _ = writeln!(text, "\n## {heading}\n");
-        commands.iter().for_each(|command| add(&mut text, command, "ao"));
+        for command in commands {
+            add(&mut text, command, "ao");
+        }
     }
     text
 }
@@ -38,7 +40,9 @@ fn add(text: &mut String, command: &Command, above: &str) {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(text, "{name}{own}\n  {about}");
     }
-    below.iter().for_each(|command| add(text, command, &name));
+    for command in below {
+        add(text, command, &name);
+    }
 }
 
 fn is_shown(command: &Command) -> bool {

@@ -44,7 +44,9 @@ fn has_played(run: &Run, engine: Engine) {
         assert!(said.matches(commit).count() >= 2, "said by the agent and shown in the log: {commit}: {run}");
     }
     assert!(said.contains("all three are done, and merged"), "{run}");
-    for step in ["README.md says it now.", "changed it once more, as main has it now", "$ ao pr merge 3"] {
+    for step in
+        ["README.md says it now.", "changed it once more, as main has it now", "approved-and-green: merge #3 at "]
+    {
         assert!(said.contains(step), "{step}: {run}");
     }
 }

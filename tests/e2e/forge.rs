@@ -246,7 +246,8 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
 
     let merged = ao(&["pr", "merge", "1", "--squash"]).succeeds();
     assert!(merged.stdout().starts_with("#1 is merged as "), "{merged}");
-    assert_eq!(studio.status(&id), "merged");
+    // The host may be at putting it away already.
+    assert!(["merged", "cleanup"].contains(&studio.status(&id).as_str()));
     assert_eq!(studio.git(&["log", "-1", "--format=%s", "main"]), "Add a feature (#1)\n");
     assert_eq!(fs_err::read_to_string(studio.world.path("app/feature.txt")).unwrap(), "good\n");
     let again = studio.world.json(&["pr", "merge", "1"]);

@@ -85,6 +85,7 @@ fn a_library_is_installed_and_found_from_everywhere() {
     notifiers:
       fixture:
         plugin: fixture
+        # besides: prefix (see `ao plugin inspect notifier/fixture`)
 
     # terminal/fixture: A place for each session.
     # this version has no key in the configuration for a terminal

@@ -117,7 +117,7 @@ impl Show {
 
     /// What was done by itself, and why.
     fn tell_of_reactions(&mut self, manager: &Sessions, read: &mut u64) -> Result<(), Failure> {
-        let kinds = ["intent.done", "intent.failed"].map(|kind| kind.parse()).into_iter().filter_map(Result::ok);
+        let kinds = ["intent.done", "intent.failed"].into_iter().filter_map(|kind| kind.parse().ok());
         let filter = EventFilter { after: *read, kinds: kinds.collect(), ..EventFilter::default() };
         for event in manager.store.events(&filter).map_err(Error::from)? {
             *read = event.sequence;

@@ -77,7 +77,7 @@ fn reactions() {
     let house = House::of_the_silent(100);
     house.hosting(|| {
         house.await_episodes();
-        let look = || drop(ask_for_look(&house.places, &house.world, PATIENCE).unwrap());
+        let look = || assert_eq!(ask_for_look(&house.places, &house.world, PATIENCE).unwrap(), Answer::Looked);
         let times = (0..LOOKS).map(|_| timed(look)).collect();
         row("a look at 100 with an open episode each, decided about", times, Some(LOOK_BOUND));
     });

@@ -135,7 +135,7 @@ impl Errand {
                 Err(error) => return Ok(Turn::Over(Outcome::Refused { why: error.to_string() })),
             },
         };
-        self.act(&subject, &rendered).await
+        Box::pin(self.act(&subject, &rendered)).await
     }
 
     /// Whether what a human is to be told is so, by what is written down.
@@ -169,7 +169,7 @@ impl Errand {
     /// What became of an effect that may have happened; nothing where it has to be done, once more or for the first time.
     async fn find_effect(&mut self) -> Result<Option<Turn>> {
         match &self.entry.intent.deed {
-            Deed::Send => self.find_message().await,
+            Deed::Send => self.find_message(),
             Deed::Notify { .. } => match self.find_notice()? {
                 Some(Turn::UnderWay(after)) if !self.is_so_still().await? => {
                     Ok(Some(self.withdraw_notice()?.unwrap_or(Turn::UnderWay(after))))
@@ -190,7 +190,7 @@ impl Errand {
             Deed::Notify { priority, .. } => self.tell(priority, &rendered.text, subject),
             Deed::Merge { number, head } => self.merge(number, &head, subject).await,
             Deed::Spawn { role, .. } => self.spawn(role, &rendered.text, subject).await,
-            Deed::Run { run } => self.run(&run, &rendered.text, subject).await,
+            Deed::Run { run } => Box::pin(self.run(&run, &rendered.text, subject)).await,
             _ => Ok(Turn::Over(of_tomorrow())),
         }
     }

@@ -20,7 +20,8 @@ impl Errand {
         let title = one_line(first, COLUMNS);
         let mut notice = Notice::new(intent.key.as_str(), priority, title.as_str(), now);
         // A line that had to be cut is said in full below.
-        notice.body = if title == first.trim() { rest.trim() } else { text.trim() }.to_owned();
+        let body = if title == first.trim() { rest } else { text };
+        body.trim().clone_into(&mut notice.body);
         notice.session.clone_from(&intent.session);
         notice.project = Some(intent.project.clone());
         notice.config_file.clone_from(&self.entry.config_file);

@@ -30,7 +30,7 @@ impl ProjectRules {
     pub(crate) fn of(project: &Project) -> Self {
         Self {
             reactions: project.reactions.clone(),
-            limits: project.limits.clone(),
+            limits: project.limits,
             checks: project.checks.as_ref().map(checks::plan),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao_core::Result;
-use ao_core::config::RunAction;
+use ao_core::config::{ByteSize, RunAction};
 use ao_core::lifecycle::decide::Outcome;
 use camino::Utf8Path;
 
@@ -42,15 +42,16 @@ impl Errand {
             log: &log,
             limit: action.timeout.get(),
         };
-        let most = action.max_output.map_or(MOST_OUTPUT, |size| size.get());
-        let why = match run_bounded(&what, most).await {
-            Ok(ended) => {
-                ended.failure().map(|failure| format!("`{}` {failure}; `{log}` has its output", action.argv[0]))
-            }
-            Err(error) => Some(error.to_string()),
-        };
-        // It is the user's to say whether a program that failed may run again: `retries`.
-        Ok(Turn::Over(why.map_or(Outcome::Done, |why| Outcome::Failed { why })))
+        let most = action.max_output.map_or(MOST_OUTPUT, ByteSize::get);
+        let program = action.argv.first().map_or("nothing", String::as_str);
+        Ok(Turn::Over(match Box::pin(run_bounded(&what, most)).await {
+            Ok(ended) => match ended.failure() {
+                None => Outcome::Done,
+                // It may have done half of what it does: whether it runs again is for a human to say.
+                Some(failure) => Outcome::Refused { why: format!("`{program}` {failure}; `{log}` has its output") },
+            },
+            Err(error) => Outcome::Failed { why: error.to_string() },
+        }))
     }
 
     /// What the program is told of what happened. Texts that others wrote are in a file, never in its arguments.
@@ -78,7 +79,7 @@ impl Errand {
 /// Removes the oldest outputs. Names are ULIDs, so their order is that of time.
 fn forget_old(directory: &Utf8Path) {
     let entries = directory.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
-    let mut names: Vec<_> = entries.map(|entry| entry.into_path()).collect();
+    let mut names: Vec<_> = entries.map(camino::Utf8DirEntry::into_path).collect();
     names.sort();
     let old = names.len().saturating_sub(2 * MOST_KEPT);
     for path in names.into_iter().take(old) {

@@ -29,13 +29,13 @@ impl Errand {
                 Ok(message
                     .map_or_else(|| Turn::Wait(SOON, "it waits its turn".to_owned()), |message| standing(&message)))
             }
-            Err(error) => Ok(refused(error)),
+            Err(error) => Ok(refused(&error)),
         }
     }
 
     /// How the message stands that an earlier attempt has stored; nothing where there is none, or where it waits: then it is
     /// asked once more whether it is wanted.
-    pub(super) async fn find_message(&mut self) -> Result<Option<Turn>> {
+    pub(super) fn find_message(&self) -> Result<Option<Turn>> {
         let Some(message) =
             self.entry.effect.as_ref().map(|key| self.sessions.store.message(key)).transpose()?.flatten()
         else {
@@ -76,7 +76,7 @@ fn standing(message: &Message) -> Turn {
 }
 
 /// A message that could not even be stored.
-fn refused(error: Error) -> Turn {
+fn refused(error: &Error) -> Turn {
     if error.retryable() || error.code == Code::CONFLICT {
         return Turn::Wait(LATER, error.to_string());
     }

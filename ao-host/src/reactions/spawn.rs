@@ -1,6 +1,7 @@
 //! Starting another session: a reviewer of the pull request, or a worker that follows up. The intent's key is the session's,
 //! so that it is there once.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use ao_core::Result;
@@ -33,10 +34,9 @@ impl Errand {
             (Role::Reviewer, Some(pull)) => {
                 let mut request = request.reviewing(Some(parent.id.clone()), &pull.snapshot);
                 if let Some(prompt) = &mut request.prompt {
-                    prompt.push_str(&format!(
-                        "\nIt was asked for by the rule `{}`:\n{text}\n",
-                        self.entry.intent.reaction
-                    ));
+                    let rule = self.entry.intent.reaction;
+                    // Writing to a string cannot fail.
+                    let _ = write!(prompt, "\nIt was asked for by the rule `{rule}`:\n{text}\n");
                 }
                 request
             }

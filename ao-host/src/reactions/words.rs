@@ -44,8 +44,8 @@ impl Errand {
         let (head, name) = (&session.pull.as_ref()?.snapshot.head, name.parse::<CheckName>().ok()?);
         let definition = &self.project.checks.as_ref().filter(|plan| plan.required.contains_key(&name))?.definition;
         let runs = self.sessions.store.check_runs_of(&session.project_path, head).ok()?;
-        let found = runs.iter().rev().filter(|run| run.definition == *definition);
-        let (run, result) = found.filter_map(|run| Some((run, run.result(&name)?))).next()?;
+        let mut found = runs.iter().rev().filter(|run| run.definition == *definition);
+        let (run, result) = found.find_map(|run| Some((run, run.result(&name)?)))?;
         let printed =
             checks::log_of(&self.sessions.places, run, &name).and_then(|file| tail(&file)).unwrap_or_default();
         // A program that could not be started printed nothing.

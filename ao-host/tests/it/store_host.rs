@@ -188,7 +188,8 @@ fn an_older_database_is_brought_up_to_date() {
     let indexes =
         ["events_by_type", "events_by_session_and_type", "events_by_time"].map(|name| format!("DROP INDEX {name};"));
     let messages = "DROP INDEX messages_waiting; ALTER TABLE messages DROP COLUMN facts;";
-    let checks = "DROP TABLE check_results; DROP TABLE check_runs; DROP TABLE notices;";
+    let checks = "DROP TABLE check_results; DROP TABLE check_runs; DROP TABLE notices; DROP TABLE outbox; \
+                  DROP TABLE ledgers;";
     let back = format!(
         "{} DROP TABLE event_causes; DROP TABLE host; {messages} {checks} PRAGMA user_version = 2;",
         indexes.concat()
@@ -199,6 +200,7 @@ fn an_older_database_is_brought_up_to_date() {
     assert_eq!((reader.host().unwrap(), reader.effects(&cause.id, 10).unwrap()), (None, Vec::new()));
     assert_eq!(reader.events(&EventFilter::default()).unwrap().len(), 3);
     assert_eq!((reader.waiting_messages().unwrap(), reader.check_runs().unwrap()), (Vec::new(), Vec::new()));
+    assert_eq!(reader.open_intents().unwrap(), Vec::new());
     assert_eq!((reader.open_notices().unwrap(), reader.waiting_notices(9).unwrap()), (Vec::new(), Vec::new()));
     let effects = scratch.store().effects(&cause.id, 10).unwrap();
     assert_eq!(effects.into_iter().map(|event| event.id).collect::<Vec<_>>(), [effect.id]);

@@ -135,9 +135,8 @@ fn look_at_worktrees(edge: &Edge, sessions: &Sessions, stored: Vec<Session>) -> 
 
 /// A session's last message. The prompt of its spawn is one where it was sent as such.
 fn last_message(sessions: &Sessions, session: &Session) -> Result<Option<LastMessage>, Error> {
-    let messages = sessions.store.messages(&session.id)?.into_iter();
-    let sent = messages.filter(|message| message.level != DeliveryLevel::Withdrawn);
-    let Some(message) = sent.last() else {
+    let mut messages = sessions.store.messages(&session.id)?.into_iter();
+    let Some(message) = messages.rfind(|message| message.level != DeliveryLevel::Withdrawn) else {
         let failed = session.prompt.as_ref().filter(|prompt| prompt.delivery == DeliveryLevel::Failed);
         return Ok(failed.map(|prompt| LastMessage {
             level: prompt.delivery,
@@ -192,12 +191,6 @@ impl View for InboxView {
         if self.matters.is_empty() && self.notices.is_empty() {
             return page.line("nothing waits for you");
         }
-        for notice in &self.notices {
-            notice.write(page, self.at);
-        }
-        if !self.matters.is_empty() {
-            page.gap();
-        }
         for matter in &self.matters {
             let who = matter.session.as_ref().map(|session| format!("{session}  ")).unwrap_or_default();
             let since = matter.since.map(|since| format!(", for {}", age(self.at, since))).unwrap_or_default();
@@ -205,6 +198,13 @@ impl View for InboxView {
             for command in &matter.commands {
                 page.line(format_args!("    {command}"));
             }
+        }
+        // What is so now comes before what was told of it.
+        if !self.matters.is_empty() && !self.notices.is_empty() {
+            page.gap();
+        }
+        for notice in &self.notices {
+            notice.write(page, self.at);
         }
     }
 }

@@ -343,7 +343,7 @@ fn an_orchestrator_has_an_agent_and_rules_of_its_own_where_they_are_written() {
         ("    orchestrator: { agnet: fixer }\n", "did you mean `agent`?"),
         (&format!("    orchestratorRules: {}\n", "x".repeat(8001)), "8000 characters"),
     ] {
-        let problems = config(&text(keys)).expect_err(keys).render().to_string();
-        assert!(problems.contains(said), "{said}: {problems}");
+        let problems = config(&text(keys)).expect_err(keys);
+        assert!(problems.render().contains(said), "{said}: {}", problems.render());
     }
 }
