@@ -124,8 +124,7 @@ impl Play<'_> {
                 self.show.look(self.stage, &manager, &self.crew.runtime, &mut self.memory, &sessions).await?;
                 if director::is_over(&sessions) {
                     found = Some(Next::End(Outcome::Done));
-                } else if manager.world.now() >= give_up || sessions.iter().any(|session| has_failed(session, &manager))
-                {
+                } else if manager.world.now() >= give_up || self.has_failed(&sessions, &manager)? {
                     found = Some(Next::End(Outcome::Failed));
                 } else if let Some(approval) = director::next(&sessions, &self.given) {
                     found = Some(Next::Approve(approval));
@@ -145,6 +144,13 @@ impl Play<'_> {
                 }
             }
         }
+    }
+
+    /// Whether nothing more comes of a session by itself. One that has been merged and put away since it was read looks like
+    /// that, so what looks like that is read once more.
+    fn has_failed(&self, sessions: &[Session], manager: &Sessions) -> Result<bool, Failure> {
+        let any = |sessions: &[Session]| sessions.iter().any(|session| has_failed(session, manager));
+        Ok(any(sessions) && any(&self.stage.sessions()?))
     }
 
     /// Runs a command of `ao`, and shows it. The answer is whether it is done; one that may succeed later is not.

@@ -100,7 +100,12 @@ impl Show {
                 memory.sessions.entry(session.id.clone()).or_insert_with(|| Told { cursor: Some(0), status: None });
             let status = Full::now(session, &manager.world).status;
             if session.runtime.is_some() && session.end.is_none() {
-                let logs = manager.logs(session, runtime, told.cursor, LOG_BYTES).await?;
+                let logs = match manager.logs(session, runtime, told.cursor, LOG_BYTES).await {
+                    Ok(logs) => logs,
+                    // The host puts it away just now, and its terminal is gone.
+                    Err(_) if is_ending(manager, &session.id)? => continue,
+                    Err(error) => return Err(error.into()),
+                };
                 told.cursor = logs.cursor;
                 for line in logs.text.lines().filter(|line| !line.trim().is_empty()) {
                     self.say(&format!("{:8} | {line}", session.id))?;
@@ -166,6 +171,12 @@ const fn word(state: CheckState) -> &'static str {
 }
 
 /// Prints every event that was written since.
+/// Whether somebody ends a session by now, or has.
+fn is_ending(manager: &Sessions, id: &SessionId) -> Result<bool, Error> {
+    let session = manager.get(id)?;
+    Ok(session.end.is_some() || session.op.is_some())
+}
+
 fn events(stage: &Stage, after: &mut u64) -> Result<(), Failure> {
     let filter = EventFilter { after: *after, limit: u32::MAX, page: EventPage::Oldest, ..EventFilter::default() };
     let mut text = String::new();

@@ -172,15 +172,14 @@ impl Scene {
             lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
         let ids: BTreeSet<_> = written.iter().map(|line| line["id"].as_str().unwrap()).collect();
         assert_eq!(ids, BTreeSet::from([id]), "{label}");
-        // Who reads it drops what has a known id.
-        let most = if label.starts_with("react.notify_post") { 2 } else { 1 };
-        assert!(written.len() <= most, "{label}: {lines}");
+        // Whichever step the host dies at, a notifier may be at work just then. Who reads the file drops what has a known id.
+        assert!(written.len() <= 2, "{label}: {lines}");
         let rung = fs_err::read_to_string(self.studio.world.path("rung")).unwrap_or_default();
         let bell = waiting[0].deliveries.iter().find(|delivery| delivery.alias.as_str() == "bell").unwrap();
         match bell.state {
             DeliveryState::Sent => assert_eq!(rung.lines().collect::<Vec<_>>(), [id], "{label}"),
             DeliveryState::Uncertain => {
-                assert!(label.starts_with("react.notify_post") && rung.lines().count() <= 1, "{label}: {rung}");
+                assert!(rung.lines().count() <= 1, "{label}: {rung}");
                 let inbox = self.studio.world.ao(&["inbox"]).stdout();
                 assert!(inbox.contains("bell: ") && inbox.contains("not known whether it arrived"), "{label}: {inbox}");
             }
