@@ -11,7 +11,9 @@ impl Errand {
     pub(super) async fn merge(&mut self, number: u64, head: &str, subject: &Subject) -> Result<Turn> {
         let pull = subject.session.as_ref().and_then(|(session, _)| session.pull.as_ref());
         let (Some(pull), Some(forge)) = (pull, &self.forge) else {
-            return Ok(Turn::Over(Outcome::Refused { why: "there is no forge to merge in".to_owned() }));
+            return Ok(Turn::Over(Outcome::Refused {
+                why: "the project names no `scm` any more, so there is nowhere to merge".to_owned(),
+            }));
         };
         let snapshot = &pull.snapshot;
         if snapshot.pull.number != number {

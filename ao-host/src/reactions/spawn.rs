@@ -12,7 +12,6 @@ use ao_core::slots::agent::Role;
 
 use super::{Errand, LATER, SOON, Subject, Turn, rest};
 use crate::sessions::{Crew, SpawnRequest, agent_environment};
-use crate::store::SessionFilter;
 
 /// How long room for another session is waited for.
 const ROOM_WITHIN: Duration = Duration::from_mins(15);
@@ -72,11 +71,7 @@ impl Errand {
 
     /// The sessions that were made for this.
     fn spawned(&self) -> Result<Vec<Session>> {
-        let (project, path) = (self.entry.intent.project.clone(), self.entry.project_path.clone());
-        let filter = SessionFilter { project: Some(project), project_path: Some(path) };
-        let mut there = self.sessions.store.sessions(&filter)?;
-        there.retain(|session| session.spawned_for.as_ref() == Some(&self.entry.intent.key));
-        Ok(there)
+        Ok(self.sessions.store.sessions_spawned_for(&self.entry.intent.key)?)
     }
 
     /// Whether the session is there that was started for this.

@@ -58,10 +58,11 @@ pub trait Reader: Send + Sync {
     /// Sessions, in the order of their creation.
     fn sessions(&self, filter: &SessionFilter) -> Result<Vec<Session>>;
 
-    /// The session that was spawned for this effect, if one was and its spawn was not undone.
-    fn session_spawned_for(&self, key: &str) -> Result<Option<Session>> {
-        let is_it = |session: &Session| session.spawned_for.as_deref() == Some(key) && session.failure.is_none();
-        Ok(self.sessions(&SessionFilter::default())?.into_iter().find(is_it))
+    /// The sessions that were spawned for this effect: several where a spawn was undone and tried again.
+    fn sessions_spawned_for(&self, key: &str) -> Result<Vec<Session>> {
+        let mut there = self.sessions(&SessionFilter::default())?;
+        there.retain(|session| session.spawned_for.as_deref() == Some(key));
+        Ok(there)
     }
 
     /// The last number that a prefix gave out; 0 where it gave out none.

@@ -5,6 +5,7 @@ pub(crate) mod bounded_log;
 mod clock;
 pub mod fake;
 pub mod files;
+pub mod leftovers;
 pub mod mounts;
 pub mod places;
 mod proc;

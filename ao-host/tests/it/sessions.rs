@@ -301,8 +301,10 @@ fn what_is_to_happen_once_happens_once_and_a_failed_spawn_is_none() {
     let sessions = desk.sessions("");
     run(sessions.kill(&first.session.id, &crew.runtime, "test")).unwrap();
     assert_eq!(spawn("", &reviewer).unwrap().session.id, first.session.id, "it has happened, though it is over");
-    let known = sessions.store.session_spawned_for("app-1/approved-and-green/7").unwrap();
-    assert_eq!(known.map(|session| session.id), Some(first.session.id));
+    let known = sessions.store.sessions_spawned_for("app-1/approved-and-green/7").unwrap();
+    let made: Vec<_> = known.into_iter().map(|session| (session.id, session.failure.is_some())).collect();
+    assert_eq!(made.last(), Some(&(first.session.id, false)));
+    assert!(made.len() == 2 && made[0].1, "the spawn that was undone is remembered: {made:?}");
 
     // A project has one orchestrator at a time.
     let one = spawn("", &of(None, Role::Orchestrator)).unwrap().session.id;

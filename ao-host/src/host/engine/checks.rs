@@ -539,12 +539,7 @@ impl Crews {
     /// The checks of a session's project, with how many commits are checked at once; none where it has none. An error where
     /// that cannot be told: the configuration cannot be used, or is not trusted.
     fn checks(&mut self, context: &HostContext, session: &Session) -> Result<Option<(Checks, usize)>> {
-        let setup = self.setup(context, session.config_file.as_ref())?;
-        setup.require_trust()?;
-        if setup.loaded.files.local != session.config_file {
-            // What is in force instead says nothing about what the user wants to be checked.
-            return Err(Error::unavailable("the configuration of the session is not in force"));
-        }
+        let setup = self.in_force(context, session.config_file.as_ref())?;
         let Ok(project) = setup.loaded.config.project(&session.project) else { return Ok(None) };
         let limit =
             project.limits.checks.map_or_else(default_limit, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

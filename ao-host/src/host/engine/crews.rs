@@ -169,6 +169,17 @@ impl Crews {
         self.setups.get(&file).ok_or_else(|| Error::other("a configuration that was just read is gone"))
     }
 
+    /// The same, if what it says is what the user wants: it is trusted, and nothing else is in force in its place.
+    pub(super) fn in_force(&mut self, context: &HostContext, file: Option<&Utf8PathBuf>) -> Result<&Setup> {
+        let setup = self.setup(context, file)?;
+        setup.require_trust()?;
+        if setup.loaded.files.local.as_ref() != file {
+            let shown = file.map_or("the configuration", |file| file.as_str());
+            return Err(Error::unavailable(format!("`{shown}` is not in force; `ao config check` says why")));
+        }
+        Ok(setup)
+    }
+
     /// How many configurations are in use.
     pub(super) fn configurations(&self) -> usize {
         self.setups.len()

@@ -243,7 +243,12 @@ impl Engine {
         let sessions = Arc::clone(&self.context.sessions);
         let stored = entry.intent.session.as_ref().map(|id| sessions.get(id)).transpose()?;
         let rules = self.crews.rules(&self.context, entry.config_file.as_ref(), &entry.intent.project)?;
-        let project = rules.ok_or_else(|| Error::unavailable("the project is not in the configuration any more"))?;
+        let project = rules.ok_or_else(|| {
+            let name = &entry.intent.project;
+            Error::unavailable(format!(
+                "the configuration has no project `{name}` any more; put it back, or `ao session kill`"
+            ))
+        })?;
         // What a human is told must not wait for plugins that it does not need.
         let crew = match (&entry.intent.deed, &stored) {
             (Deed::Send, Some(session)) => Some(self.crews.of(&self.context, session)?),
@@ -368,12 +373,7 @@ impl Crews {
         if let Some(known) = self.rules.get(&key) {
             return Ok(known.clone());
         }
-        let setup = self.setup(context, config_file)?;
-        setup.require_trust()?;
-        if setup.loaded.files.local.as_ref() != config_file {
-            // What is in force instead says nothing about what the user wants to be done.
-            return Err(Error::unavailable("the configuration of the session is not in force"));
-        }
+        let setup = self.in_force(context, config_file)?;
         let found = setup.loaded.config.project(project).ok().map(|project| Arc::new(ProjectRules::of(project)));
         self.rules.insert(key, found.clone());
         Ok(found)

@@ -1,6 +1,8 @@
-//! Old runs of checks go when a host starts and once a day, beside the looks: the engine does not wait for it.
+//! Old runs of checks and half-written files go when a host starts and once a day, beside the looks: the engine does not
+//! wait for it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ao_core::Result;
 use ao_core::model::CheckRun;
@@ -9,6 +11,7 @@ use super::daily::Daily;
 use super::{Done, Engine};
 use crate::checks::retire::retire;
 use crate::store::Fence;
+use crate::world::leftovers;
 
 /// When old runs were looked for last, and whether they are being.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ impl Engine {
         }
         let runs = self.context.sessions.store.check_runs()?;
         self.retiring.running = true;
+        let proc = Arc::clone(&self.context.sessions.world.proc);
         let heads: BTreeSet<_> = self
             .live
             .values()
@@ -33,7 +37,11 @@ impl Engine {
             .collect();
         self.calls.spawn(async move {
             let of_head = move |run: &CheckRun| heads.contains(&(run.directory.clone(), run.commit.clone()));
-            let retired = tokio::task::spawn_blocking(move || retire(&places, &runs, of_head, now)).await;
+            let retired = tokio::task::spawn_blocking(move || {
+                leftovers::sweep(&places, proc.as_ref());
+                retire(&places, &runs, of_head, now)
+            })
+            .await;
             let gone = match retired {
                 Ok(gone) => gone,
                 Err(error) => {
