@@ -50,7 +50,7 @@ fn runner(depth: Depth) -> Program {
     };
     match depth {
         Depth::Usual => program,
-        Depth::Deep => program.env("AO_DEEP", "1").env("PROPTEST_CASES", "2000").env("AO_SIM_SEEDS", "10000"),
+        Depth::Deep => program.env("AO_DEEP", "1").env("PROPTEST_CASES", "2000"),
     }
 }
 
@@ -63,9 +63,11 @@ fn profile(depth: Depth, place: Place) -> &'static str {
     }
 }
 
-/// Runs what takes too long for every commit: deep tests, memory errors, the demonstration, the benches.
+/// Runs what takes too long for every commit: deep tests, thousands of simulated stories, memory errors, the
+/// demonstration, the benches.
 pub(crate) fn deep(report: &mut Report) {
     run(report, Depth::Deep);
+    report.stage("simulator", simulator);
     boundary(report);
     crate::memory::run(report);
     report.stage("demo", demo);
@@ -76,6 +78,16 @@ pub(crate) fn deep(report: &mut Report) {
 pub(crate) fn boundary(report: &mut Report) {
     crate::compilers::run(report);
     crate::golden::run(report);
+}
+
+/// Ten thousand stories of the host, in release: a build and four minutes instead of twenty. The tests before have told
+/// some with debug assertions.
+fn simulator() -> Result<(), Failure> {
+    let nextest = Program::cargo().args(["nextest", "--version"]).probe().is_some();
+    let (runner, last): (&[&str], &[&str]) =
+        if nextest { (&["nextest", "run", "--profile", "deep"], &["sim_"]) } else { (&["test"], &["engine::sim::"]) };
+    let which = ["--release", "--package", "ao-host", "--lib"];
+    Program::cargo().args(runner).args(which).args(last).env("AO_SIM_SEEDS", "10000").run()
 }
 
 fn demo() -> Result<(), Failure> {
