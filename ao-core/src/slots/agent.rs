@@ -88,8 +88,30 @@ record! {
             permissions: PermissionMode,
             /// The model, in the agent's own words.
             model: Option<String>,
-            /// What it is to do.
+            /// What it is to do, with its standing instructions.
             prompt: Option<Prompt>,
+            /// The same in two parts, for an agent that has a place of its own for standing instructions.
+            parts: Option<PromptParts>,
+            /// The command for the agent's own hooks: with the hook's name as one more argument and its payload as JSON on
+            /// standard input, it leaves that for [`Agent::interpret`]. It ends with code 0 within 100 ms, and says nothing.
+            hook: Vec<String>,
+            /// What the session's processes will see, before [`LaunchPlan::env`].
+            environment: BTreeMap<String, String>,
+            /// The `ao` that launches it.
+            program: Option<Utf8PathBuf>,
+        }
+    }
+
+    /// A prompt in two parts.
+    #[derive(Eq)]
+    pub struct PromptParts {
+        required {
+            /// What holds for all that the agent does.
+            instructions: Prompt,
+        }
+        optional {
+            /// What it is to do first.
+            task: Option<Prompt>,
         }
     }
 
@@ -121,6 +143,12 @@ record! {
             files: Vec<LaunchFile>,
             /// What an exit with code 0 will mean.
             exit_meaning: ExitMeaning,
+            /// What is sent once the agent is ready, where that is not the whole prompt.
+            message: Option<String>,
+            /// The agent's own id for the conversation, where the launch determines it.
+            agent_session: Option<String>,
+            /// Handed to the first look.
+            cursor: Option<Value>,
         }
     }
 
@@ -199,6 +227,44 @@ record! {
             cursor: Option<Value>,
             /// Why nothing could be told.
             unknown: Option<String>,
+            /// What the conversation has used in all, a model each; none where that cannot be told.
+            usage: Option<Vec<ModelUsage>>,
+            /// Its provider lets it wait.
+            limit: Option<RateLimit>,
+        }
+    }
+
+    /// What a conversation has used of one model, in tokens. No token is counted twice.
+    #[derive(Eq, JsonSchema)]
+    pub struct ModelUsage {
+        required {
+            /// The model, in the provider's words.
+            model: String,
+        }
+        optional {
+            /// Read, and neither written to nor read from a cache.
+            input_tokens: u64,
+            /// Written, with what was thought.
+            output_tokens: u64,
+            /// Read from a cache.
+            cache_read_tokens: u64,
+            /// Written to a cache.
+            cache_write_tokens: u64,
+            /// What it cost, in millionths of a US dollar, where the agent itself says so.
+            cost_micros: Option<u64>,
+        }
+    }
+
+    /// A provider that lets an agent wait.
+    #[derive(Eq, JsonSchema)]
+    pub struct RateLimit {
+        required {
+            /// What it says, in one line.
+            text: String,
+        }
+        optional {
+            /// Until when.
+            until: Option<Timestamp>,
         }
     }
 
@@ -226,6 +292,22 @@ record! {
             /// What is asked.
             text: String,
         }
+        optional {
+            /// What can be answered; none where a human has to look for themselves.
+            options: Vec<AskOption>,
+        }
+    }
+
+    /// One answer to a question.
+    #[derive(Eq, JsonSchema)]
+    pub struct AskOption {
+        required {
+            /// What it does, as [`AnswerAsk::answer`] names it: `allow_once`, `allow_always`, `reject_once`, `reject_always`;
+            /// of a question that is no permission, its number from 1.
+            kind: String,
+            /// What the agent calls it.
+            label: String,
+        }
     }
 
     /// A payload that an agent's hook pushed.
@@ -241,6 +323,10 @@ record! {
         optional {
             /// When, by the clock of the host's machine.
             at: Option<Timestamp>,
+            /// The [`AgentObservation::cursor`] of the last look or hook.
+            cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
         }
     }
 
@@ -254,6 +340,12 @@ record! {
             session: SessionId,
             /// The message.
             text: String,
+        }
+        optional {
+            /// The [`AgentObservation::cursor`] of the last look.
+            cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
         }
     }
 
@@ -271,6 +363,8 @@ record! {
         optional {
             /// Where the agent's record ended before the delivery.
             cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
         }
     }
 
@@ -286,6 +380,14 @@ record! {
             ask: String,
             /// The answer, by kind, such as `allow_once`.
             answer: String,
+        }
+        optional {
+            /// The [`AgentObservation::cursor`] of the last look.
+            cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
+            /// The last lines of its screen.
+            screen: Option<String>,
         }
     }
 

@@ -288,7 +288,37 @@ pub enum Input {
     },
     /// The key that submits what was typed.
     Submit,
+    /// Characters, each as a key of its own: for a dialog, which takes no paste.
+    Keys {
+        /// The characters; none of them a control character.
+        text: String,
+    },
+    /// A key that is no character.
+    Key {
+        /// Which.
+        key: Key,
+    },
     /// A step that this version does not know; refused.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A key that is no character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Key {
+    /// Escape.
+    Escape,
+    /// Enter, whatever the program does with it.
+    Enter,
+    /// The tabulator.
+    Tab,
+    /// The arrow up.
+    Up,
+    /// The arrow down.
+    Down,
+    /// One that this version does not know; refused.
     #[serde(other)]
     Unknown,
 }
