@@ -52,6 +52,7 @@ pub mod host;
 mod library;
 mod logging;
 mod open_stream;
+pub mod keys;
 pub mod paste;
 mod plugin;
 pub mod prelude;

@@ -28,6 +28,7 @@ macro_rules! subcommands {
 
 mod acknowledge;
 mod adopt;
+mod answer;
 mod batch_spawn;
 mod certify;
 mod check;
@@ -40,6 +41,7 @@ mod doctor;
 mod events;
 mod gc;
 mod hold;
+mod hook;
 mod host;
 mod host_library;
 mod inbox;
@@ -105,6 +107,7 @@ commands! {
         Inbox(inbox),
         Acknowledge(acknowledge),
         Send(send),
+        Answer(answer),
         Report(report),
         Issue(issue),
         Pause(pause),
@@ -140,6 +143,8 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__hook", hide = true)]
+        Hook(hook),
         #[command(name = "__check", hide = true)]
         Check(check),
         #[command(name = "__host", hide = true)]

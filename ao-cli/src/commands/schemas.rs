@@ -82,6 +82,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("resume", schema_for!(HeldView)),
         ("report", schema_for!(report::ReportView)),
         ("send", schema_for!(send::SentView)),
+        ("answer", schema_for!(answer::AnswerView)),
         ("session-claim-pr", schema_for!(claim_pr::ClaimView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

@@ -109,7 +109,7 @@ impl Sessions {
         Ok(())
     }
 
-    fn refuse_unreachable(&self, id: &SessionId) -> Result<()> {
+    pub(super) fn refuse_unreachable(&self, id: &SessionId) -> Result<()> {
         let session = self.get(id)?;
         if let Some(end) = &session.end {
             return Err(Error::conflict(format!("the session `{id}` has ended: {}", end.reason)));
@@ -268,7 +268,7 @@ impl Sessions {
     }
 
     /// Claims the session; another message's delivery is waited for.
-    async fn take_turn(&self, id: &SessionId) -> Result<()> {
+    pub(super) async fn take_turn(&self, id: &SessionId) -> Result<()> {
         let operation: Operation = self.operation(OperationKind::Send, Step::IntentWrite.name())?;
         let give_up = Instant::now() + TURN_WITHIN;
         let claim = loop {

@@ -26,7 +26,7 @@ pub(super) const PROMPT_FILE: &str = "prompt.md";
 const TASK_FILE: &str = "task.md";
 const INSTRUCTIONS_FILE: &str = "instructions.md";
 /// The hidden command that an agent's hooks run.
-pub const HOOK_COMMAND: &str = "__hook";
+const HOOK_COMMAND: &str = "__hook";
 /// The file that holds what the post-create steps printed.
 const POST_CREATE_LOG: &str = "post-create.log";
 
@@ -253,7 +253,7 @@ pub(super) fn begin_anew(session: &mut Session) {
     session.hold = session.hold.take().filter(|hold| hold.reason != HoldReason::Rebuild);
     if let Some(agent) = &mut session.agent {
         (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);
-        (agent.ask, agent.cursor, agent.sightings) = (None, None, 0);
+        (agent.ask, agent.cursor, agent.limit, agent.sightings) = (None, None, None, 0);
     }
     if let Some(workspace) = &mut session.workspace {
         (workspace.look, workspace.unseen) = (None, None);
