@@ -9,7 +9,10 @@ const LONGEST: usize = 1024;
 /// Refuses what is no plain characters: a control character is a key with a meaning of its own.
 pub fn check(text: &str) -> Result<()> {
     if text.is_empty() || text.len() > LONGEST {
-        return Err(Error::invalid_input(format!("keys are 1 to {LONGEST} bytes of text, and these are {}", text.len())));
+        return Err(Error::invalid_input(format!(
+            "keys are 1 to {LONGEST} bytes of text, and these are {}",
+            text.len()
+        )));
     }
     if text.chars().any(char::is_control) {
         return Err(Error::invalid_input(format!("`{}` holds a control character", text.escape_debug())));

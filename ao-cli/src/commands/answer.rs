@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_as_people_write_it() {
-        for (said, meant) in [("Yes", "allow_once"), ("allow-once", "allow_once"), (" NO ", "reject_once"), ("2", "2")] {
+        for (said, meant) in [("Yes", "allow_once"), ("allow-once", "allow_once"), (" NO ", "reject_once"), ("2", "2")]
+        {
             assert_eq!(kind(said), meant);
         }
     }

@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{claim_pr, cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile, report, send,
-    spawn, status, stop, trash, trust, why,
+    adopt, answer, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile, report,
+    send, spawn, status, stop, trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;

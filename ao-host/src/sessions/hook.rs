@@ -65,7 +65,10 @@ mod tests {
         let long = serde_json::json!({"session": "s", "tool": {"output": ["é".repeat(MAX_SPOOL_FILE)]}});
         let id = leave("PostToolUse", &long.to_string()).unwrap();
         let cut = read(&id, "PostToolUse");
-        assert_eq!((cut["session"].as_str(), cut["tool"]["output"][0].as_str().map(str::len)), (Some("s"), Some(SHORT)));
+        assert_eq!(
+            (cut["session"].as_str(), cut["tool"]["output"][0].as_str().map(str::len)),
+            (Some("s"), Some(SHORT))
+        );
 
         for hook in ["report", "", "../x", "a b"] {
             leave(hook, "{}").unwrap_err();

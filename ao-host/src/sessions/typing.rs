@@ -7,9 +7,7 @@ use ao_core::lifecycle::{DraftSeen, draft_seen, hold};
 use ao_core::model::draft::solid;
 use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryLevel, SessionId};
-use ao_core::slots::agent::{
-    ActivityState, AgentObservation, Composer, ConfirmDelivery, DeliverMessage, DeliverPlan,
-};
+use ao_core::slots::agent::{ActivityState, AgentObservation, Composer, ConfirmDelivery, DeliverMessage, DeliverPlan};
 use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness, RuntimeHandle, SendInput};
 use ao_core::text::one_line;

@@ -153,7 +153,8 @@ async fn an_agent_that_does_not_read_is_reported_and_gets_no_part() {
 async fn keys_are_typed(rig: &Rig) {
     let (handle, file) = rig.start_reader("ao-1", "raw-bracketed").await;
     let keys = |text: &str| Input::Keys { text: text.to_owned() };
-    for input in [keys("1"), keys("a; b;"), keys("-l"), Input::Key { key: Key::Escape }, Input::Key { key: Key::Enter }] {
+    for input in [keys("1"), keys("a; b;"), keys("-l"), Input::Key { key: Key::Escape }, Input::Key { key: Key::Enter }]
+    {
         assert_eq!(rig.send(&handle, input).await.expect("a key").level, DeliveryLevel::Submitted);
     }
     arrived(&file, b"1a; b;-l\x1b\r").await;
