@@ -28,6 +28,7 @@ macro_rules! subcommands {
 
 mod acknowledge;
 mod adopt;
+mod agent;
 mod answer;
 mod batch_spawn;
 mod certify;
@@ -139,6 +140,7 @@ commands! {
         Config(config),
         Reactions(reactions),
         Plugin(plugin),
+        Agent(agent),
     }
     "For other programs" {
         #[command(name = "__hold", hide = true)]
