@@ -85,7 +85,7 @@ impl View for AnswerView {
             return page.line(format_args!("answered: {answered}"));
         }
         for option in &ask.options {
-            page.line(format_args!("  {:13} {}", option.kind, option.label));
+            page.line(format_args!("  {:13} {}", option.answer, option.label));
         }
         if ask.options.is_empty() {
             page.line(format_args!("  answer it at its terminal: ao session attach {}", self.session));

@@ -19,7 +19,7 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// What a question is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The [`AskOption::kind`](ao_core::slots::agent::AskOption::kind).
+    /// The [`AskOption::answer`](ao_core::slots::agent::AskOption::answer).
     pub kind: String,
     /// The question that is meant, by its id; else whichever there is.
     pub ask: Option<String>,
@@ -107,8 +107,8 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
         let message = format!("what `{id}` asks can only be answered at its terminal: `ao session attach {id}`");
         return Err(Error::unsupported(message));
     }
-    if !ask.options.iter().any(|option| option.kind == reply.kind) {
-        let kinds: Vec<_> = ask.options.iter().map(|option| format!("`{}`", option.kind)).collect();
+    if !ask.options.iter().any(|option| option.answer == reply.kind) {
+        let kinds: Vec<_> = ask.options.iter().map(|option| format!("`{}`", option.answer)).collect();
         let message = format!("`{}` is no answer to what `{id}` asks; there are {}", reply.kind, kinds.join(", "));
         return Err(Error::invalid_input(message));
     }
