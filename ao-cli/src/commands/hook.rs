@@ -15,6 +15,7 @@ use crate::failure::Outcome;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The hook
+    #[arg(allow_hyphen_values = true)]
     hook: String,
     /// Its payload as JSON; else it is read from standard input
     #[arg(allow_hyphen_values = true)]
