@@ -6,7 +6,7 @@ use crate::studio::{Engine, Studio, in_every_engine};
 
 /// Asks twice, and writes down what it is told.
 const ASKER: &str = "printf 'Delete everything? [y/n] '\nread first\nprintf 'Really? [y/n] '\nread second\n\
-                     printf '%s,%s' \"$first\" \"$second\" > answers\necho done\nsleep 1000000\n";
+                     printf '%s,%s' \"$first\" \"$second\" > answers\nprintf '\\ndone\\n'\nsleep 1000000\n";
 
 in_every_engine! {
     fn a_question_is_shown_and_answered(engine: Engine) {
@@ -68,7 +68,7 @@ fn a_hook_says_nothing_whatever_it_is_given() {
         (["Stop", "{}"], "/no/such/place"),
         (["../Stop", "{}"], spool.as_str()),
         (["report", "{}"], spool.as_str()),
-        (["-x", "-y"], spool.as_str()),
+        (["a b", "{}"], spool.as_str()),
     ] {
         hook(&arguments, spool);
     }
