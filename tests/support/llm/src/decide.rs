@@ -1,4 +1,4 @@
-//! From what was asked to what is answered: a pure function of both and of the refusals so far.
+//! From what was asked to what is answered: a pure function of both and of the faults so far.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -40,8 +40,8 @@ pub(crate) enum Pace {
     Cut,
 }
 
-/// How often each refusal was given, by the rule, the round, and what the user had said.
-pub(crate) type Refused = BTreeMap<(usize, usize, String), u32>;
+/// How often each fault was played, by the rule, the round, and what the user had said.
+pub(crate) type Faults = BTreeMap<(usize, usize, String), u32>;
 
 /// What stands behind the last round.
 const CLOSING: &str = "That is done.";
@@ -52,7 +52,7 @@ const BEFORE_CALL: &str = "I will do that now.";
 const TITLE: &str = "A scripted title";
 
 /// Decides what is answered.
-pub(crate) fn decide(api: Api, script: &Script, asked: &Asked, refused: &mut Refused) -> Decision {
+pub(crate) fn decide(api: Api, script: &Script, asked: &Asked, faults: &mut Faults) -> Decision {
     if asked.purpose() == Purpose::Side {
         let text = asked.schema.as_ref().map_or_else(|| TITLE.to_owned(), |schema| fitting(schema).to_string());
         return answer(api, asked, None, Pace::AtOnce, None, text);
@@ -64,11 +64,11 @@ pub(crate) fn decide(api: Api, script: &Script, asked: &Asked, refused: &mut Ref
     };
     let mut done = asked.rounds;
     for (place, round) in rounds.iter().enumerate() {
-        if let Round::Refuse(refusal) = round {
-            let given = refused.entry((number, place, asked.user.clone())).or_default();
-            if done == 0 && refusal.times.is_none_or(|times| *given < times) {
-                *given += 1;
-                return Decision::Refuse(refusal.clone());
+        if let Round::Refuse(Refusal { times, .. }) | Round::Cut { times } = round {
+            let played = faults.entry((number, place, asked.user.clone())).or_default();
+            if done == 0 && times.is_none_or(|times| *played < times) {
+                *played += 1;
+                return play(api, asked, usage, round);
             }
         } else if done == 0 {
             return play(api, asked, usage, round);
@@ -95,7 +95,7 @@ fn play(api: Api, asked: &Asked, usage: Option<Tokens>, round: &Round) -> Decisi
         Round::Slow(words) => say(Pace::Slow, words_of(*words)),
         Round::Held { gate, text } => say(Pace::Held(gate.clone()), text.clone()),
         Round::Long(bytes) => say(Pace::AtOnce, text_of(*bytes)),
-        Round::Cut(text) => say(Pace::Cut, text.clone()),
+        Round::Cut { .. } => say(Pace::Cut, "This has no end.".to_owned()),
         Round::Shell(command) => call(tool::shell(&asked.tools, command, Reach::Usual), lacking("shell")),
         Round::Escalate(command) => call(tool::shell(&asked.tools, command, Reach::Escalated), lacking("shell")),
         Round::Ask { question, options } => call(tool::question(&asked.tools, question, options), question.clone()),
@@ -156,8 +156,8 @@ mod tests {
         Asked { model: "some-model".into(), user: user.into(), rounds, tools, ..Asked::default() }
     }
 
-    fn said(script: &Script, asked: &Asked, refused: &mut Refused) -> String {
-        match decide(Api::Messages, script, asked, refused) {
+    fn said(script: &Script, asked: &Asked, faults: &mut Faults) -> String {
+        match decide(Api::Messages, script, asked, faults) {
             Decision::Answer(Answer { call: Some(call), .. }) => call.input["command"].to_string(),
             Decision::Answer(answer) => answer.text,
             Decision::Refuse(refusal) => refusal.status.to_string(),
@@ -169,11 +169,11 @@ mod tests {
     fn the_rounds_of_a_turn_follow_from_the_question_alone() {
         let rule = Rule::on("fix").refuse(Refusal::new(529).times(2)).shell("one").shell("two");
         let script = Script::new().rule(Rule::on("fix").model("other").say("no")).rule(rule);
-        let mut refused = Refused::new();
-        let mut say = |user, rounds| said(&script, &asked(user, rounds), &mut refused);
+        let mut faults = Faults::new();
+        let mut say = |user, rounds| said(&script, &asked(user, rounds), &mut faults);
         assert_eq!([say("fix it", 0), say("fix it", 0), say("fix it", 0)], ["529", "529", "\"one\""]);
         assert_eq!([say("fix it", 1), say("fix it", 2), say("fix it", 9)], ["\"two\"", CLOSING, CLOSING]);
-        assert_eq!(say("fix it", 0), "\"one\"", "the refusals are over");
+        assert_eq!(say("fix it", 0), "\"one\"", "the faults are over");
         assert_eq!(say("fix that", 0), "529", "and this was said for the first time");
         assert_eq!([say("hello", 0), say("RUN_SHELL=ls;;", 0)], [DEFAULT, "\"ls\""]);
     }
@@ -185,16 +185,16 @@ mod tests {
             json!({ "type": "object", "required": ["title", "n"], "properties": { "n": { "type": "number" } } });
         let title = Asked { schema: Some(schema), ..asked("<session>HANG</session>", 0) };
         let fitting = format!(r#"{{"n":0,"title":"{TITLE}"}}"#);
-        assert_eq!(said(&script, &title, &mut Refused::new()), fitting);
+        assert_eq!(said(&script, &title, &mut Faults::new()), fitting);
         let title = Asked { system: "You are a title generator.".into(), ..asked("HTTP_429", 0) };
-        assert_eq!(said(&script, &title, &mut Refused::new()), TITLE);
-        assert_eq!(said(&script, &asked("x", 0), &mut Refused::new()), "hang");
+        assert_eq!(said(&script, &title, &mut Faults::new()), TITLE);
+        assert_eq!(said(&script, &asked("x", 0), &mut Faults::new()), "hang");
     }
 
     #[test]
     fn a_tool_that_is_not_there_is_said() {
         let bare = Asked { tools: Vec::new(), ..asked("RUN_SHELL=ls;;", 0) };
-        assert!(said(&Script::new(), &bare, &mut Refused::new()).starts_with("I have no shell"));
+        assert!(said(&Script::new(), &bare, &mut Faults::new()).starts_with("I have no shell"));
         assert_eq!(text_of(100).len(), 100);
         assert_eq!(words_of(2), "word-1 word-2");
     }

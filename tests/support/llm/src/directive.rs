@@ -8,7 +8,7 @@ const END: &str = ";;";
 /// Reads the directives of a prompt; none where it holds none. Errors come first, then tools in the order of the prompt,
 /// then the text.
 pub(crate) fn rounds(prompt: &str) -> Vec<Round> {
-    let mut refusals = Vec::new();
+    let mut faults = Vec::new();
     let mut calls = Vec::new();
     let mut last = None;
     let mut rest = prompt;
@@ -26,21 +26,21 @@ pub(crate) fn rounds(prompt: &str) -> Vec<Round> {
             "SLOW" => last = Some(Round::Slow(number(10))),
             "LONG" => last = Some(Round::Long(usize::try_from(number(65_536)).unwrap_or(usize::MAX))),
             "HOLD" => last = Some(Round::Held { gate: text("gate"), text: "It was held, and goes on.".to_owned() }),
-            "CUT" => last = Some(Round::Cut(text("This has no end."))),
+            "CUT" => faults.push(Round::Cut { times: argument.and_then(|text| text.parse().ok()) }),
             "SAY" => last = Some(Round::Say(text("Said."))),
             "JUST_TEXT" => last = Some(Round::Say("This is just a text.".to_owned())),
             "HANG" => last = Some(Round::Hang),
-            _ => refusals.extend(refusal(word, argument)),
+            _ => faults.extend(refusal(word, argument)),
         }
     }
-    [refusals, calls, last.into_iter().collect()].concat()
+    [faults, calls, last.into_iter().collect()].concat()
 }
 
 /// The next word in capitals, what stands behind its `=`, and the rest.
 ///
 /// A text (behind `RUN_SHELL=` and its like) goes to the next `;;`, anything else to the next white space.
 fn next(prompt: &str) -> Option<(&str, Option<&str>, &str)> {
-    const TEXTS: &[&str] = &["RUN_SHELL", "ESCALATE", "ASK_USER", "SAY", "CUT"];
+    const TEXTS: &[&str] = &["RUN_SHELL", "ESCALATE", "ASK_USER", "SAY"];
     let part_of_word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let start = prompt.find(|c: char| c.is_ascii_uppercase())?;
     let (before, word) = prompt.split_at(start);
@@ -87,6 +87,7 @@ mod tests {
             ("HTTP_429=2/7\nplease", vec![Round::Refuse(Refusal::new(429).times(2).retry_after(7))]),
             ("SLOW=3 RUN_SHELL=ls;;", vec![shell("ls"), Round::Slow(3)]),
             ("HANG", vec![Round::Hang]),
+            ("HANG CUT=2", vec![Round::Cut { times: Some(2) }, Round::Hang]),
             ("LONG=100000", vec![Round::Long(100_000)]),
             ("SAY=It is done.;;", vec![Round::Say("It is done.".into())]),
         ] {

@@ -68,7 +68,7 @@ impl Llm {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let log = Arc::new(Log::new(options.lines, options.detail));
-        let state = Arc::new(State { script, refused: Mutex::default(), log, gates: watch::Sender::default() });
+        let state = Arc::new(State { script, faults: Mutex::default(), log, gates: watch::Sender::default() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
         let serving = Arc::clone(&state);

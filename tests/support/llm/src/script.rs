@@ -50,8 +50,11 @@ pub enum Round {
     },
     /// A text of so many bytes.
     Long(usize),
-    /// A text without an end: the connection closes in its middle.
-    Cut(String),
+    /// A text whose connection closes in its middle; when there are no more of them, the next round.
+    Cut {
+        /// How often; without a number, always.
+        times: Option<u32>,
+    },
     /// The agent's own shell runs this.
     Shell(String),
     /// The same, and asks to leave the agent's sandbox, where it has one.
@@ -170,6 +173,11 @@ impl Rule {
     /// Adds [`Round::Refuse`].
     pub fn refuse(self, refusal: Refusal) -> Self {
         self.round(Round::Refuse(refusal))
+    }
+
+    /// Adds [`Round::Cut`], so often.
+    pub fn cut(self, times: u32) -> Self {
+        self.round(Round::Cut { times: Some(times) })
     }
 
     /// Adds [`Round::Hang`].

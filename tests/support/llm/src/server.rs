@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::answer::{Event, Named, Part};
 use crate::asked::{Api, Asked, Delivery};
-use crate::decide::{Decision, Pace, Refused, decide};
+use crate::decide::{Decision, Faults, Pace, decide};
 use crate::log::{Log, Outcome, Request, Ticket};
 use crate::script::{Refusal, Script};
 use crate::usage::Tokens;
@@ -39,7 +39,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// What a server knows.
 pub(crate) struct State {
     pub(crate) script: Script,
-    pub(crate) refused: Mutex<Refused>,
+    pub(crate) faults: Mutex<Faults>,
     pub(crate) log: Arc<Log>,
     /// The gates that are open.
     pub(crate) gates: watch::Sender<BTreeSet<String>>,
@@ -135,8 +135,8 @@ async fn handle(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<
         (_, Some(asked)) => {
             let id = id(&bytes, number);
             let decision = {
-                let mut refused = state.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                decide(api, &state.script, &asked, &mut refused)
+                let mut faults = state.faults.lock().unwrap_or_else(PoisonError::into_inner);
+                decide(api, &state.script, &asked, &mut faults)
             };
             match decision {
                 Decision::Refuse(refusal) => refuse(&mut ticket, &refusal),
@@ -239,7 +239,11 @@ impl Pacer {
                 // The sender goes when the server ends, and the connection with it.
                 let _ = self.gates.wait_for(|open| open.contains(gate)).await;
             }
-            Pace::Cut if event.part == Part::End => return Some(Err(CutOff)),
+            Pace::Cut if event.part == Part::End => {
+                // What was said before goes out first.
+                tokio::task::yield_now().await;
+                return Some(Err(CutOff));
+            }
             _ => {}
         }
         self.pieces += usize::from(event.part == Part::Piece);
