@@ -126,8 +126,7 @@ impl Llm {
 impl Drop for Llm {
     fn drop(&mut self) {
         drop(self.end.take());
-        if self.thread.take().map(JoinHandle::join).is_some_and(|ended| ended.is_err()) && !std::thread::panicking() {
-            panic!("the scripted model's server has panicked");
-        }
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(!matches!(ended, Some(Err(_))) || std::thread::panicking(), "the scripted model's server has panicked");
     }
 }

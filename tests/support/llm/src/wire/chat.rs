@@ -44,13 +44,11 @@ pub(super) fn read(body: &Value) -> Asked {
 }
 
 fn tool(tool: &Value) -> Option<Tool> {
-    match tool["type"].as_str() {
-        Some("custom") => Some(Tool { name: string(&tool["custom"]["name"]), form: Form::Text }),
-        _ => {
-            let function = tool.get("function")?;
-            Some(Tool { name: string(&function["name"]), form: Form::Function(function["parameters"].clone()) })
-        }
+    if tool["type"] == "custom" {
+        return Some(Tool { name: string(&tool["custom"]["name"]), form: Form::Text });
     }
+    let function = tool.get("function")?;
+    Some(Tool { name: string(&function["name"]), form: Form::Function(function["parameters"].clone()) })
 }
 
 pub(super) fn whole(named: &Named) -> Value {
