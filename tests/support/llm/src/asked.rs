@@ -71,7 +71,8 @@ pub(crate) enum Delivery {
 impl Asked {
     /// Adds what a user said. What an agent puts there itself begins no new turn.
     pub(crate) fn user_says<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
-        let own: Vec<&str> = texts.into_iter().filter(|text| !is_agents_own(text)).collect();
+        let own = |text| said_meanwhile(text).or_else(|| (!is_agents_own(text)).then_some(text));
+        let own: Vec<&str> = texts.into_iter().filter_map(own).collect();
         if !own.is_empty() {
             self.user = own.join("\n");
             self.rounds = 0;
@@ -105,6 +106,12 @@ const AGENTS_OWN: &[&str] = &[
 fn is_agents_own(text: &str) -> bool {
     let text = text.trim_start();
     text.is_empty() || AGENTS_OWN.iter().any(|start| text.starts_with(start))
+}
+
+/// What a user said while the agent was at work, which Claude Code tells the model among its own instructions.
+pub(crate) fn said_meanwhile(text: &str) -> Option<&str> {
+    let (_, said) = text.split_once("The user sent a new message while you were working:\n")?;
+    Some(said.split("\n\nIMPORTANT:").next().unwrap_or(said))
 }
 
 #[cfg(test)]

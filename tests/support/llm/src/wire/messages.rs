@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{delivery, list, string, texts};
 use crate::answer::{Event, Named, Part, pieces};
-use crate::asked::Asked;
+use crate::asked::{Asked, said_meanwhile};
 use crate::tool::{Call, Form, Tool};
 use crate::usage::Tokens;
 
@@ -29,6 +29,7 @@ pub(super) fn read(body: &Value) -> Asked {
                 asked.rounds += usize::from(list(content).any(|part| part["type"] == "tool_use"));
             }
             // Instructions in the middle of a conversation.
+            Some("system") => asked.user_says(texts(content).into_iter().filter_map(said_meanwhile)),
             _ => {}
         }
     }
@@ -131,5 +132,9 @@ mod tests {
         messages.push(json!({ "role": "user", "content": interrupted }));
         let turn = asked(&messages);
         assert_eq!((turn.user.as_str(), turn.rounds), ("newest", 0));
+        let meanwhile = "The user sent a new message while you were working:\nand this\n\nIMPORTANT: After that.";
+        messages.push(json!({ "role": "system", "content": meanwhile }));
+        let turn = asked(&messages);
+        assert_eq!((turn.user.as_str(), turn.rounds), ("and this", 0));
     }
 }
