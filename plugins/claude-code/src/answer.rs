@@ -27,12 +27,10 @@ pub(crate) fn answer(request: &AnswerAsk) -> Result<DeliverPlan> {
         )));
     }
     let answers = dialog.answers();
-    match answers.iter().find(|(kind, _)| *kind == request.answer) {
-        Some((_, choice)) => Ok(DeliverPlan::Runtime { inputs: vec![Input::Keys { text: choice.number.to_string() }] }),
-        None => {
-            let kinds: Vec<&str> = answers.iter().map(|(kind, _)| kind.as_str()).collect();
-            let message = format!("`{}` is no answer to this question: {}", request.answer, kinds.join(", "));
-            Err(Error::invalid_input(message).at_field("answer"))
-        }
-    }
+    let Some((_, choice)) = answers.iter().find(|(kind, _)| *kind == request.answer) else {
+        let kinds: Vec<&str> = answers.iter().map(|(kind, _)| kind.as_str()).collect();
+        let message = format!("`{}` is no answer to this question: {}", request.answer, kinds.join(", "));
+        return Err(Error::invalid_input(message).at_field("answer"));
+    };
+    Ok(DeliverPlan::Runtime { inputs: vec![Input::Keys { text: choice.number.to_string() }] })
 }

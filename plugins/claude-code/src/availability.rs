@@ -154,7 +154,8 @@ mod tests {
         let mut environment = BTreeMap::from([("HOME".to_owned(), home.to_string())]);
         let state = |environment: &_| login(environment).0;
         assert_eq!(state(&environment), AvailabilityState::LoggedOut);
-        let touch = |name: &str| drop(fs_err::File::options().append(true).create(true).open(home.join(name)).expect("a file"));
+        let touch =
+            |name: &str| drop(fs_err::File::options().append(true).create(true).open(home.join(name)).expect("a file"));
         touch(".claude.json");
         assert_eq!(state(&environment), AvailabilityState::Unknown);
         fs_err::create_dir(home.join(".claude")).expect("a directory");

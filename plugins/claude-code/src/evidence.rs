@@ -58,37 +58,35 @@ impl Source {
 ///
 /// The session file is no event but how things stand. So a dialog that it tells of stands, whatever another tool of the same
 /// turn has reported since; and that nothing runs, as it says, takes nothing from why.
-pub(crate) fn believed(hook: Option<&Said>, transcript: Option<&Said>, file: Option<&SessionFile>) -> Option<(Said, Source)> {
-    let hook = hook.map(|said| (said, Source::Hook));
-    let transcript = transcript.map(|said| (said, Source::Transcript));
-    let newest = match (hook, transcript) {
+pub(crate) fn believed(
+    hook: Option<&Said>,
+    transcript: Option<&Said>,
+    file: Option<&SessionFile>,
+) -> Option<(Said, Source)> {
+    let of_hook = hook.map(|said| (said, Source::Hook));
+    let newest = match (of_hook, transcript.map(|said| (said, Source::Transcript))) {
         (Some(hook), Some(transcript)) if transcript.0.at > hook.0.at => Some(transcript),
         (hook, transcript) => hook.or(transcript),
     };
-    let of_file = |state, at| Some((Said::new(state, at), Source::SessionFile));
-    let newest_said = || newest.map(|(said, source)| (said.clone(), source));
-    let Some(file) = file else { return newest_said() };
-    let is_older = newest.is_none_or(|(said, _)| said.at <= file.since);
-    match (file.status, newest.map(|(said, _)| said.state)) {
-        (Status::Waiting, Some(ActivityState::WaitingInput)) => newest_said(),
-        (Status::Waiting, _) => match hook {
-            // The question is the one before what the other tool reported.
-            Some((said, _)) if said.asked.is_some() => newest_said_with(said, file),
-            _ => of_file(ActivityState::WaitingInput, file.since),
-        },
-        (_, Some(ActivityState::Exited)) => newest_said(),
-        (Status::Busy, Some(ActivityState::Active)) => newest_said(),
-        (Status::Busy, _) if is_older => of_file(ActivityState::Active, file.since),
-        (Status::Idle, Some(ActivityState::Ready | ActivityState::Idle | ActivityState::Blocked)) => newest_said(),
-        (Status::Idle, _) if is_older => of_file(ActivityState::Ready, file.since),
-        _ => newest_said(),
-    }
-}
-
-fn newest_said_with(said: &Said, file: &SessionFile) -> Option<(Said, Source)> {
-    let mut waiting = Said::new(ActivityState::WaitingInput, file.since);
-    waiting.asked.clone_from(&said.asked);
-    Some((waiting, Source::SessionFile))
+    let newest = newest.map(|(said, source)| (said.clone(), source));
+    let Some(file) = file else { return newest };
+    let state = newest.as_ref().map(|(said, _)| said.state);
+    let is_newer = newest.as_ref().is_none_or(|(said, _)| said.at <= file.since);
+    let of_file = |state| Said::new(state, file.since);
+    let of_file = match (file.status, state) {
+        (_, Some(ActivityState::Exited)) | (Status::Waiting, Some(ActivityState::WaitingInput)) => return newest,
+        // The question is the one that was told before another tool was.
+        (Status::Waiting, _) => {
+            let asked = hook.and_then(|said| said.asked.clone());
+            Said { asked, ..of_file(ActivityState::WaitingInput) }
+        }
+        (Status::Busy, state) if is_newer && state != Some(ActivityState::Active) => of_file(ActivityState::Active),
+        (Status::Idle, None | Some(ActivityState::Active | ActivityState::WaitingInput)) if is_newer => {
+            of_file(ActivityState::Ready)
+        }
+        _ => return newest,
+    };
+    Some((of_file, Source::SessionFile))
 }
 
 #[cfg(test)]
@@ -103,9 +101,9 @@ mod tests {
         Said::new(state, at(seconds))
     }
 
-    fn state(hook: Option<Said>, transcript: Option<Said>, file: Option<(Status, i64)>) -> Option<ActivityState> {
+    fn state(hook: Option<&Said>, transcript: Option<&Said>, file: Option<(Status, i64)>) -> Option<ActivityState> {
         let file = file.map(|(status, seconds)| SessionFile { status, since: at(seconds) });
-        believed(hook.as_ref(), transcript.as_ref(), file.as_ref()).map(|(said, _)| said.state)
+        believed(hook, transcript, file.as_ref()).map(|(said, _)| said.state)
     }
 
     #[test]
@@ -130,8 +128,7 @@ mod tests {
             (Some(said(Exited, 5)), None, Some((Status::Busy, 6)), Some(Exited)),
         ];
         for (hook, transcript, file, wanted) in table {
-            let shown = format!("{hook:?} {transcript:?} {file:?}");
-            assert_eq!(state(hook, transcript, file), wanted, "{shown}");
+            assert_eq!(state(hook.as_ref(), transcript.as_ref(), file), wanted, "{hook:?} {transcript:?} {file:?}");
         }
     }
 }

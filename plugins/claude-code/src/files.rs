@@ -41,7 +41,8 @@ pub(crate) fn transcript(config: &Utf8Path, workspace: &Utf8Path, conversation: 
     }
     let begins = format!("{}-", &name[..LONGEST]);
     let entries = projects.read_dir_utf8().into_iter().flatten().filter_map(std::result::Result::ok);
-    let mut named = entries.filter(|entry| entry.file_name().starts_with(&begins)).map(|entry| entry.path().join(&file));
+    let mut named =
+        entries.filter(|entry| entry.file_name().starts_with(&begins)).map(|entry| entry.path().join(&file));
     named.find(|path| path.exists()).unwrap_or_else(|| projects.join(name).join(&file))
 }
 
@@ -66,7 +67,8 @@ mod tests {
         let home = tempfile::tempdir().expect("scratch");
         let config = Utf8Path::from_path(home.path()).expect("utf-8");
         let workspace = Utf8PathBuf::from(format!("/{}", "nowhere/".repeat(40)));
-        let directory = config.join("projects").join(format!("{}-1x2y3z", &project_name(workspace.as_str())[..LONGEST]));
+        let directory =
+            config.join("projects").join(format!("{}-1x2y3z", &project_name(workspace.as_str())[..LONGEST]));
         fs_err::create_dir_all(&directory).expect("a directory");
         fs_err::File::options().append(true).create(true).open(directory.join("c.jsonl")).expect("a file");
         assert_eq!(transcript(config, &workspace, "c"), directory.join("c.jsonl"));

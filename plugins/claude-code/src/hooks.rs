@@ -151,7 +151,10 @@ fn says(hook: &str, payload: &Payload<'_>, before: Option<&Said>, at: Timestamp)
 /// Whether a failure is the provider's way to let an agent wait.
 pub(crate) fn is_limit(error: &str, text: &str) -> bool {
     let text = text.to_lowercase();
-    error == "rate_limit" || text.contains("overloaded") || text.contains(" limit reached") || text.contains("hit your ")
+    error == "rate_limit"
+        || text.contains("overloaded")
+        || text.contains(" limit reached")
+        || text.contains("hit your ")
 }
 
 /// As the slot tells it. A text that ends in `|` and seconds since 1970 says until when.

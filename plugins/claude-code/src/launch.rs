@@ -19,6 +19,9 @@ const OF_ANOTHER: [&str; 4] =
 /// With one of these set, Claude Code skips permissions for root, too.
 const SANDBOXES: [&str; 2] = ["IS_SANDBOX", "CLAUDE_CODE_BUBBLEWRAP"];
 
+/// How many conversations with ids of the same launch may be left before it is given up.
+const MOST_LEFT: u32 = 10_000;
+
 /// Who the agent will run as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum User {
@@ -83,9 +86,7 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
     plan.files = vec![LaunchFile::new(SETTINGS_FILE, hooks::settings(&request.hook, permissions))];
     plan.cursor = Some(
         Cursor {
-            transcript: config
-                .as_deref()
-                .map(|config| files::transcript(config, &request.workspace, &conversation.id)),
+            transcript: config.as_deref().map(|config| files::transcript(config, &request.workspace, &conversation.id)),
             config,
             conversation: Some(conversation.id.clone()),
             ..Cursor::default()
@@ -104,13 +105,13 @@ struct Conversation {
 
 impl Conversation {
     fn of(request: &PlanLaunch, config: Option<&Utf8Path>) -> Result<Self> {
-        let is_there = |id: &str| {
-            config.is_some_and(|config| files::transcript(config, &request.workspace, id).exists())
-        };
+        let is_there =
+            |id: &str| config.is_some_and(|config| files::transcript(config, &request.workspace, id).exists());
         match &request.mode {
             LaunchMode::Fresh => {
-                let fresh = (0..).map(|attempt| fresh_id(request, attempt)).find(|id| !is_there(id));
-                Ok(Self { option: "--session-id", id: fresh.expect("there is no end of numbers") })
+                let mut fresh = (0..MOST_LEFT).map(|attempt| fresh_id(request, attempt));
+                let left = || Error::conflict("too many conversations were left by sessions of this name");
+                Ok(Self { option: "--session-id", id: fresh.find(|id| !is_there(id)).ok_or_else(left)? })
             }
             LaunchMode::Resume { agent_session } => {
                 let id = Uuid::try_parse(agent_session).map_err(|_| {

@@ -23,7 +23,7 @@ mod files;
 mod hooks;
 mod launch;
 mod observe;
-pub mod screen;
+mod screen;
 mod session_file;
 mod transcript;
 
@@ -74,9 +74,7 @@ impl Agent for ClaudeCode {
     }
 
     async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
-        Ok(DeliverPlan::Runtime {
-            inputs: vec![Input::Text { text: deliver::as_data(&request.text) }, Input::Submit],
-        })
+        Ok(DeliverPlan::Runtime { inputs: vec![Input::Text { text: deliver::as_data(&request.text) }, Input::Submit] })
     }
 
     async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {

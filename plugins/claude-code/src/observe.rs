@@ -46,7 +46,8 @@ pub(crate) fn look(target: &AgentTarget, now: Timestamp, files: &mut Files) -> A
         }
         other => {
             let doubt = other.doubt();
-            observation.unknown = Some(if doubt.is_empty() { "nobody knows whether it lives" } else { doubt }.to_owned());
+            observation.unknown =
+                Some(if doubt.is_empty() { "nobody knows whether it lives" } else { doubt }.to_owned());
             None
         }
     };
@@ -70,8 +71,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn on_screen(state: ActivityState) -> Option<Self> {
-        Some(Self { state, source: "screen", strength: Strength::Weak, since: None })
+    fn on_screen(state: ActivityState) -> Self {
+        Self { state, source: "screen", strength: Strength::Weak, since: None }
     }
 }
 
@@ -104,49 +105,44 @@ fn see(
         return believed.map(strong);
     };
     observation.composer = screen.holds();
-    observation.draft_digest =
-        target.draft.as_deref().and_then(|draft| screen.composer.as_ref()?.digest(draft));
+    observation.draft_digest = target.draft.as_deref().and_then(|draft| screen.composer.as_ref()?.digest(draft));
     observation.limit = screen.retry.as_deref().map(RateLimit::new);
     if let Some(dialog) = &screen.dialog {
         let asked = cursor.hook.as_ref().and_then(|said| said.asked.as_ref()).filter(|asked| is_about(dialog, asked));
         observation.ask = Some(ask(dialog, asked));
-        return match believed.filter(|(said, _)| said.state == ActivityState::WaitingInput) {
-            Some(believed) => Some(strong(believed)),
-            None => Seen::on_screen(ActivityState::WaitingInput),
-        };
+        let waits = believed.filter(|(said, _)| said.state == ActivityState::WaitingInput);
+        return Some(waits.map_or(Seen::on_screen(ActivityState::WaitingInput), strong));
     }
     if screen.is_logged_out {
         let text = "Claude Code is not logged in: attach to it and use `/login`";
         observation.ask = Some(Ask::new("login", text));
-        return Seen::on_screen(ActivityState::WaitingInput);
+        return Some(Seen::on_screen(ActivityState::WaitingInput));
     }
     let Some((said, source)) = believed else {
-        return match (&screen.composer, screen.is_working) {
-            (Some(_), true) => Seen::on_screen(ActivityState::Active),
-            (Some(_), false) => Seen::on_screen(ActivityState::Ready),
-            // It is starting.
-            (None, _) => Seen::on_screen(ActivityState::Active),
-        };
+        // Without a composer it is starting.
+        let is_ready = screen.composer.is_some() && !screen.is_working;
+        return Some(Seen::on_screen(if is_ready { ActivityState::Ready } else { ActivityState::Active }));
     };
     let is_settled = now.since(said.at) > SCREEN_LAGS;
     let shows = screen.composer.as_ref().map(|_| screen.is_working);
-    match (said.state, shows) {
+    let on_screen = match (said.state, shows) {
         // The dialog has gone, and nothing has told how.
-        (ActivityState::WaitingInput, Some(true)) if is_settled => Seen::on_screen(ActivityState::Active),
-        (ActivityState::WaitingInput, Some(false)) if is_settled => Seen::on_screen(ActivityState::Ready),
+        (ActivityState::WaitingInput, Some(true)) if is_settled => Some(ActivityState::Active),
+        (ActivityState::WaitingInput, Some(false)) if is_settled => Some(ActivityState::Ready),
         // Stopped before there was anything to write down.
-        (ActivityState::Active, Some(false)) if is_settled && file.is_none() => Seen::on_screen(ActivityState::Ready),
+        (ActivityState::Active, Some(false)) if is_settled && file.is_none() => Some(ActivityState::Ready),
         // It has started, and shows nothing yet to type into.
-        (ActivityState::Ready, None) if cursor.reading.said().is_none() => Seen::on_screen(ActivityState::Active),
-        _ => {
-            let asked = asked_of(&said);
-            observation.ask = asked.map(|asked| told(asked, asked.options.clone()));
-            if observation.limit.is_none() {
-                observation.limit = said.limit.as_deref().map(limit);
-            }
-            Some(strong((said, source)))
-        }
+        (ActivityState::Ready, None) if cursor.reading.said().is_none() => Some(ActivityState::Active),
+        _ => None,
+    };
+    if let Some(state) = on_screen {
+        return Some(Seen::on_screen(state));
     }
+    observation.ask = asked_of(&said).map(|asked| told(asked, asked.options.clone()));
+    if observation.limit.is_none() {
+        observation.limit = said.limit.as_deref().map(limit);
+    }
+    Some(strong((said, source)))
 }
 
 /// The question of an agent that waits for its answer.
@@ -161,14 +157,12 @@ pub(crate) fn is_about(dialog: &Dialog, asked: &Asked) -> bool {
 
 /// The question of a dialog, under the name that a hook gave it where one did.
 pub(crate) fn ask(dialog: &Dialog, asked: Option<&Asked>) -> Ask {
-    match asked {
-        Some(asked) => told(asked, dialog.options()),
-        None => {
-            let mut ask = Ask::new(dialog.id(), dialog.text());
-            ask.options = dialog.options();
-            ask
-        }
+    if let Some(asked) = asked {
+        return told(asked, dialog.options());
     }
+    let mut ask = Ask::new(dialog.id(), dialog.text());
+    ask.options = dialog.options();
+    ask
 }
 
 fn told(asked: &Asked, options: Vec<AskOption>) -> Ask {

@@ -6,9 +6,9 @@ use super::is_rule;
 
 /// The composer on a screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Box {
+pub(crate) struct Held {
     /// What it holds, in the lines of the screen.
-    pub text: String,
+    pub(crate) text: String,
     /// The line of its upper rule.
     pub(super) top: usize,
     /// The line behind its lower one.
@@ -19,7 +19,7 @@ pub struct Box {
 const PLACEHOLDERS: [&str; 3] = ["Try \"", "Press up to edit queued messages", "Message @"];
 
 /// The last composer of a screen.
-pub(super) fn find(lines: &[&str]) -> Option<Box> {
+pub(super) fn find(lines: &[&str]) -> Option<Held> {
     let bottom = lines.iter().rposition(|line| is_rule(line))?;
     let top = lines[..bottom].iter().rposition(|line| is_rule(line))?;
     let (first, more) = lines[top + 1..bottom].split_first()?;
@@ -34,20 +34,18 @@ pub(super) fn find(lines: &[&str]) -> Option<Box> {
         text.push('\n');
         text.push_str(line.strip_prefix("  ").unwrap_or(line).trim_end());
     }
-    Some(Box { text: text.trim().to_owned(), top, bottom: bottom + 1 })
+    Some(Held { text: text.trim().to_owned(), top, bottom: bottom + 1 })
 }
 
-impl Box {
+impl Held {
     /// Whether it holds nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty() || PLACEHOLDERS.iter().any(|begin| self.text.starts_with(begin))
     }
 
     /// The [`digest`](draft::digest) of all that it holds, where it shows but a mark in the place of this draft: such as
     /// `[Pasted text #1 +61 lines]` of one with 61 line breaks.
-    #[must_use]
-    pub fn digest(&self, draft: &str) -> Option<String> {
+    pub(crate) fn digest(&self, draft: &str) -> Option<String> {
         let inside = self.text.strip_prefix("[Pasted text #")?.strip_suffix(']')?;
         let (number, lines) = match inside.split_once(" +") {
             Some((number, lines)) => (number, lines.strip_suffix(" lines")?.parse().ok()?),
@@ -63,8 +61,8 @@ impl Box {
 mod tests {
     use super::*;
 
-    fn held(text: &str) -> Box {
-        Box { text: text.to_owned(), top: 0, bottom: 0 }
+    fn held(text: &str) -> Held {
+        Held { text: text.to_owned(), top: 0, bottom: 0 }
     }
 
     #[test]

@@ -8,20 +8,20 @@ use crate::transcript::one_line;
 
 /// A dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dialog {
+pub(crate) struct Dialog {
     /// What kind of question it asks.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The question itself.
-    pub question: String,
+    pub(crate) question: String,
     /// All that stands above the answers, without rules.
-    pub body: String,
+    pub(crate) body: String,
     /// The answers, in the order of their numbers.
-    pub choices: Vec<Choice>,
+    pub(crate) choices: Vec<Choice>,
 }
 
 /// What kind of question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Whether a tool may run.
     Permission,
     /// One of several answers.
@@ -35,11 +35,11 @@ pub enum Kind {
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// Its number, which is also its key.
-    pub number: u8,
+    pub(crate) number: u8,
     /// What it says.
-    pub label: String,
+    pub(crate) label: String,
 }
 
 /// What is on the screen of a start-up dialog, and of no other.
@@ -131,16 +131,14 @@ fn choice(line: &str) -> Option<(bool, Choice)> {
 
 impl Dialog {
     /// Names the dialog by all that it shows.
-    #[must_use]
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let labels = self.choices.iter().map(|choice| choice.label.as_str());
         let parts: Vec<&str> = [self.body.as_str()].into_iter().chain(labels).collect();
         id_of(&parts)
     }
 
     /// What it asks, in one line.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.kind {
             Kind::StartUp => one_line(&format!("Claude Code asks at its start: {}", self.body)),
             _ => one_line(&self.body),
@@ -148,12 +146,12 @@ impl Dialog {
     }
 
     /// The answers that a key gives, by their kinds.
-    #[must_use]
-    pub fn answers(&self) -> Vec<(String, &Choice)> {
+    pub(crate) fn answers(&self) -> Vec<(String, &Choice)> {
         match self.kind {
             Kind::StartUp | Kind::Other => Vec::new(),
             Kind::Question => {
-                let given = self.choices.iter().filter(|choice| !TYPED.iter().any(|typed| choice.label.starts_with(typed)));
+                let given =
+                    self.choices.iter().filter(|choice| !TYPED.iter().any(|typed| choice.label.starts_with(typed)));
                 given.map(|choice| (choice.number.to_string(), choice)).collect()
             }
             Kind::Permission => {
@@ -170,8 +168,7 @@ impl Dialog {
     }
 
     /// The answers, as the slot tells them.
-    #[must_use]
-    pub fn options(&self) -> Vec<AskOption> {
+    pub(crate) fn options(&self) -> Vec<AskOption> {
         self.answers().into_iter().map(|(kind, choice)| AskOption::new(kind, choice.label.as_str())).collect()
     }
 }

@@ -8,28 +8,27 @@ mod dialog;
 
 use ao_plugin_sdk::prelude::*;
 
-pub use composer::Box;
-pub use dialog::{Choice, Dialog, Kind};
+pub(crate) use composer::Held;
+pub(crate) use dialog::{Dialog, Kind};
 
 /// What a screen shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Screen {
+pub(crate) struct Screen {
     /// The composer, where it is to be seen.
-    pub composer: Option<Box>,
+    pub(crate) composer: Option<Held>,
     /// The dialog in its place.
-    pub dialog: Option<Dialog>,
+    pub(crate) dialog: Option<Dialog>,
     /// It says that it can be interrupted.
-    pub is_working: bool,
+    pub(crate) is_working: bool,
     /// It tries again what its provider refused, in its own words but for the seconds.
-    pub retry: Option<String>,
+    pub(crate) retry: Option<String>,
     /// It says that nobody is logged in.
-    pub is_logged_out: bool,
+    pub(crate) is_logged_out: bool,
 }
 
 impl Screen {
     /// Reads a screen, which may hold anything.
-    #[must_use]
-    pub fn read(screen: &str) -> Self {
+    pub(crate) fn read(screen: &str) -> Self {
         let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
         let dialog = dialog::find(&lines);
         // What is above a dialog is what was there before.
@@ -47,8 +46,7 @@ impl Screen {
     }
 
     /// What the composer holds. Where neither it nor a dialog can be seen, something covers it.
-    #[must_use]
-    pub fn holds(&self) -> Composer {
+    pub(crate) fn holds(&self) -> Composer {
         match &self.composer {
             Some(_) if self.is_logged_out => Composer::Dialog,
             Some(held) if held.is_empty() => Composer::Empty,

@@ -50,10 +50,8 @@ impl Lines {
         let found = file.metadata()?;
         let inode = found.ino();
         let is_same = from.inode == 0 || from.inode == inode;
-        let position = match is_same && from.offset <= found.len() {
-            true => Position { inode, ..from },
-            false => Position { inode, ..Position::default() },
-        };
+        let begin = if is_same && from.offset <= found.len() { from } else { Position::default() };
+        let position = Position { inode, ..begin };
         file.seek(SeekFrom::Start(position.offset))?;
         Ok(Some(Self { reader: BufReader::with_capacity(64 * 1024, file), position, line: Vec::new() }))
     }

@@ -116,13 +116,10 @@ impl Reading {
                 ActivityState::Active
             }
             Entry::Worked => ActivityState::Active,
-            Entry::Interrupted => ActivityState::Ready,
-            Entry::Failed { error, text } => {
-                return self.fail(record.at, &error, text);
-            }
+            Entry::Failed { error, text } => return self.fail(record.at, &error, text),
             // The end of a turn that failed changes nothing about why.
             Entry::Ended if self.said.as_ref().is_some_and(|said| said.state == ActivityState::Blocked) => return,
-            Entry::Ended => ActivityState::Ready,
+            Entry::Interrupted | Entry::Ended => ActivityState::Ready,
             Entry::Title(title) => return self.title = Some(title),
             Entry::LastPrompt(text) => return self.prompt = Some(text),
             Entry::Queued { .. } | Entry::Other => return,
@@ -187,14 +184,4 @@ fn find(directory: &Utf8Path, deep: usize, found: &mut Vec<(String, Utf8PathBuf)
             found.push((entry.file_name().trim_end_matches(".jsonl").to_owned(), path.to_owned()));
         }
     }
-}
-
-/// Counts a line of usage; for tests of what else counts.
-#[cfg(test)]
-pub(crate) fn of_lines(lines: &[Value]) -> Reading {
-    let mut reading = Reading::default();
-    for record in lines.iter().filter_map(|line| parse(line.to_string().as_bytes())) {
-        reading.take(record);
-    }
-    reading
 }

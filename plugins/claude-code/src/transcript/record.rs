@@ -104,7 +104,8 @@ struct Message {
 const NOBODY: &str = "<synthetic>";
 
 /// How what Claude Code writes in a human's name begins.
-const OWN_WORDS: [&str; 6] = ["<command-", "<local-command-", "<bash-", "<task-notification", "<system-reminder", "Caveat:"];
+const OWN_WORDS: [&str; 6] =
+    ["<command-", "<local-command-", "<bash-", "<task-notification", "<system-reminder", "Caveat:"];
 
 const INTERRUPTED: &str = "[Request interrupted by user";
 
@@ -292,7 +293,10 @@ mod tests {
         assert_eq!(user(&json!("mend it")), prompt("mend it"));
         assert_eq!(user(&json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])), prompt("a\nb"));
         assert_eq!(user(&json!([{"type": "tool_result", "content": [{"type": "text", "text": "a"}]}])), Entry::Worked);
-        assert_eq!(user(&json!([{"type": "text", "text": "[Request interrupted by user for tool use]"}])), Entry::Interrupted);
+        assert_eq!(
+            user(&json!([{"type": "text", "text": "[Request interrupted by user for tool use]"}])),
+            Entry::Interrupted
+        );
         assert_eq!(user(&json!("<command-name>/clear</command-name>")), Entry::Other);
         assert_eq!(entry(&json!({"type": "user", "isMeta": true, "message": {"content": "x"}})), Entry::Other);
         assert_eq!(entry(&json!({"type": "user", "isSidechain": true, "message": {"content": "x"}})), Entry::Other);

@@ -59,14 +59,13 @@ pub(crate) fn count(totals: &mut Totals, counted: &mut Vec<Counted>, used: Used)
     let before = known.as_ref().map_or(Tokens::default(), |known| known.tokens);
     let now = before.each(used.tokens, u64::max);
     let more = now.each(before, u64::saturating_sub);
-    match known {
-        Some(known) => known.tokens = now,
-        None => {
-            if counted.len() >= REMEMBERED {
-                counted.remove(0);
-            }
-            counted.push(Counted { message: used.message, tokens: now });
+    if let Some(known) = known {
+        known.tokens = now;
+    } else {
+        if counted.len() >= REMEMBERED {
+            counted.remove(0);
         }
+        counted.push(Counted { message: used.message, tokens: now });
     }
     let total = totals.entry(used.model).or_default();
     *total = total.each(more, u64::saturating_add);
