@@ -115,9 +115,7 @@ fn login(environment: &BTreeMap<String, String>) -> (AvailabilityState, String) 
     if config.join(".credentials.json").is_file() {
         return (AvailabilityState::Usable, "logged in".to_owned());
     }
-    // With a directory of its own, its state stands in that, else beside it.
-    let beside = config.parent().map(|home| home.join(".claude.json"));
-    let is_new = !config.join(".claude.json").exists() && !beside.is_some_and(|file| file.exists());
+    let is_new = files::state_file(environment).is_none_or(|file| !file.exists());
     if is_new {
         let message = "it was never set up for this user: run `claude` once, and log in";
         return (AvailabilityState::LoggedOut, message.to_owned());

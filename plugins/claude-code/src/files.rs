@@ -17,6 +17,13 @@ pub(crate) fn config_directory(environment: &BTreeMap<String, String>, workspace
     Some(workspace.join(directory))
 }
 
+/// The file that Claude Code makes when it is set up: in a configuration directory that was named, else in the home.
+pub(crate) fn state_file(environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let directory = set("CLAUDE_CONFIG_DIR").or_else(|| set("HOME"))?;
+    Some(Utf8Path::new(directory).join(".claude.json"))
+}
+
 /// The name of the directory that holds the transcripts of a working directory: each UTF-16 unit that is no ASCII letter
 /// or digit is a hyphen.
 fn project_name(workspace: &str) -> String {
@@ -58,8 +65,8 @@ mod tests {
     #[test]
     fn a_transcript_is_found_by_its_working_directory() {
         let path = transcript(Utf8Path::new("/home/dev/.claude"), Utf8Path::new("/nowhere/work tree é/🦀 '\"x"), "c");
-        assert_eq!(path, "/home/dev/.claude/projects/-nowhere-work-tree-------x/c.jsonl");
-        assert_eq!(sub_agents(&path), "/home/dev/.claude/projects/-nowhere-work-tree-------x/c/subagents");
+        assert_eq!(path, "/home/dev/.claude/projects/-nowhere-work-tree--------x/c.jsonl");
+        assert_eq!(sub_agents(&path), "/home/dev/.claude/projects/-nowhere-work-tree--------x/c/subagents");
     }
 
     #[test]

@@ -30,10 +30,10 @@ impl Screen {
     /// Reads a screen, which may hold anything.
     pub(crate) fn read(screen: &str) -> Self {
         let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
-        let dialog = dialog::find(&lines);
-        // What is above a dialog is what was there before.
-        let composer = if dialog.is_some() { None } else { composer::find(&lines) };
-        let Some(composer) = composer else { return Self { dialog, ..Self::default() } };
+        let composer = composer::find(&lines);
+        // What is above a composer was there before, and what is in it is a draft.
+        let dialog = dialog::find(&lines[composer.as_ref().map_or(0, |composer| composer.bottom)..]);
+        let Some(composer) = composer.filter(|_| dialog.is_none()) else { return Self { dialog, ..Self::default() } };
         let (above, below) = (&lines[..composer.top], &lines[composer.bottom..]);
         let retry = above.iter().rev().filter(|line| !line.is_empty()).take(NEAR).find_map(|line| retry(line));
         Self {

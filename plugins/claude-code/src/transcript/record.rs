@@ -85,7 +85,7 @@ struct Line {
     is_meta: Flag,
     is_compact_summary: Flag,
     is_api_error_message: Flag,
-    message: Message,
+    message: Option<Message>,
     content: Content,
 }
 
@@ -97,7 +97,29 @@ struct Message {
     #[serde(deserialize_with = "text")]
     model: Option<String>,
     content: Content,
-    usage: Option<Tokens>,
+    usage: Option<Usage>,
+}
+
+/// A message's usage. What a provider does not count is `null`.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_field_names, reason = "they are the provider's")]
+struct Usage {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+}
+
+impl From<Usage> for Tokens {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input: usage.input_tokens.unwrap_or(0),
+            output: usage.output_tokens.unwrap_or(0),
+            cache_read: usage.cache_read_input_tokens.unwrap_or(0),
+            cache_write: usage.cache_creation_input_tokens.unwrap_or(0),
+        }
+    }
 }
 
 /// The model that Claude Code names for what it wrote itself.
@@ -111,10 +133,11 @@ const INTERRUPTED: &str = "[Request interrupted by user";
 
 impl Line {
     fn used(&self) -> Option<Used> {
-        let (message, model) = (self.message.id.clone()?, self.message.model.clone()?);
+        let told = self.message.as_ref()?;
+        let (message, model) = (told.id.clone()?, told.model.clone()?);
         let is_answer = self.kind.as_deref() == Some("assistant") && model != NOBODY;
-        let tokens = self.message.usage.filter(|_| is_answer)?;
-        Some(Used { message, model, tokens })
+        let usage = told.usage.filter(|_| is_answer)?;
+        Some(Used { message, model, tokens: usage.into() })
     }
 
     fn entry(self) -> Entry {
@@ -123,13 +146,14 @@ impl Line {
         if self.is_sidechain.0 {
             return Entry::Other;
         }
+        let message = self.message.unwrap_or_default();
         match self.kind.as_deref().unwrap_or_default() {
             "user" if self.is_meta.0 || self.is_compact_summary.0 => Entry::Other,
-            "user" => self.message.content.said(),
+            "user" => message.content.said(),
             "assistant" if self.is_api_error_message.0 => {
-                Entry::Failed { error: self.error.unwrap_or_default(), text: one_line(&self.message.content.text) }
+                Entry::Failed { error: self.error.unwrap_or_default(), text: one_line(&message.content.text) }
             }
-            "assistant" if self.message.model.as_deref() == Some(NOBODY) => Entry::Other,
+            "assistant" if message.model.as_deref() == Some(NOBODY) => Entry::Other,
             "assistant" => Entry::Worked,
             "system" if self.subtype.as_deref() == Some("turn_duration") => Entry::Ended,
             "queue-operation" if self.operation.as_deref() == Some("enqueue") => match self.content.text {
@@ -201,12 +225,39 @@ impl<'de> Deserialize<'de> for Content {
 
 struct Whole(Content);
 
-impl<'de> Visitor<'de> for Whole {
-    type Value = Content;
+/// What a visitor does with everything that it has no use for: what it has stands.
+macro_rules! pass_over {
+    ($Value:ty) => {
+        type Value = $Value;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+
+        fn visit_bool<E>(self, _: bool) -> std::result::Result<$Value, E> {
+            Ok(self.0)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> std::result::Result<$Value, E> {
+            Ok(self.0)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> std::result::Result<$Value, E> {
+            Ok(self.0)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> std::result::Result<$Value, E> {
+            Ok(self.0)
+        }
+
+        fn visit_unit<E>(self) -> std::result::Result<$Value, E> {
+            Ok(self.0)
+        }
+    };
+}
+
+impl<'de> Visitor<'de> for Whole {
+    pass_over!(Content);
 
     fn visit_str<E>(mut self, text: &str) -> std::result::Result<Content, E> {
         self.0.add(text);
@@ -228,41 +279,54 @@ impl<'de> Visitor<'de> for Whole {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(self.0)
     }
+}
 
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<Content, E> {
+/// One block of a message.
+#[derive(Default)]
+struct Block {
+    kind: Option<String>,
+    text: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Block {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(OneBlock(Self::default()))
+    }
+}
+
+struct OneBlock(Block);
+
+impl<'de> Visitor<'de> for OneBlock {
+    pass_over!(Block);
+
+    fn visit_str<E>(self, _: &str) -> std::result::Result<Block, E> {
         Ok(self.0)
     }
 
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<Content, E> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> std::result::Result<Block, A::Error> {
+        while values.next_element::<IgnoredAny>()?.is_some() {}
         Ok(self.0)
     }
 
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<Content, E> {
-        Ok(self.0)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<Content, E> {
-        Ok(self.0)
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<Content, E> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> std::result::Result<Block, A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "type" => self.0.kind = said(map.next_value::<Content>()?),
+                "text" => self.0.text = said(map.next_value::<Content>()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
         Ok(self.0)
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Block {
-    #[serde(rename = "type", deserialize_with = "text")]
-    kind: Option<String>,
-    #[serde(deserialize_with = "text")]
-    text: Option<String>,
+fn said(content: Content) -> Option<String> {
+    Some(content.text).filter(|text| !text.is_empty())
 }
 
 /// A text, or nothing where there is something else.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
-    let content = Content::deserialize(deserializer)?;
-    Ok(Some(content.text).filter(|text| !text.is_empty()))
+    Content::deserialize(deserializer).map(said)
 }
 
 /// Whether something is `true`.

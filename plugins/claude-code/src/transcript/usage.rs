@@ -8,13 +8,13 @@ use ao_plugin_sdk::prelude::*;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tokens {
-    #[serde(rename = "i", alias = "input_tokens")]
+    #[serde(rename = "i")]
     pub(crate) input: u64,
-    #[serde(rename = "o", alias = "output_tokens")]
+    #[serde(rename = "o")]
     pub(crate) output: u64,
-    #[serde(rename = "r", alias = "cache_read_input_tokens")]
+    #[serde(rename = "r")]
     pub(crate) cache_read: u64,
-    #[serde(rename = "w", alias = "cache_creation_input_tokens")]
+    #[serde(rename = "w")]
     pub(crate) cache_write: u64,
 }
 

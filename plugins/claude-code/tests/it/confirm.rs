@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::{LONG, Scratch, fixture, look_at, plain, target};
+use super::{LONG, Scratch, add, fixture, look_at, plain, target};
 
 async fn proof(text: &str, cursor: &Value) -> Proof {
     let mut request = ConfirmDelivery::new("key", super::id(), text);
@@ -26,15 +26,15 @@ async fn it_stands_behind_the_mark_or_nowhere() {
     let before_the_file = mark(&scratch).await;
     let path = scratch.transcript(LONG);
     assert_eq!(proof("FIX_CI now", &before_the_file).await, Proof::Absent);
-    scratch.add(&path, &fixture("transcripts/long.jsonl"));
+    add(&path, &fixture("transcripts/long.jsonl"));
     assert!(matches!(proof("FIX_CI now", &before_the_file).await, Proof::Found { .. }));
     let behind = mark(&scratch).await;
     assert_eq!(proof("FIX_CI now", &behind).await, Proof::Absent, "it was said before");
     // A record that is not whole yet is none, whatever it holds.
     let line = prompt(&json!("\n/FIX_CI  now\nand\tthen\\\n"));
-    scratch.add(&path, &line[..line.len() - 20]);
+    add(&path, &line[..line.len() - 20]);
     assert_eq!(proof("/FIX_CI now\nand then\\", &behind).await, Proof::Absent);
-    scratch.add(&path, &line[line.len() - 20..]);
+    add(&path, &line[line.len() - 20..]);
     assert!(matches!(proof("/FIX_CI now\nand then\\", &behind).await, Proof::Found { .. }));
     assert_eq!(proof("/FIX_CI now\nand then", &behind).await, Proof::Absent, "not all of it");
 }
@@ -43,7 +43,7 @@ async fn it_stands_behind_the_mark_or_nowhere() {
 async fn a_queued_message_has_arrived() {
     let scratch = Scratch::new();
     let marked = mark(&scratch).await;
-    scratch.add(&scratch.transcript(LONG), &fixture("transcripts/resumed.jsonl"));
+    add(&scratch.transcript(LONG), &fixture("transcripts/resumed.jsonl"));
     assert!(matches!(proof("queued message\nwith two lines", &marked).await, Proof::Found { .. }));
     assert_eq!(proof("FAKE-DONE: all work is complete.", &marked).await, Proof::Absent, "said by the agent");
 }
@@ -53,12 +53,9 @@ async fn blocks_are_a_message_and_a_tools_output_is_none() {
     let scratch = Scratch::new();
     let marked = mark(&scratch).await;
     let path = scratch.transcript(LONG);
-    scratch.add(
-        &path,
-        &prompt(&json!([{"type": "tool_result", "content": "mend it"}, {"type": "text", "text": "mend it"}])),
-    );
+    add(&path, &prompt(&json!([{"type": "tool_result", "content": "mend it"}, {"type": "text", "text": "mend it"}])));
     assert_eq!(proof("mend it", &marked).await, Proof::Absent);
-    scratch.add(&path, &prompt(&json!([{"type": "image", "source": {}}, {"type": "text", "text": "mend it"}])));
+    add(&path, &prompt(&json!([{"type": "image", "source": {}}, {"type": "text", "text": "mend it"}])));
     assert!(matches!(proof("mend it", &marked).await, Proof::Found { .. }));
 }
 
@@ -66,7 +63,7 @@ async fn blocks_are_a_message_and_a_tools_output_is_none() {
 async fn another_file_proves_nothing() {
     let scratch = Scratch::new();
     let path = scratch.transcript(LONG);
-    scratch.add(&path, &prompt(&json!("mend it")));
+    add(&path, &prompt(&json!("mend it")));
     let marked = mark(&scratch).await;
     ao_plugin_sdk::files::write_atomically(&path, &fixture("transcripts/long.jsonl")).expect("replaced");
     assert_eq!(proof("FIX_CI now", &marked).await, Proof::Unknown);

@@ -4,13 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use ao_plugin_sdk::prelude::*;
 
-use super::{Scratch, agent};
+use super::{Scratch, add, agent};
 
 async fn detect(scratch: &Scratch, says: Option<&str>) -> AgentAvailability {
     let program = scratch.path("claude");
     if let Some(says) = says {
         // tidy: shell because a program that prints a line is wanted, and this is the shortest.
-        scratch.add(&program, format!("#!/bin/sh\necho '{says}'\n").as_bytes());
+        add(&program, format!("#!/bin/sh\necho '{says}'\n").as_bytes());
         fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
     }
     let env = json!({"HOME": scratch.path("home"), "CLAUDE_CONFIG_DIR": scratch.path("home/.claude"), "ANTHROPIC_API_KEY": ""});
@@ -30,6 +30,6 @@ async fn missing_too_old_or_not_set_up() {
     let new = detect(&Scratch::new(), Some("2.1.197 (Claude Code)")).await;
     assert_eq!((new.state, new.version.as_deref()), (AvailabilityState::LoggedOut, Some("2.1.197")));
     let used = Scratch::new();
-    used.add(&used.path("home/.claude/.credentials.json"), b"{}");
+    add(&used.path("home/.claude/.credentials.json"), b"{}");
     assert_eq!(detect(&used, Some("2.1.197 (Claude Code)")).await.state, AvailabilityState::Usable);
 }

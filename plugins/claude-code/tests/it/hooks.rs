@@ -66,6 +66,7 @@ async fn a_whole_conversation() {
         WaitingInput,
         Active,
         Blocked,
+        Exited,
     ];
     assert_eq!(told, wanted);
     assert_eq!(cursor["conversation"], json!(LONG));

@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::{LONG, Scratch, agent, plain};
+use super::{LONG, Scratch, add, agent, plain};
 
 fn has(plan: &LaunchPlan, words: &[&str]) -> bool {
     plan.argv.windows(words.len()).any(|window| window == words)
@@ -28,7 +28,7 @@ async fn a_new_conversation_has_an_id_of_its_own() {
     assert_ne!(second.agent_session, plan.agent_session, "a conversation of another launch");
 
     // The program refuses an id that was used.
-    scratch.add(&scratch.transcript(&conversation), b"{}\n");
+    add(&scratch.transcript(&conversation), b"{}\n");
     let again = plain().plan(scratch.request()).await.expect("a plan");
     assert_ne!(again.agent_session, plan.agent_session);
 }
@@ -40,7 +40,7 @@ async fn a_conversation_goes_on_under_its_id() {
     request.mode = LaunchMode::Resume { agent_session: LONG.to_owned() };
     let empty = plain().plan(request.clone()).await.expect("a plan");
     assert!(has(&empty, &["--session-id", LONG]), "nothing was said in it yet: {:?}", empty.argv);
-    scratch.add(&scratch.transcript(LONG), b"{}\n");
+    add(&scratch.transcript(LONG), b"{}\n");
     let plan = plain().plan(request.clone()).await.expect("a plan");
     assert!(has(&plan, &["--resume", LONG]) && !plan.argv.contains(&"--session-id".to_owned()), "{:?}", plan.argv);
     assert_eq!(plan.agent_session.as_deref(), Some(LONG));

@@ -57,6 +57,13 @@ fn pane(name: &str) -> String {
     String::from_utf8(fixture(&format!("panes/{name}.txt"))).expect("utf-8")
 }
 
+/// Adds to a file.
+fn add(path: &Utf8Path, content: &[u8]) {
+    fs_err::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file");
+    file.write_all(content).expect("written");
+}
+
 /// A home of an agent, with a worktree.
 struct Scratch {
     directory: TempDir,
@@ -74,13 +81,6 @@ impl Scratch {
     fn path(&self, name: &str) -> Utf8PathBuf {
         let root = Utf8Path::from_path(self.directory.path()).expect("utf-8");
         root.canonicalize_utf8().expect("a path").join(name)
-    }
-
-    /// Adds to a file.
-    fn add(&self, path: &Utf8Path, content: &[u8]) {
-        fs_err::create_dir_all(path.parent().expect("a parent")).expect("a directory");
-        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file");
-        file.write_all(content).expect("written");
     }
 
     fn request(&self) -> PlanLaunch {

@@ -14,8 +14,15 @@ async fn shown(pane: &str) -> AgentObservation {
     look_at(&plain(), target).await
 }
 
-fn on_screen(state: ActivityState) -> Option<(ActivityState, &'static str, Strength)> {
-    Some((state, "screen", WEAK))
+fn on_screen(state: ActivityState) -> (ActivityState, &'static str, Strength) {
+    (state, "screen", WEAK)
+}
+
+/// A screen whose composer shows this.
+fn holding(text: &str) -> String {
+    let pane = pane("idle-fresh");
+    assert!(pane.contains("❯\u{a0}\n"), "an empty composer");
+    pane.replace("❯\u{a0}\n", &format!("{text}\n"))
 }
 
 #[tokio::test]
@@ -23,12 +30,12 @@ async fn the_composer_is_told_from_its_placeholders() {
     for name in ["idle-fresh", "idle-after-turn", "idle-after-question", "permission-denied", "resumed", "resumed-done"]
     {
         let seen = shown(&pane(name)).await;
-        assert_eq!(state(&seen), on_screen(ActivityState::Ready), "{name}");
+        assert_eq!(state(&seen), Some(on_screen(ActivityState::Ready)), "{name}");
         assert_eq!((seen.composer, seen.ask), (Composer::Empty, None), "{name}");
     }
     for name in ["working", "queued"] {
         let seen = shown(&pane(name)).await;
-        assert_eq!(state(&seen), on_screen(ActivityState::Active), "{name}");
+        assert_eq!(state(&seen), Some(on_screen(ActivityState::Active)), "{name}");
         assert_eq!(seen.composer, Composer::Empty, "{name}");
     }
     let draft = shown(&pane("draft")).await;
@@ -36,9 +43,9 @@ async fn the_composer_is_told_from_its_placeholders() {
     let wanted = "first line of it\nsecond line that is rather longer than the screen is wide, so that it has to be broken \
                   somewhere in the middle of it, where nobody asked it to";
     assert_eq!(digest(text), digest(wanted));
-    let suggested = pane("idle-fresh").replace("❯ \n", "❯ Try \"edit <filepath> to…\"\n");
+    let suggested = holding("❯ Try \"edit <filepath> to…\"");
     assert_eq!(shown(&suggested).await.composer, Composer::Empty);
-    let command = pane("idle-fresh").replace("❯ \n", "! rm -rf .\n");
+    let command = holding("! rm -rf .");
     assert_eq!(shown(&command).await.composer, Composer::Draft { text: "! rm -rf .".to_owned() });
 }
 
@@ -72,7 +79,7 @@ async fn dialogs_are_asked_and_cover_the_composer() {
         ("settings-warning", "Unknown hook event", [].as_slice()),
     ] {
         let seen = shown(&pane(name)).await;
-        assert_eq!(state(&seen), on_screen(ActivityState::WaitingInput), "{name}");
+        assert_eq!(state(&seen), Some(on_screen(ActivityState::WaitingInput)), "{name}");
         assert_eq!(seen.composer, Composer::Dialog, "{name}");
         let ask = seen.ask.expect("a question");
         assert!(ask.text.contains(text), "{name}: {}", ask.text);
@@ -84,7 +91,7 @@ async fn dialogs_are_asked_and_cover_the_composer() {
 #[tokio::test]
 async fn who_is_not_logged_in_gets_no_message() {
     let seen = shown(&pane("not-logged-in")).await;
-    assert_eq!(state(&seen), on_screen(ActivityState::WaitingInput));
+    assert_eq!(state(&seen), Some(on_screen(ActivityState::WaitingInput)));
     assert_eq!(seen.composer, Composer::Dialog);
     assert!(seen.ask.expect("a question").text.contains("/login"));
     for name in ["onboarding-offline-exit1", "root-exit1", "exited"] {
@@ -102,7 +109,7 @@ async fn a_provider_that_lets_it_wait_is_shown() {
         let seen = shown(&pane(name)).await;
         let limit = seen.limit.clone().expect("a limit").text;
         assert!(limit.starts_with("API error, trying again (attempt "), "{limit}");
-        assert_eq!(state(&seen), on_screen(ActivityState::Active), "{name}");
+        assert_eq!(state(&seen), Some(on_screen(ActivityState::Active)), "{name}");
     }
     assert_eq!(shown(&pane("working")).await.limit, None);
 }
@@ -110,7 +117,7 @@ async fn a_provider_that_lets_it_wait_is_shown() {
 #[tokio::test]
 async fn an_answered_dialog_is_no_dialog() {
     // A list in an answer above the composer, and one in what a tool printed.
-    let listed = pane("idle-fresh").replace("❯ \n", "❯ 1. Yes\n  2. No\n");
+    let listed = holding("❯ 1. Yes\n  2. No");
     assert!(matches!(shown(&listed).await.composer, Composer::Draft { .. }), "it is a draft");
     let above = format!("Do you want to proceed?\n❯ 1. Yes\n  2. No\n{}", pane("idle-fresh"));
     assert_eq!(shown(&above).await.composer, Composer::Empty);

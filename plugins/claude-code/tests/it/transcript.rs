@@ -3,7 +3,7 @@
 use ao_plugin_sdk::prelude::*;
 use proptest::prelude::*;
 
-use super::{LONG, Scratch, fixture, look_at, plain, target};
+use super::{LONG, Scratch, add, fixture, look_at, plain, target};
 
 /// What each message of the fixtures has used.
 fn usage(messages: u64) -> Vec<ModelUsage> {
@@ -28,7 +28,7 @@ fn told(seen: &AgentObservation) -> Option<(ActivityState, &str)> {
 async fn usage_counts_each_message_once() {
     for (name, messages) in [("long", 11), ("headless", 2), ("denied-and-limited", 5)] {
         let scratch = Scratch::new();
-        scratch.add(&scratch.transcript(LONG), &fixture(&format!("transcripts/{name}.jsonl")));
+        add(&scratch.transcript(LONG), &fixture(&format!("transcripts/{name}.jsonl")));
         let seen = again(&mut scratch.cursor(LONG)).await;
         assert_eq!(seen.usage, Some(usage(messages)), "{name}");
     }
@@ -38,14 +38,14 @@ async fn usage_counts_each_message_once() {
 async fn sub_agents_count_and_decide_nothing() {
     let scratch = Scratch::new();
     let path = scratch.transcript(LONG);
-    scratch.add(&path, &fixture("transcripts/resumed.jsonl"));
+    add(&path, &fixture("transcripts/resumed.jsonl"));
     let mut cursor = scratch.cursor(LONG);
     assert_eq!(again(&mut cursor).await.usage, Some(usage(8)));
     let sub_agent = path.with_extension("").join("subagents/agent-af49b26faac94909d.jsonl");
     let lines = fixture("transcripts/resumed/subagents/agent-af49b26faac94909d.jsonl");
     // Line by line, as it is written: one message is several lines.
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        scratch.add(&sub_agent, line);
+        add(&sub_agent, line);
         again(&mut cursor).await;
     }
     let seen = again(&mut cursor).await;
@@ -55,18 +55,18 @@ async fn sub_agents_count_and_decide_nothing() {
 
 #[tokio::test]
 async fn a_state_is_told_by_the_last_record() {
+    use ActivityState::{Active, Blocked, Ready};
     let scratch = Scratch::new();
     let path = scratch.transcript(LONG);
     let lines = fixture("transcripts/denied-and-limited.jsonl");
     let mut cursor = scratch.cursor(LONG);
     let mut states = Vec::new();
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        scratch.add(&path, line);
+        add(&path, line);
         let seen = again(&mut cursor).await;
         states.extend(told(&seen).map(|(state, _)| state));
     }
     states.dedup();
-    use ActivityState::{Active, Blocked, Ready};
     // Denied, written, written, and a provider that let it wait until it gave up.
     assert_eq!(states, [Active, Ready, Active, Ready, Active, Ready, Active, Blocked]);
     let seen = again(&mut cursor).await;
@@ -84,12 +84,12 @@ async fn a_state_is_told_by_the_last_record() {
 async fn one_that_was_cut_or_replaced_is_read_anew() {
     let scratch = Scratch::new();
     let path = scratch.transcript(LONG);
-    scratch.add(&path, &fixture("transcripts/long.jsonl"));
+    add(&path, &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
     again(&mut cursor).await;
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("a file");
     file.set_len(0).expect("cut");
-    scratch.add(&path, &fixture("transcripts/headless.jsonl"));
+    add(&path, &fixture("transcripts/headless.jsonl"));
     assert_eq!(again(&mut cursor).await.usage, Some(usage(2)));
     let mut twice = fixture("transcripts/long.jsonl");
     twice.extend(fixture("transcripts/headless.jsonl"));
@@ -100,7 +100,7 @@ async fn one_that_was_cut_or_replaced_is_read_anew() {
 #[tokio::test]
 async fn what_was_used_before_a_new_beginning_stays_counted() {
     let scratch = Scratch::new();
-    scratch.add(&scratch.transcript(LONG), &fixture("transcripts/long.jsonl"));
+    add(&scratch.transcript(LONG), &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
     again(&mut cursor).await;
     let other = "0192f0c0-aaaa-8bbb-8ccc-123456789abc";
@@ -109,7 +109,7 @@ async fn what_was_used_before_a_new_beginning_stays_counted() {
     event.cursor = Some(cursor.clone());
     cursor = plain().interpret(event).await.expect("one").remove(0).cursor.expect("a cursor");
     assert_eq!(again(&mut cursor).await.usage, Some(usage(11)));
-    scratch.add(&scratch.transcript(other), &fixture("transcripts/headless.jsonl"));
+    add(&scratch.transcript(other), &fixture("transcripts/headless.jsonl"));
     let seen = again(&mut cursor).await;
     assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(13)), Some(other)));
 }
@@ -126,13 +126,13 @@ async fn a_large_one_is_read_in_parts() {
         let line = json!({"type": "user", "timestamp": "2026-11-21T00:00:00Z", "message": {"content": content}});
         format!("{line}\n").into_bytes()
     };
-    scratch.add(&path, &fixture("transcripts/headless.jsonl"));
-    scratch.add(&path, &output(40 * 1024 * 1024));
+    add(&path, &fixture("transcripts/headless.jsonl"));
+    add(&path, &output(40 * 1024 * 1024));
     let lines = output(6 * 1024 * 1024);
     for _ in 0..(LARGE / lines.len()) - 6 {
-        scratch.add(&path, &lines);
+        add(&path, &lines);
     }
-    scratch.add(&path, &fixture("transcripts/long.jsonl"));
+    add(&path, &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
     let mut looks = 1;
     let mut seen = again(&mut cursor).await;
@@ -166,7 +166,7 @@ proptest! {
         cuts.push(bytes.len());
         let (mut cursor, mut from) = (scratch.cursor(LONG), 0);
         for cut in cuts {
-            scratch.add(&path, &bytes[from..cut]);
+            add(&path, &bytes[from..cut]);
             from = cut;
             runtime.block_on(again(&mut cursor));
         }
@@ -184,7 +184,7 @@ async fn cut_at_every_byte() {
     let mut cursor = scratch.cursor(LONG);
     let mut last = 0;
     for byte in bytes {
-        scratch.add(&path, &[byte]);
+        add(&path, &[byte]);
         let seen = again(&mut cursor).await;
         let output = seen.usage.as_deref().and_then(<[_]>::first).map_or(0, |usage| usage.output_tokens);
         assert!(output >= last, "nothing is taken back");
