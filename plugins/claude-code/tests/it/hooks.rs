@@ -83,7 +83,7 @@ async fn a_question_keeps_its_name_when_its_dialog_is_seen() {
     let asked = call(&mut cursor, "PermissionRequest", permission(command), later()).await.expect("one");
     let ask = asked.ask.expect("a question");
     assert_eq!(ask.text, format!("May it use Bash: {command}"));
-    let kinds: Vec<_> = ask.options.iter().map(|option| option.kind.as_str()).collect();
+    let kinds: Vec<_> = ask.options.iter().map(|option| option.answer.as_str()).collect();
     assert_eq!(kinds, ["allow_once", "allow_always", "reject_once"]);
 
     let mut seen_later = target(cursor.clone());
@@ -128,7 +128,7 @@ async fn a_question_of_an_agents_has_its_answers() {
     let one = call(&mut cursor, "PermissionRequest", payload(json!([question])), later()).await.expect("one");
     let ask = one.ask.expect("a question");
     assert_eq!(ask.text, "Which colour?");
-    let options: Vec<_> = ask.options.iter().map(|option| (option.kind.as_str(), option.label.as_str())).collect();
+    let options: Vec<_> = ask.options.iter().map(|option| (option.answer.as_str(), option.label.as_str())).collect();
     assert_eq!(options, [("1", "Red"), ("2", "Blue")]);
     let two = call(&mut cursor, "PermissionRequest", payload(json!([question, question])), later()).await.expect("one");
     assert_eq!(two.ask.expect("a question").options, [], "its dialog is answered one by one");

@@ -83,7 +83,7 @@ async fn dialogs_are_asked_and_cover_the_composer() {
         assert_eq!(seen.composer, Composer::Dialog, "{name}");
         let ask = seen.ask.expect("a question");
         assert!(ask.text.contains(text), "{name}: {}", ask.text);
-        let found: Vec<&str> = ask.options.iter().map(|option| option.kind.as_str()).collect();
+        let found: Vec<&str> = ask.options.iter().map(|option| option.answer.as_str()).collect();
         assert_eq!(found, kinds, "{name}");
     }
 }
