@@ -27,6 +27,7 @@ macro_rules! subcommands {
 }
 
 mod acknowledge;
+mod acp;
 mod adopt;
 mod batch_spawn;
 mod certify;
@@ -140,6 +141,8 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__acp", hide = true)]
+        Acp(acp),
         #[command(name = "__check", hide = true)]
         Check(check),
         #[command(name = "__host", hide = true)]
