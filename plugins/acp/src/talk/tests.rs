@@ -122,6 +122,7 @@ fn every_real_agent_is_understood() {
             "opencode" => assert_eq!((used, view.cost), (vec![("fake/fake-model", 800, 200, 50)], Some(6300))),
             "qwen" => assert_eq!(used, [("$runtime|openai|fake-model(openai)", 1600, 400, 100)]),
             "gemini" => assert_eq!(used, [("gemini-3.8-flash", 1000, 0, 50), ("auto", 1000, 0, 50)]),
+            "copilot" => assert_eq!(used, [("Copilot", 1600, 400, 100)]),
             _ => assert_eq!(used, []),
         }
     }
