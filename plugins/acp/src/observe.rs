@@ -60,7 +60,8 @@ fn tell(seen: &mut AgentObservation, view: &View) {
     seen.activity = Some(Activity::new(state, SOURCE, Strength::Strong, since));
     seen.ask = question.map(|(_, question)| {
         let mut ask = Ask::new(question.id.as_str(), question.text.as_str());
-        ask.options = policy::offered(&question.choices);
+        let offered = policy::offered(&question.choices).into_iter();
+        ask.options = offered.map(|(answer, label)| AskOption::new(answer, label)).collect();
         ask
     });
     // Nothing is typed: a prompt is taken at any time, and waits for its turn.

@@ -88,16 +88,16 @@ pub(crate) fn meant<'a>(choices: &'a [Choice], answer: &str) -> Option<&'a Choic
     of_kind(choices, answer).or_else(|| of_kind(choices, nearest).filter(|_| !nearest.is_empty())).or_else(by_place)
 }
 
-/// What a human can answer: each kind once, and what has none by its place.
-pub(crate) fn offered(choices: &[Choice]) -> Vec<AskOption> {
-    let mut options: Vec<AskOption> = Vec::new();
+/// What a human can answer, with what the agent calls it: each kind once, and what has none of its own by its place.
+pub(crate) fn offered(choices: &[Choice]) -> Vec<(String, String)> {
+    let mut offered: Vec<(String, String)> = Vec::new();
     for (index, choice) in choices.iter().enumerate() {
         let is_known = ["allow_once", "allow_always", "reject_once", "reject_always"].contains(&choice.kind.as_str());
-        let is_new = !options.iter().any(|option| option.kind == choice.kind);
-        let kind = if is_known && is_new { choice.kind.clone() } else { (index + 1).to_string() };
-        options.push(AskOption::new(kind, choice.label.as_str()));
+        let is_new = !offered.iter().any(|(answer, _)| *answer == choice.kind);
+        let answer = if is_known && is_new { choice.kind.clone() } else { (index + 1).to_string() };
+        offered.push((answer, choice.label.clone()));
     }
-    options
+    offered
 }
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
         for nonsense in ["0", "5", "", "once", "-1"] {
             assert_eq!(label(&all, nonsense), None, "{nonsense:?}");
         }
-        let kinds: Vec<_> = offered(&choices(&all)).into_iter().map(|option| option.kind).collect();
+        let kinds: Vec<_> = offered(&choices(&all)).into_iter().map(|(answer, _)| answer).collect();
         assert_eq!(kinds, ["allow_always", "2", "allow_once", "reject_once"]);
     }
 }

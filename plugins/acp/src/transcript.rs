@@ -24,7 +24,8 @@ impl Transcript {
     /// A line of our own.
     pub(crate) fn line(&mut self, text: &str) -> String {
         let begin = if std::mem::take(&mut self.within_line) { "\n" } else { "" };
-        format!("{begin}{}\n", one_line(text, 400))
+        let indent: String = text.chars().take_while(|character| *character == ' ').collect();
+        format!("{begin}{indent}{}\n", one_line(text, 400))
     }
 
     /// A prompt.
@@ -51,8 +52,8 @@ mod tests {
             transcript.piece("It "),
             transcript.piece("works"),
             transcript.line("* a tool\u{7}"),
-            transcript.line("done"),
+            transcript.line("  done"),
         ];
-        assert_eq!(said.concat(), "\n> one\n> two\n\nIt works\n* a tool\ndone\n");
+        assert_eq!(said.concat(), "\n> one\n> two\n\nIt works\n* a tool\n  done\n");
     }
 }

@@ -56,7 +56,7 @@ impl Talk {
                 self.settle(id, how, &result);
             }
             Pending::Set(setting) => {
-                if setting.category == "model" {
+                if setting.category == "model" && self.view.model.as_ref() != Some(&setting.value) {
                     self.note(Event::Model { id: setting.value });
                 }
                 self.go_on_settling();

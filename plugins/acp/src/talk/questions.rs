@@ -56,8 +56,7 @@ impl Talk {
         };
         let choices = &self.questions[index].question.choices;
         let Some(choice) = policy::meant(choices, answer).cloned() else {
-            let offered =
-                policy::offered(choices).into_iter().map(|option| format!("`{}` ({})", option.kind, option.label));
+            let offered = policy::offered(choices).into_iter().map(|(answer, label)| format!("`{answer}` ({label})"));
             let offered = offered.collect::<Vec<_>>().join(", ");
             let message = format!("the agent offers no `{}` here; it offers {offered}", one_line(answer, 100));
             return Reply::Refused { code: Code::INVALID_INPUT, message };
