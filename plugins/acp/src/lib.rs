@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The connection outlives the host: what a runtime launches is [`helper`], which starts the agent, speaks with it, and writes
-//! a [`journal`] of what happens. The plugin reads that, and asks the helper at its socket ([`control`]). What the helper
-//! decides stands in [`talk`], which knows no process and no file.
+//! a journal of what happens (`journal`). The plugin reads that, and asks the helper at its socket (`control`). What the helper
+//! decides stands in `talk`, which knows no process and no file.
 
 mod config;
 mod control;

@@ -32,7 +32,7 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<Utf8PathBuf>) -> Res
         Ok(output) if output.status.success() => version_in(&output.text()),
         _ => None,
     };
-    let shown = version.as_ref().map_or_else(|| "it does not say its version".to_owned(), |version| version.clone());
+    let shown = version.clone().unwrap_or_else(|| "it does not say its version".to_owned());
     let message = format!("`{at}` ({shown}); whether it is logged in is seen at its first prompt");
     let mut availability = AgentAvailability::new(AvailabilityState::Usable, message);
     availability.version = version;
@@ -53,10 +53,8 @@ fn version_in(text: &str) -> Option<String> {
 fn find(program: &str, path: &OsString, cwd: Option<&Utf8Path>) -> Result<Utf8PathBuf, String> {
     if program.contains('/') {
         let at = cwd.map_or_else(|| program.into(), |cwd| cwd.join(program));
-        return match is_program(&at) {
-            true => Ok(at),
-            false => Err(format!("there is no program at `{at}`; correct the first element of `argv`")),
-        };
+        let missing = || format!("there is no program at `{at}`; correct the first element of `argv`");
+        return if is_program(&at) { Ok(at) } else { Err(missing()) };
     }
     let directories = std::env::split_paths(path).filter_map(|directory| Utf8PathBuf::from_path_buf(directory).ok());
     directories.map(|directory| directory.join(program)).find(|at| is_program(at)).ok_or_else(|| {

@@ -37,6 +37,8 @@ pub(super) struct Agent {
     /// What it writes.
     pub(super) lines: mpsc::Receiver<Line>,
     frames: mpsc::Sender<String>,
+    /// Keeps what it complains, until it says no more.
+    pub(super) complaints: JoinSet<()>,
     /// End with this.
     _tasks: JoinSet<()>,
 }
@@ -61,15 +63,15 @@ impl Agent {
         let pid = child.id().unwrap_or_default();
         let (lines_in, lines) = mpsc::channel(WAITING_LINES);
         let (frames, frames_out) = mpsc::channel(WAITING_FRAMES);
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut complaints) = (JoinSet::new(), JoinSet::new());
         if let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         {
             tasks.spawn(feed(stdin, frames_out));
             tasks.spawn(read(stdout, lines_in));
-            tasks.spawn(keep(stderr, Arc::clone(log)));
+            complaints.spawn(keep(stderr, Arc::clone(log)));
         }
-        Ok(Self { child, pid, lines, frames, _tasks: tasks })
+        Ok(Self { child, pid, lines, frames, complaints, _tasks: tasks })
     }
 
     /// Sends it a frame.

@@ -114,13 +114,12 @@ async fn converse(
             _ = signals.terminate.recv() => return Over::Told(15),
             _ = signals.hangup.recv() => return Over::Told(1),
             _ = signals.interrupt.recv() => Input::Interrupt,
-            line = agent.lines.recv(), if speaks => match line {
-                Some(line) => Input::Line(line),
-                None => {
-                    speaks = false;
-                    silent.as_mut().reset(tokio::time::Instant::now() + SILENT_WITHIN);
-                    continue;
-                }
+            line = agent.lines.recv(), if speaks => if let Some(line) = line {
+                Input::Line(line)
+            } else {
+                speaks = false;
+                silent.as_mut().reset(tokio::time::Instant::now() + SILENT_WITHIN);
+                continue;
             },
             ended = agent.child.wait() => match ended {
                 Ok(status) => return Over::Exited(status),
@@ -209,6 +208,7 @@ impl Hands<'_> {
     }
 
     async fn finish(mut self, talk: &mut Talk, agent: &mut Agent, wake: &mut Wake, over: Over) -> io::Result<ExitCode> {
+        let when = if talk.is_opening() { " before it opened a conversation (does it speak ACP?)" } else { "" };
         talk.close();
         let (why, code) = match over {
             Over::Exited(status) => {
@@ -219,14 +219,16 @@ impl Hands<'_> {
                             match effect {
                                 Effect::Note(event) => drop(self.desk.note(event)),
                                 Effect::Show(text) => self.printer.show(text),
+                                Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
                                 _ => {}
                             }
                         }
                     }
+                    agent.complaints.join_next().await;
                 };
                 let _ = tokio::time::timeout(LAST_WORDS, last).await;
                 agent.sweep();
-                (format!("the agent ended: {status}"), code_of(status))
+                (format!("the agent ended{when}: {status}"), code_of(status))
             }
             Over::Told(signal) => {
                 agent.end().await;

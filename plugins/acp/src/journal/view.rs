@@ -95,7 +95,9 @@ impl View {
             }
             Event::Answered { ask, .. } => self.questions.retain(|(_, question)| question.id != *ask),
             Event::Turn { stop, used, .. } => {
-                used.iter().for_each(|used| self.count(used));
+                for used in used {
+                    self.count(used);
+                }
                 match stop.as_str() {
                     "end_turn" | "cancelled" => self.enter(Phase::Ready, at, None),
                     _ => self.enter(Phase::Blocked, at, Some(format!("the turn ended: {}", stop.replace('_', " ")))),
@@ -122,7 +124,7 @@ impl View {
 
     /// What a conversation that goes on brings with it.
     pub(crate) fn inherit(&mut self, former: &Self) {
-        (self.used, self.cost) = (former.used.clone(), former.cost);
+        (self.session, self.used, self.cost) = (former.session.clone(), former.used.clone(), former.cost);
         (self.title, self.model) = (former.title.clone(), former.model.clone());
     }
 

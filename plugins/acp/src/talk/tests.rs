@@ -359,16 +359,15 @@ proptest! {
 }
 
 fn places(value: &Value, at: String, found: &mut Vec<String>) {
-    match value {
+    let entries: Vec<(String, &Value)> = match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, value)| {
-                places(value, format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found)
-            });
+            fields.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value)).collect()
         }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, value)| places(value, format!("{at}/{index}"), found))
-        }
-        _ => {}
+        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    for (name, value) in entries {
+        places(value, format!("{at}/{name}"), found);
     }
     found.push(at);
 }

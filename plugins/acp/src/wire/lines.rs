@@ -67,7 +67,9 @@ mod tests {
 
     fn cut(most: usize, pieces: &[&[u8]]) -> Vec<Line> {
         let (mut lines, mut found) = (Lines::new(most), Vec::new());
-        pieces.iter().for_each(|piece| lines.push(piece, |line| found.push(line)));
+        for piece in pieces {
+            lines.push(piece, |line| found.push(line));
+        }
         found.extend(lines.end());
         found
     }

@@ -1,6 +1,7 @@
 //! A session: a scratch directory, the plugin, and the helper as a runtime would start it.
 
 #![expect(clippy::disallowed_methods, reason = "tests start the helper, as a runtime does, and wait with a limit")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::fs::{File, OpenOptions};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{PROGRAM, agent};
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A session.
 pub(crate) struct Stage {
