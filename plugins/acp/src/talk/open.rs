@@ -128,7 +128,11 @@ impl Talk {
     /// Notes what the conversation is, and sets what it is to be.
     fn settle(&mut self, id: String, how: How, result: &Value) {
         self.session = id;
-        let wanted = [("model", self.launch.model.clone()), ("mode", self.launch.mode.clone())];
+        // What an agent does without asking, nobody is asked about: only its own mode keeps it from that.
+        let restrained =
+            || wire::restraining_mode(result).filter(|_| self.launch.permissions == PermissionMode::Suggest);
+        let mode = self.launch.mode.clone().or_else(restrained);
+        let wanted = [("model", self.launch.model.clone()), ("mode", mode)];
         for (category, wanted) in wanted {
             let (offer, current) = wire::offers(result, category);
             if let Some(id) = current.clone().filter(|id| category == "model" && self.view.model.as_ref() != Some(id)) {

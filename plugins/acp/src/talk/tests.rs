@@ -231,6 +231,33 @@ fn model_and_mode_are_set_before_the_first_prompt() {
 }
 
 #[test]
+fn who_only_suggests_is_put_into_the_mode_that_only_plans() {
+    for (name, capture) in CAPTURES {
+        let opened = capture
+            .lines()
+            .filter_map(|line| line.strip_prefix("< "))
+            .find(|line| line.contains("\"result\":{\"sessionId\"") || line.contains("\"id\":2,\"result\""))
+            .unwrap();
+        let mut talk = talk(launch(PermissionMode::Suggest), Some("go"));
+        talk.handle(at(0), Input::Begin);
+        hears(&mut talk, &json!({"id": 1, "result": {}}));
+        let said = sent(&talk.handle(at(1), Input::Line(Line::Whole(opened.as_bytes().to_vec()))));
+        let (method, params) = (said[0]["method"].as_str().unwrap(), &said[0]["params"]);
+        match name {
+            // It begins in it.
+            "codex" => assert_eq!(method, "session/prompt", "{name}"),
+            "gemini" | "claude" | "qwen" => {
+                assert_eq!((method, &params["modeId"]), ("session/set_mode", &json!("plan")), "{name}")
+            }
+            _ => {
+                assert_eq!((method, &params["configId"]), ("session/set_config_option", &json!("mode")), "{name}");
+                assert!(params["value"].as_str().unwrap().ends_with("plan"), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_human_is_asked_and_answers_by_kind() {
     let mut talk = opened(launch(PermissionMode::Default), Some("go"));
     let options = json!([{"optionId": "x", "kind": "allow_always", "name": "Always"}, {"optionId": "y", "kind": "reject_once", "name": "No"}]);

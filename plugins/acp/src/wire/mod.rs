@@ -9,7 +9,8 @@ mod read;
 pub(crate) use frame::{Frame, Problem, failure, notification, request, result};
 pub(crate) use lines::{Line, Lines};
 pub(crate) use read::{
-    Offer, Tool, Update, Who, auth_hint, choices, error_text, is_limit, offers, tool_of, update, used_of, who,
+    Offer, Tool, Update, Who, auth_hint, choices, error_text, is_limit, offers, restraining_mode, tool_of, update,
+    used_of, who,
 };
 
 /// The longest frame that is read, in bytes.

@@ -71,6 +71,17 @@ pub(crate) fn offers(result: &Value, category: &str) -> (Option<Offer>, Option<S
     (offer, text(option.get("currentValue")))
 }
 
+/// The mode of a session in which its agent only looks and plans, where it offers one under a name that is known.
+pub(crate) fn restraining_mode(result: &Value) -> Option<String> {
+    let own = result.pointer("/modes/availableModes").and_then(Value::as_array).into_iter().flatten();
+    let options = result.get("configOptions").and_then(Value::as_array).into_iter().flatten();
+    let options = options.filter(|option| option.get("category").or_else(|| option.get("id")) == Some(&json!("mode")));
+    let values = options.filter_map(|option| option.get("options").and_then(Value::as_array)).flatten();
+    let ids = own.filter_map(|mode| mode.get("id")).chain(values.filter_map(|value| value.get("value")));
+    let is_known = |id: &&str| matches!(*id, "plan" | "read-only") || id.ends_with("/session-modes#plan");
+    ids.filter_map(Value::as_str).find(is_known).map(str::to_owned)
+}
+
 /// A tool call, or what is new of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tool {
