@@ -27,6 +27,7 @@ macro_rules! subcommands {
 }
 
 mod acknowledge;
+mod acp;
 mod adopt;
 mod agent;
 mod answer;
@@ -147,6 +148,8 @@ commands! {
         Hold(hold),
         #[command(name = "__hook", hide = true)]
         Hook(hook),
+        #[command(name = "__acp", hide = true)]
+        Acp(acp),
         #[command(name = "__check", hide = true)]
         Check(check),
         #[command(name = "__host", hide = true)]
