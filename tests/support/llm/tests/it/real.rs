@@ -100,8 +100,8 @@ fn codex_works_and_counts() {
 }
 
 #[test]
-fn opencode_works_and_counts() {
-    let Some(world) = World::new(Agent::OpenCode, "opencode_works_and_counts") else { return };
+fn exclusive_opencode_works_and_counts() {
+    let Some(world) = World::new(Agent::OpenCode, "exclusive_opencode_works_and_counts") else { return };
     let printed = world.run(&["run", "--format", "json", "make it"]);
     let mut counted = Tokens::default();
     for step in printed.iter().filter(|event| event["type"] == "step_finish") {
