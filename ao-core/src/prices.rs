@@ -210,7 +210,9 @@ mod tests {
         assert_eq!(cost("gpt-5", [0, 0, 1, 0]), None, "the list's price for something else does not fill it up");
         assert_eq!(cost("my-model-2026-01-02", [1_000_000, 1_000_000, 0, 0]), Some(18_750_001));
         assert_eq!(cost("o3", [1_000_000, 0, 0, 0]), Some(2_000_000), "the others stay");
-        for text in [r#"{"m": {"input": 1}}"#, r#"{"m": {"input": -1, "output": 1}}"#, r#"{"m": {"in": 1, "output": 1}}"#] {
+        for text in
+            [r#"{"m": {"input": 1}}"#, r#"{"m": {"input": -1, "output": 1}}"#, r#"{"m": {"in": 1, "output": 1}}"#]
+        {
             assert!(read(text).is_err(), "{text}");
         }
     }
@@ -223,7 +225,11 @@ mod tests {
             assert!(price.output > price.input && price.cache_read.is_none_or(|read| read < price.input), "{model}");
             if model.starts_with("claude-") {
                 assert_eq!(price.cache_read.map(|read| read.micros() * 10), Some(price.input.micros()), "{model}");
-                assert_eq!(price.cache_write.map(|write| write.micros() * 4), Some(price.input.micros() * 5), "{model}");
+                assert_eq!(
+                    price.cache_write.map(|write| write.micros() * 4),
+                    Some(price.input.micros() * 5),
+                    "{model}"
+                );
             }
         }
     }

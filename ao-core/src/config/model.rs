@@ -20,8 +20,8 @@ use super::reactions::WrittenReactions;
 use super::reviewers;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
-use crate::prices::Price;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
+use crate::prices::Price;
 
 /// The configuration of `ao`: `agent-orchestrator.yaml` at the root of a repository, or the user's own for all of them.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,5 +1,7 @@
 //! A project with every default filled in.
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::budgets::{self, Budgets};
@@ -64,7 +66,7 @@ pub struct Project {
     /// How much its sessions may use.
     pub budgets: Budgets,
     /// What models cost.
-    pub prices: Prices,
+    pub prices: Arc<Prices>,
     /// What reviewers may conclude.
     pub approval: Approval,
     /// The session that drives `ao`.
@@ -113,7 +115,7 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: Limits,
     pub(crate) lifecycle: lifecycle::Written,
     pub(crate) budgets: budgets::Written,
-    pub(crate) prices: &'a Prices,
+    pub(crate) prices: Arc<Prices>,
 }
 
 /// Fills in everything that a project leaves unsaid, or says everything that keeps it from being used.
@@ -168,7 +170,7 @@ pub(crate) fn resolve(
         limits: context.limits,
         after_merge: written.lifecycle.resolve(context.lifecycle),
         budgets: written.budgets.resolve(context.budgets),
-        prices: context.prices.clone(),
+        prices: Arc::clone(&context.prices),
         approval: written.reviewers.approval(),
         orchestrator,
     })

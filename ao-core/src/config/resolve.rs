@@ -1,6 +1,7 @@
 //! From the documents to one configuration with every default filled in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
@@ -57,7 +58,7 @@ pub struct Config {
     events: EventLimits,
     trash: TrashLimits,
     notifiers: Notifiers,
-    prices: Prices,
+    prices: Arc<Prices>,
 }
 
 impl Config {
@@ -96,7 +97,7 @@ impl Config {
             .enumerate()
             .map(|(position, written)| library(&root, position, written, home.as_deref()));
         let plugins = libraries.filter_map(|library| library.map_err(&mut note).ok()).collect();
-        let prices = Prices::with(&file.prices);
+        let prices = Arc::new(Prices::with(&file.prices));
         let context = Context {
             defaults: root.get("defaults"),
             agents: named,
@@ -105,7 +106,7 @@ impl Config {
             limits: file.limits,
             lifecycle: file.lifecycle,
             budgets: file.budgets,
-            prices: &prices,
+            prices: Arc::clone(&prices),
         };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");

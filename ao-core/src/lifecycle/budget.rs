@@ -9,6 +9,9 @@ use crate::model::{Dollars, ProjectName, SessionId};
 use crate::prices::Prices;
 use crate::slots::agent::ModelUsage;
 
+/// What the ids of notices about budgets begin with.
+const NOTICES: &str = "budget/";
+
 /// What was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
@@ -173,6 +176,30 @@ fn used_up(budget: Budget, spent: &Spent, [tokens, usd]: [BudgetKey; 2]) -> Opti
     })
 }
 
+/// What became of the turn of an agent whose session is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It was interrupted.
+    Interrupted,
+    /// There was none: the agent waits for what it is told.
+    None,
+    /// It goes on, for this reason.
+    GoesOn {
+        /// In words.
+        why: String,
+    },
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("its agent's turn was interrupted"),
+            Self::None => f.write_str("its agent waits for a message"),
+            Self::GoesOn { why } => write!(f, "its agent could not be interrupted and goes on: {why}"),
+        }
+    }
+}
+
 impl Overrun {
     /// Whether it is the project's.
     #[must_use]
@@ -187,7 +214,13 @@ impl Overrun {
             Amount::Tokens(tokens) => tokens,
             Amount::Usd(dollars) => dollars.micros(),
         };
-        format!("{}{}/{limit}", notices_of(session), self.key)
+        format!("{NOTICES}{session}/{}/{limit}", self.key)
+    }
+
+    /// Whether a notice is of a budget that is used up.
+    #[must_use]
+    pub fn is_notice(id: &str) -> bool {
+        id.starts_with(NOTICES)
     }
 
     /// What there is to say of a session that it holds.
@@ -198,6 +231,23 @@ impl Overrun {
             return format!("`{key}` is {limit}, and the sessions of `{project}` have used {used} together");
         }
         format!("`{key}` is {limit}, and `{session}` has used {used}")
+    }
+
+    /// What a human is told of a session that it holds, in one line.
+    #[must_use]
+    pub fn title(&self, session: &SessionId, project: &ProjectName) -> String {
+        let held = if self.is_of_project() { format!("`{session}` is held: ") } else { "held: ".to_owned() };
+        format!("{held}{}", self.of_session(session, project))
+    }
+
+    /// The rest of it: what its agent does, and what there is to do.
+    #[must_use]
+    pub fn body(&self, session: &SessionId, turn: &Turn) -> String {
+        format!(
+            "{turn}\nRaise `{}` in the configuration, and the hold is lifted; `ao send {session} …` then has its agent go on. \
+             `ao session kill {session}` ends it, and its worktree stays.",
+            self.key
+        )
     }
 
     /// Why one more session of the project is not started.
@@ -211,19 +261,13 @@ impl Overrun {
     }
 }
 
-/// What the ids of a session's notices about budgets begin with.
-#[must_use]
-pub fn notices_of(session: &SessionId) -> String {
-    format!("budget/{session}/")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{PluginName, Timestamp};
     use crate::model::facts::{AgentFacts, End, EndKind};
+    use crate::model::{PluginName, Timestamp};
 
     fn budgets(session: (u64, u64), project: (u64, u64)) -> Budgets {
         let some = |limit: u64| (limit > 0).then_some(limit);
@@ -261,16 +305,25 @@ mod tests {
     #[test]
     fn a_human_is_told_what_which_and_how_much() {
         let (id, app): (SessionId, ProjectName) = ("app-1".parse().unwrap(), "app".parse().unwrap());
-        let over = |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
+        let over =
+            |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
         let own = over((0, 5_000_000), (0, 0));
         assert_eq!(own.of_session(&id, &app), "`budgets.session.usd` is $5.00, and `app-1` has used $5.02");
+        assert_eq!(own.title(&id, &app), "held: `budgets.session.usd` is $5.00, and `app-1` has used $5.02");
+        let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
+        assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
+        assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
         assert_eq!(own.notice_id(&id), "budget/app-1/budgets.session.usd/5000000");
         let together = over((0, 0), (50, 0));
         assert_eq!(
             together.of_session(&id, &app),
             "`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
         );
-        assert!(together.refusal(&app).starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99"));
+        assert!(
+            together
+                .refusal(&app)
+                .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
+        );
         assert_ne!(together.notice_id(&id), over((0, 0), (60, 0)).notice_id(&id), "another limit is told anew");
     }
 
@@ -296,7 +349,13 @@ mod tests {
         let found = Spent::of_project((&app, "/p".into()), &there, &Prices::default());
         assert_eq!((found.tokens, found.cost), (3_000_002, Dollars::from_micros(15_000_000)));
         assert_eq!(found.unpriced.into_iter().collect::<Vec<_>>(), ["nobody-knows"]);
-        assert!(Spent::of_session(&Session::new("c-1".parse::<SessionId>().unwrap(), app, "/p", there[0].created_at), &Prices::default()).is_none());
+        assert!(
+            Spent::of_session(
+                &Session::new("c-1".parse::<SessionId>().unwrap(), app, "/p", there[0].created_at),
+                &Prices::default()
+            )
+            .is_none()
+        );
     }
 
     proptest! {

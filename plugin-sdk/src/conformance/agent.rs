@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ao_core::Code;
 use ao_core::model::{SessionId, Timestamp};
 use ao_core::slots::agent::{
-    AgentObservation, AgentTarget, AnswerAsk, ConfirmDelivery, DeliverMessage, DeliverPlan, DetectAgent, HookEvent, InterruptAgent,
-    LaunchMode, LaunchPlan, ObserveAgents, PlanLaunch, Prompt, PromptDelivery, WatchAgents,
+    AgentObservation, AgentTarget, AnswerAsk, ConfirmDelivery, DeliverMessage, DeliverPlan, DetectAgent, HookEvent,
+    InterruptAgent, LaunchMode, LaunchPlan, ObserveAgents, PlanLaunch, Prompt, PromptDelivery, WatchAgents,
 };
 use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness};

@@ -304,14 +304,17 @@ fn budgets_and_prices_are_whole_tokens_and_decimal_dollars() {
         assert!(text.contains("agent-orchestrator.yaml:2:"), "{line}: {text}");
     }
     let prices = "prices: { my-model: { input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75 } }";
-    let text = format!("{}budgets: {{ session: {{ usd: 5.00 }} }}\n{prices}\n", with_project("budgets: { session: { tokens: 7 } }"));
+    let text = format!(
+        "{}budgets: {{ session: {{ usd: 5.00 }} }}\n{prices}\n",
+        with_project("budgets: { session: { tokens: 7 } }")
+    );
     let config = config(&text).expect("right");
     let project = config.projects().next().expect("a project");
     let budget = project.budgets.session;
     assert_eq!((budget.tokens, budget.usd.map(crate::model::Dollars::micros)), (Some(7), Some(5_000_000)));
     let price = project.prices.of("my-model").expect("a price");
     assert_eq!(price.cache_read.map(crate::model::Dollars::micros), Some(300_000));
-    assert_eq!(config.prices(), &project.prices);
+    assert_eq!(config.prices(), &*project.prices);
 }
 
 #[test]

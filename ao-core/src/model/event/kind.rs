@@ -12,8 +12,9 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    BudgetExceeded, CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen, ReportAccepted,
-    ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored, TrashMoved,
+    BudgetExceeded, CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen,
+    ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored,
+    TrashMoved,
 };
 use super::reaction::{IntentMoved, ReactionEscalated, ReactionMoved};
 
