@@ -3,6 +3,7 @@
 
 mod author;
 mod batch;
+mod budgets;
 mod certify;
 mod clones;
 mod completion;
