@@ -5,6 +5,7 @@ mod agents;
 mod answers;
 mod author;
 mod batch;
+mod budgets;
 mod certify;
 mod clones;
 mod completion;
