@@ -1,6 +1,7 @@
 //! The plugins that are part of this program. Linking one is all that it takes: its registration is found like those of
 //! a loaded library.
 
+use ao_plugin_codex as _;
 use ao_plugin_command as _;
 use ao_plugin_git as _;
 use ao_plugin_local as _;
