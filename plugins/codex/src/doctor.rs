@@ -35,7 +35,8 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> Resul
     match login(settings, &at).await {
         Login::There(how) => says(AvailabilityState::Usable, format!("Codex {version} (`{at}`), {how}")),
         Login::None => {
-            let message = format!("Codex {version} is not logged in; run `codex login`, or set up a provider of its own");
+            let message =
+                format!("Codex {version} is not logged in; run `codex login`, or set up a provider of its own");
             says(AvailabilityState::LoggedOut, message)
         }
     }
@@ -57,13 +58,11 @@ async fn version(
     let ran = with_env(ran, &settings.env).run().await;
     let said = ran.map_err(|error| unknown(format!("`{at} --version` says nothing: {error}")))?.text();
     let number = said.strip_prefix("codex-cli ").map(str::trim).filter(|number| !number.is_empty());
-    match number {
-        Some(number) => Ok((at, number.to_owned())),
-        None => {
-            let said: String = said.chars().take(80).collect();
-            Err(unknown(format!("`{at} --version` says `{}`, which is not Codex's way", said.escape_debug())))
-        }
-    }
+    let Some(number) = number else {
+        let said: String = said.chars().take(80).collect();
+        return Err(unknown(format!("`{at} --version` says `{}`, which is not Codex's way", said.escape_debug())));
+    };
+    Ok((at, number.to_owned()))
 }
 
 fn with_env(command: Command, env: &BTreeMap<String, String>) -> Command {

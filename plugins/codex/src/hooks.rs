@@ -113,8 +113,7 @@ pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
         "UserPromptSubmit" if is_ours => Said::Prompted,
         // Also of a subordinate thread: the question covers the same screen.
         "PermissionRequest" => Said::Asked { text: question(&payload) },
-        "Stop" if is_ours => Said::Stopped,
-        "Interrupt" if is_ours => Said::Stopped,
+        "Stop" | "Interrupt" if is_ours => Said::Stopped,
         _ => return None,
     };
     if said == Said::Began || cursor.thread.is_none() {

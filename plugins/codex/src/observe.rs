@@ -115,7 +115,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
             return observation;
         }
         (None, Turn::Running { since }, _) => (ActivityState::Active, RECORD, Strength::Strong, *since),
-        (None, _, Some(Screen::Composer { working: true, .. })) => (ActivityState::Active, SCREEN, Strength::Weak, None),
+        (None, _, Some(Screen::Composer { working: true, .. })) => {
+            (ActivityState::Active, SCREEN, Strength::Weak, None)
+        }
         (None, Turn::Over { since }, _) => (ActivityState::Ready, RECORD, Strength::Strong, *since),
         (None, Turn::Failed { since, .. }, _) => (ActivityState::Blocked, RECORD, Strength::Strong, *since),
         (None, Turn::None, Some(Screen::Composer { .. })) => (ActivityState::Ready, SCREEN, Strength::Weak, None),

@@ -197,7 +197,8 @@ impl Dialog {
 /// What an answer about a permission does.
 fn permission(label: &str) -> Option<&'static str> {
     let label = label.to_lowercase();
-    let lasts = ["don't ask again", "always", "for this session", "from now on"].iter().any(|part| label.contains(part));
+    let lasts =
+        ["don't ask again", "always", "for this session", "from now on"].iter().any(|part| label.contains(part));
     match (label.split(|c: char| !c.is_alphanumeric()).next()?, lasts) {
         ("yes" | "allow", false) => Some("allow_once"),
         ("yes" | "allow", true) => Some("allow_always"),

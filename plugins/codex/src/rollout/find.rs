@@ -32,10 +32,10 @@ pub struct Wanted<'a> {
 #[must_use]
 pub fn find(wanted: &Wanted<'_>) -> Option<Utf8PathBuf> {
     let from = wanted.thread.map_or(Some(wanted.launched_at), begun_at)?;
-    let mut all = Vec::new();
+    let mut all: Vec<(String, Utf8PathBuf)> = Vec::new();
     for directory in days(from) {
         let Ok(entries) = wanted.home.join("sessions").join(directory).read_dir_utf8() else { continue };
-        let paths = entries.flatten().map(camino::Utf8DirEntry::into_path);
+        let paths = entries.flatten().map(|entry| entry.path().to_owned());
         all.extend(paths.filter_map(|path| Some((thread_of(&path)?.to_owned(), path))));
     }
     if let Some(thread) = wanted.thread {

@@ -125,7 +125,8 @@ struct Meta {
 fn meta(line: &[u8]) -> Option<Record> {
     let meta = payload::<Meta>(line)?;
     // Of a subordinate conversation, the source is an object that names its parent.
-    let by_user = meta.thread_source.is_none_or(|source| source == "user") && !meta.source.is_some_and(|s| s.is_object());
+    let by_user =
+        meta.thread_source.is_none_or(|source| source == "user") && !meta.source.is_some_and(|s| s.is_object());
     Some(Record::Meta { thread: meta.id, cwd: meta.cwd, by_user })
 }
 
