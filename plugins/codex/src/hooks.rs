@@ -171,6 +171,6 @@ mod tests {
     #[test]
     fn words_stay_words() {
         let words = ["/opt/ao", "", "it's", "a b", "$(id)", "Stop"];
-        assert_eq!(quoted(words.into_iter()), r#"/opt/ao '' 'it'\''s' 'a b' '$(id)' Stop"#);
+        assert_eq!(quoted(words.into_iter()), r"/opt/ao '' 'it'\''s' 'a b' '$(id)' Stop");
     }
 }

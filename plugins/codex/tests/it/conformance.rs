@@ -6,7 +6,7 @@ use ao_plugin_sdk::prelude::*;
 
 #[test]
 fn it_keeps_the_contract() {
-    conformance::agent::<Codex>(json!({"binary": "ao-no-such-codex"})).resume(crate::KILLED).effects().check();
+    conformance::agent::<Codex>(json!({"binary": "ao-no-such-codex"})).resume(crate::FINISHED).effects().check();
 }
 
 #[test]
@@ -15,5 +15,5 @@ fn with_everything_configured() {
         "binary": "true", "args": ["--search"], "env": {"CODEX_HOME": "/nonexistent"}, "permissions": "auto-edit",
         "model": "gpt-6-sol"
     });
-    conformance::agent::<Codex>(config).resume(crate::KILLED).effects().check();
+    conformance::agent::<Codex>(config).resume(crate::FINISHED).effects().check();
 }

@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::{KILLED, Scratch, agent};
+use crate::{FINISHED, Scratch, agent};
 
 fn request(scratch: &Scratch, worktree: &str) -> PlanLaunch {
     let directory = scratch.path().join("session");
@@ -65,10 +65,10 @@ async fn it_asks_nothing_at_its_start_and_leaves_no_server() {
 async fn a_conversation_is_gone_on_with() {
     let scratch = Scratch::new();
     let mut wanted = request(&scratch, "w");
-    wanted.mode = LaunchMode::Resume { agent_session: KILLED.to_owned() };
+    wanted.mode = LaunchMode::Resume { agent_session: FINISHED.to_owned() };
     let plan = plan(json!({"args": ["--search"]}), wanted).await.expect("a plan");
-    assert_eq!(plain(&plan), ["codex", "resume", "--no-daemon", "--search", KILLED]);
-    assert_eq!(plan.agent_session.as_deref(), Some(KILLED));
+    assert_eq!(plain(&plan), ["codex", "resume", "--no-daemon", "--search", FINISHED]);
+    assert_eq!(plan.agent_session.as_deref(), Some(FINISHED));
     for id in ["--last", "", "name", "01a1fb71-fdd6-7451-a4c9-e1dfb0ff807 "] {
         let mut wanted = request(&scratch, "w");
         wanted.mode = LaunchMode::Resume { agent_session: id.to_owned() };

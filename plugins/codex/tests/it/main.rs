@@ -59,7 +59,7 @@ fn record(id: &str) -> Vec<u8> {
 
 /// A conversation in which turns fail, and which is resumed.
 const FAILING: &str = "01a2011f-7d3b-79e0-b21e-1af29adb5d6c";
-/// One in which permissions are asked for, and a turn is interrupted.
+/// One in which permissions are asked for, a turn is interrupted, and the last one never ended.
 const ASKING: &str = "01a2011f-7bc0-71e3-ab42-ae30dde1bbba";
-/// One that was killed in a turn.
-const KILLED: &str = "01a1fb71-fdd6-7451-a4c9-e1dfb0ff8071";
+/// A short one, whose turn came to its end.
+const FINISHED: &str = "01a1fb71-fdd6-7451-a4c9-e1dfb0ff8071";

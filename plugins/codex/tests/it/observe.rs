@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::{ASKING, FAILING, KILLED, Scratch, agent, record, screen};
+use crate::{ASKING, FAILING, Scratch, agent, record, screen};
 
 /// A session whose Codex has this directory.
 struct Desk {
@@ -38,8 +38,7 @@ impl Desk {
 
     /// Puts a capture where Codex would.
     fn keeps(&self, id: &str, content: &[u8]) -> Utf8PathBuf {
-        let (day, time) = if id == KILLED { ("21", "21T00-11-54") } else { ("22", "22T02-39-30") };
-        self.home.write(&format!("sessions/2026/11/{day}/rollout-2026-11-{time}-{id}.jsonl"), content)
+        self.home.write(&format!("sessions/2026/11/22/rollout-2026-11-22T02-39-30-{id}.jsonl"), content)
     }
 
     async fn look(&mut self) -> AgentObservation {
@@ -77,7 +76,7 @@ fn until(id: &str, part: &str) -> Vec<u8> {
     let text = String::from_utf8(record(id)).expect("UTF-8");
     let end = text.find(part).expect("the part");
     let end = text[end..].find('\n').map_or(text.len(), |more| end + more + 1);
-    text[..end].as_bytes().to_vec()
+    text.as_bytes()[..end].to_vec()
 }
 
 #[tokio::test]
@@ -133,13 +132,13 @@ async fn a_provider_that_lets_it_wait() {
 #[tokio::test]
 async fn a_turn_of_an_earlier_process_is_over() {
     let mut desk = Desk::new();
-    desk.target.agent_session = Some(KILLED.to_owned());
-    desk.keeps(KILLED, &record(KILLED));
+    desk.target.agent_session = Some(ASKING.to_owned());
+    desk.keeps(ASKING, &record(ASKING));
     assert_eq!(desk.state().await, found(ActivityState::Active, "record", Strength::Strong));
-    desk.target.launched_at = at("2026-11-21T01:00:00.000Z");
+    desk.target.launched_at = at("2026-11-22T03:00:00.000Z");
     desk.target.cursor = None;
     assert_eq!(desk.shows("resumed").state().await, found(ActivityState::Ready, "screen", Strength::Weak));
-    assert_eq!(desk.look().await.agent_session.as_deref(), Some(KILLED));
+    assert_eq!(desk.look().await.agent_session.as_deref(), Some(ASKING));
 }
 
 #[tokio::test]
