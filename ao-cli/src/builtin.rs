@@ -1,6 +1,8 @@
 //! The plugins that are part of this program. Linking one is all that it takes: its registration is found like those of
 //! a loaded library.
 
+use ao_plugin_acp as _;
+use ao_plugin_claude_code as _;
 use ao_plugin_codex as _;
 use ao_plugin_command as _;
 use ao_plugin_git as _;

@@ -49,6 +49,7 @@ mod exported;
 pub mod files;
 pub mod holder;
 pub mod host;
+pub mod keys;
 mod library;
 mod logging;
 mod open_stream;

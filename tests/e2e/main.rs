@@ -1,6 +1,7 @@
 //! What a user sees: the real `ao`, with real git, in a scratch home.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod answers;
 mod author;
 mod batch;
 mod certify;

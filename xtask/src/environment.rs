@@ -24,6 +24,11 @@ pub(crate) fn package_variables() -> Vec<OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_str().is_some_and(foreign)).collect()
 }
 
+/// Returns where programs are.
+pub(crate) fn path() -> Option<OsString> {
+    std::env::var_os("PATH")
+}
+
 /// Where a task runs: before a developer, or unattended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {

@@ -61,6 +61,25 @@ pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Takes a lock that other tasks respect, and waits for it; it ends with the value.
+pub(crate) fn lock(path: &Path) -> Result<fs::File, Failure> {
+    make_parent(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    file.and_then(|file| file.lock().map(|()| file)).map_err(|error| failure("lock", path, &error))
+}
+
+/// Makes a symbolic link, in place of what has that name.
+pub(crate) fn link(target: &Path, path: &Path) -> Result<(), Failure> {
+    make_parent(path)?;
+    remove(path)?;
+    std::os::unix::fs::symlink(target, path).map_err(|error| failure("link", path, &error))
+}
+
+/// Gives a file or a folder another name.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::rename(from, to).map_err(|error| failure("rename", from, &error))
+}
+
 /// Makes the folders above a path.
 pub(crate) fn make_parent(path: &Path) -> Result<(), Failure> {
     let parent = path.parent().unwrap_or(path);

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the development tasks of this workspace.
 
+mod agents;
 mod bench;
 mod compilers;
 mod dist;
@@ -19,6 +20,7 @@ mod tidy;
 
 use std::process::ExitCode;
 
+use ao_real_agents::Need;
 use clap::{Parser, Subcommand};
 
 use generate::Mode;
@@ -47,6 +49,9 @@ enum Task {
     Ci,
     /// Runs what takes long: thousands of cases a property, the demonstration, the benches
     Deep,
+    /// The real agent programs that the tests drive
+    #[command(subcommand)]
+    Agents(Agents),
     /// Builds the release `ao` and its plugin libraries into `dist/`
     Dist,
     /// Writes the JSON Schemas of the configuration, of events and of what `--json` prints into `docs/reference/`
@@ -65,6 +70,16 @@ enum Task {
         /// Instead, keep the SDK of the last commit as an earlier one, under this name
         #[arg(long, value_name = "NAME")]
         keep: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Agents {
+    /// Installs Claude Code, Codex and OpenCode from npm, at pinned versions, into `$AO_AGENTS_DIR` or `~/.cache/ao/agents`
+    Install {
+        /// Also what `deep` alone needs: Claude Code's adapter to the Agent Client Protocol
+        #[arg(long)]
+        deep: bool,
     },
 }
 
@@ -92,6 +107,9 @@ fn main() -> ExitCode {
             test::boundary(&mut report);
         }
         Task::Deep => test::deep(&mut report),
+        Task::Agents(Agents::Install { deep }) => {
+            agents::install(&mut report, if deep { Need::Deep } else { Need::Usual });
+        }
         Task::Dist => dist::run(&mut report),
         Task::Schema(generated) => {
             generate::run(&mut report, generate::SCHEMAS, generated.mode());

@@ -32,12 +32,22 @@ pub(crate) struct Program {
     name: OsString,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
+    surroundings: Surroundings,
+}
+
+/// What a program sees of the environment of this task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surroundings {
+    /// All of it.
+    Ours,
+    /// `PATH` alone.
+    Nothing,
 }
 
 impl Program {
     /// Describes a program found in `PATH`.
     pub(crate) fn new(name: impl Into<OsString>) -> Self {
-        Self { name: name.into(), arguments: Vec::new(), variables: Vec::new() }
+        Self { name: name.into(), arguments: Vec::new(), variables: Vec::new(), surroundings: Surroundings::Ours }
     }
 
     /// Describes the cargo that runs this task.
@@ -55,6 +65,12 @@ impl Program {
     pub(crate) fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// Hides the environment, and so the user's settings, from it; `home` is its own.
+    pub(crate) fn alone(mut self, home: &Path) -> Self {
+        self.surroundings = Surroundings::Nothing;
+        self.env("HOME", home)
     }
 
     /// Runs it with its output shown as it comes.
@@ -83,8 +99,15 @@ impl Program {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.name);
         command.args(&self.arguments).current_dir(environment::root()).stdin(Stdio::null());
-        for name in environment::package_variables() {
-            command.env_remove(name);
+        match self.surroundings {
+            Surroundings::Ours => {
+                for name in environment::package_variables() {
+                    command.env_remove(name);
+                }
+            }
+            Surroundings::Nothing => {
+                command.env_clear().envs(environment::path().map(|path| ("PATH", path)));
+            }
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command

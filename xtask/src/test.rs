@@ -1,5 +1,7 @@
 //! `cargo xtask test`: engines, one build, every test, and what was skipped.
 
+use ao_real_agents::Need;
+
 use crate::environment::{self, Place};
 use crate::process::{Failure, Program};
 use crate::report::{Next, Report};
@@ -66,6 +68,7 @@ fn profile(depth: Depth, place: Place) -> &'static str {
 /// Runs what takes too long for every commit: deep tests, thousands of simulated stories, memory errors, the
 /// demonstration, the benches.
 pub(crate) fn deep(report: &mut Report) {
+    crate::agents::install(report, Need::Deep);
     run(report, Depth::Deep);
     report.stage("simulator", simulator);
     boundary(report);

@@ -27,7 +27,10 @@ macro_rules! subcommands {
 }
 
 mod acknowledge;
+mod acp;
 mod adopt;
+mod agent;
+mod answer;
 mod batch_spawn;
 mod certify;
 mod check;
@@ -40,6 +43,7 @@ mod doctor;
 mod events;
 mod gc;
 mod hold;
+mod hook;
 mod host;
 mod host_library;
 mod inbox;
@@ -105,6 +109,7 @@ commands! {
         Inbox(inbox),
         Acknowledge(acknowledge),
         Send(send),
+        Answer(answer),
         Report(report),
         Issue(issue),
         Pause(pause),
@@ -136,10 +141,15 @@ commands! {
         Config(config),
         Reactions(reactions),
         Plugin(plugin),
+        Agent(agent),
     }
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
+        #[command(name = "__hook", hide = true)]
+        Hook(hook),
+        #[command(name = "__acp", hide = true)]
+        Acp(acp),
         #[command(name = "__check", hide = true)]
         Check(check),
         #[command(name = "__host", hide = true)]

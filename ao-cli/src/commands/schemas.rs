@@ -9,8 +9,8 @@ use schemars::{Schema, schema_for};
 
 use super::session::{claim_pr, cleanup, list, show};
 use super::{
-    adopt, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile, report, send,
-    spawn, status, stop, trash, trust, why,
+    adopt, agent, answer, batch_spawn, config, doctor, gc, inbox, issue, notify, plugin, pr, reactions, reconcile,
+    report, send, spawn, status, stop, trash, trust, why,
 };
 use crate::edge::Edge;
 use crate::failure::Outcome;
@@ -82,6 +82,8 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("resume", schema_for!(HeldView)),
         ("report", schema_for!(report::ReportView)),
         ("send", schema_for!(send::SentView)),
+        ("answer", schema_for!(answer::AnswerView)),
+        ("agent list", schema_for!(agent::list::AgentList)),
         ("session-claim-pr", schema_for!(claim_pr::ClaimView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ao_core::lifecycle::merge_gate;
-use ao_core::model::facts::{PullFacts, Session};
+use ao_core::model::facts::{PullFacts, Session, TrashItem, TrashState};
 use ao_core::slots::scm::{PullState, ReviewDecision};
 
 /// A pull request to be approved.
@@ -26,10 +26,13 @@ pub(super) fn next(sessions: &[Session], given: &BTreeSet<(u64, String)>) -> Opt
     })
 }
 
-/// Whether everything is merged and cleaned up.
+/// Whether everything is merged and cleaned up: a session has ended before its worktree is put away.
 pub(super) fn is_over(sessions: &[Session]) -> bool {
     let merged = |pull: &PullFacts| pull.snapshot.state == PullState::Merged;
-    let is_over = |session: &Session| session.end.is_some() && session.pull.as_ref().is_some_and(merged);
+    let put_away = |item: &TrashItem| matches!(item.state, TrashState::Stored | TrashState::Refs);
+    let is_over = |session: &Session| {
+        session.end.is_some() && session.pull.as_ref().is_some_and(merged) && session.trash.iter().any(put_away)
+    };
     !sessions.is_empty() && sessions.iter().all(is_over)
 }
 
@@ -80,6 +83,12 @@ mod tests {
         assert!(next(std::slice::from_ref(&merged), &BTreeSet::new()).is_none());
         assert!(!is_over(std::slice::from_ref(&merged)));
         merged.end = Some(End::new(EndKind::Merged, Timestamp::from_millis(1)));
-        assert!(is_over(&[merged]) && !is_over(&[]));
+        assert!(!is_over(std::slice::from_ref(&merged)), "its worktree is not put away");
+        for (state, over) in [(TrashState::Storing, false), (TrashState::Stored, true)] {
+            let item = TrashItem::new("1", Timestamp::from_millis(2), "/wt/demo-1", "/trash/demo-1", state);
+            merged.trash = vec![item];
+            assert_eq!(is_over(std::slice::from_ref(&merged)), over, "{state:?}");
+        }
+        assert!(!is_over(&[]));
     }
 }

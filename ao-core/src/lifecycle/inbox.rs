@@ -128,7 +128,9 @@ fn by_status(session: &Session, status: &Status) -> Option<Matter> {
         StatusName::NeedsInput => {
             let ask = session.agent.as_ref().and_then(|agent| agent.ask.as_ref());
             let what = ask.map_or(status.reason.as_str(), |ask| ask.text.as_str());
-            matter(MatterKind::NeedsInput, what, &[attach])
+            let answer = ask.filter(|ask| !ask.options.is_empty()).map(|_| format!("ao answer {id}"));
+            let commands: Vec<_> = answer.into_iter().chain([attach]).collect();
+            matter(MatterKind::NeedsInput, what, &commands)
         }
         StatusName::Stuck => matter(MatterKind::Stuck, &status.reason, &[attach, format!("ao session logs {id}")]),
         StatusName::Dead => matter(

@@ -61,6 +61,11 @@ pub enum TerminalRequest {
     },
     /// Presses the key that submits.
     Submit,
+    /// Presses keys: what they send to a program, as it is and outside of any paste. All of it or nothing.
+    Keys {
+        /// What they send.
+        text: String,
+    },
     /// Sends the program a signal.
     Signal {
         /// Its number.
@@ -260,6 +265,7 @@ mod tests {
             (TerminalRequest::Resize { size }, r#"{"kind":"resize","size":{"columns":80,"rows":24}}"#),
             (TerminalRequest::Screen { lines: 3 }, r#"{"kind":"screen","lines":3}"#),
             (TerminalRequest::Send { text: "a".into() }, r#"{"kind":"send","text":"a"}"#),
+            (TerminalRequest::Keys { text: "1".into() }, r#"{"kind":"keys","text":"1"}"#),
             (TerminalRequest::Signal { signal: 2 }, r#"{"kind":"signal","signal":2}"#),
         ] {
             assert_eq!(serde_json::to_string(&request).expect("JSON"), text);

@@ -304,7 +304,7 @@ record! {
         required {
             /// What it does, as [`AnswerAsk::answer`] names it: `allow_once`, `allow_always`, `reject_once`, `reject_always`;
             /// of a question that is no permission, its number from 1.
-            kind: String,
+            answer: String,
             /// What the agent calls it.
             label: String,
         }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::observe::not_launched;
 use super::steps::Step;
+use super::typing::is_ready;
 use super::{Crew, Sessions, Undelivered};
 use crate::hash::sha256;
 use crate::store::{Message, Origin, StoreError};
@@ -108,7 +109,7 @@ impl Sessions {
         Ok(())
     }
 
-    fn refuse_unreachable(&self, id: &SessionId) -> Result<()> {
+    pub(super) fn refuse_unreachable(&self, id: &SessionId) -> Result<()> {
         let session = self.get(id)?;
         if let Some(end) = &session.end {
             return Err(Error::conflict(format!("the session `{id}` has ended: {}", end.reason)));
@@ -155,7 +156,18 @@ impl Sessions {
             return Ok(false);
         }
         let looked = self.look_closely(&session, crew, None).await;
-        Ok(looked.is_ok_and(|(seen, agent)| hold(&seen, &agent).is_some()))
+        let is_prompt = first.is_some_and(|first| is_prompt_of(&session, first));
+        Ok(looked.is_ok_and(|(seen, agent)| hold(&seen, &agent).is_some() || is_prompt && !is_ready(&agent)))
+    }
+
+    /// Whether a message is the prompt of an agent that takes none yet.
+    async fn is_early(&self, message: &Message, crew: &Crew) -> Result<bool> {
+        let session = self.get(&message.session)?;
+        if !is_prompt_of(&session, message) {
+            return Ok(false);
+        }
+        let looked = self.look_closely(&session, crew, None).await;
+        Ok(!looked.is_ok_and(|(_, agent)| is_ready(&agent)))
     }
 
     async fn send_in_turn(&self, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
@@ -216,6 +228,9 @@ impl Sessions {
                 continue;
             }
             let sent = match message.level {
+                DeliveryLevel::Queued if self.is_early(&message, crew).await? => {
+                    self.held(&message, Error::unavailable("the agent is not ready for its prompt yet"))?
+                }
                 DeliveryLevel::Queued => self.deliver(&message, crew).await?,
                 _ => self.resume_delivery(&message, crew).await?,
             };
@@ -253,7 +268,7 @@ impl Sessions {
     }
 
     /// Claims the session; another message's delivery is waited for.
-    async fn take_turn(&self, id: &SessionId) -> Result<()> {
+    pub(super) async fn take_turn(&self, id: &SessionId) -> Result<()> {
         let operation: Operation = self.operation(OperationKind::Send, Step::IntentWrite.name())?;
         let give_up = Instant::now() + TURN_WITHIN;
         let claim = loop {
@@ -319,10 +334,8 @@ impl Sessions {
 
     /// A prompt that was held back and gets there later is known to have got there.
     fn note_prompt(&self, message: &Message, level: DeliveryLevel) -> Result<()> {
-        let waits = self.get(&message.session)?.prompt.is_some_and(|prompt| {
-            prompt.sha256 == message.sha256 && !prompt.delivery.is_final() && prompt.delivery != level
-        });
-        if waits {
+        let session = self.get(&message.session)?;
+        if is_prompt_of(&session, message) && session.prompt.is_some_and(|prompt| prompt.delivery != level) {
             self.change(&message.session, |session| {
                 if let Some(prompt) = &mut session.prompt {
                     prompt.delivery = level;
@@ -331,6 +344,11 @@ impl Sessions {
         }
         Ok(())
     }
+}
+
+/// Whether a message is the prompt of its session, which has not got there yet.
+fn is_prompt_of(session: &Session, message: &Message) -> bool {
+    session.prompt.as_ref().is_some_and(|prompt| prompt.sha256 == message.sha256 && !prompt.delivery.is_final())
 }
 
 /// A message of white space cannot be seen in a composer, so its Enter would be one without a draft.

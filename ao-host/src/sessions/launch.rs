@@ -8,7 +8,7 @@ use ao_core::model::facts::{HoldReason, PromptFacts, RuntimeFacts, Session};
 use ao_core::model::process::{LAUNCH_DIRECTORY, MARKER_VARIABLE};
 use ao_core::model::spool::{SPOOL_DIRECTORY, SPOOL_VARIABLE};
 use ao_core::model::{DeliveryLevel, SessionId};
-use ao_core::slots::agent::{LaunchMode, LaunchPlan, PlanLaunch, Prompt, PromptDelivery};
+use ao_core::slots::agent::{LaunchMode, LaunchPlan, PlanLaunch, Prompt, PromptDelivery, PromptParts};
 use ao_core::slots::runtime::{CreateRuntime, RuntimeHandle};
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -22,6 +22,11 @@ use crate::world::run::{Run, run};
 
 /// The file in a session's directory that holds its prompt.
 pub(super) const PROMPT_FILE: &str = "prompt.md";
+/// The files that hold its two parts.
+const TASK_FILE: &str = "task.md";
+const INSTRUCTIONS_FILE: &str = "instructions.md";
+/// The hidden command that an agent's hooks run.
+const HOOK_COMMAND: &str = "__hook";
 /// The file that holds what the post-create steps printed.
 const POST_CREATE_LOG: &str = "post-create.log";
 
@@ -36,6 +41,15 @@ pub(super) struct Launch {
     pub(super) mode: LaunchMode,
     /// What the agent is told.
     pub(super) prompt: Option<String>,
+    /// The same in two parts.
+    pub(super) parts: Option<Parts>,
+}
+
+/// What an agent is told, for one that has a place of its own for standing instructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) task: Option<String>,
+    pub(super) instructions: String,
 }
 
 /// A plan with its environment.
@@ -45,8 +59,13 @@ pub(super) struct PreparedLaunch {
 }
 
 impl PreparedLaunch {
-    pub(super) fn sends_prompt(&self) -> bool {
+    fn sends_prompt(&self) -> bool {
         self.plan.prompt == PromptDelivery::WhenReady
+    }
+
+    /// What is sent once the agent is ready, of a launch with this prompt.
+    pub(super) fn to_send(&self, prompt: Option<String>) -> Option<String> {
+        if self.sends_prompt() { self.plan.message.clone().or(prompt) } else { None }
     }
 }
 
@@ -109,12 +128,20 @@ impl Sessions {
         wanted.mode = next.mode.clone();
         wanted.role = self.get(id)?.role;
         if let Some(text) = &next.prompt {
-            let file = directory.join(PROMPT_FILE);
-            files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;
-            wanted.prompt = Some(Prompt::new(text.as_str(), file.as_path()));
-            let facts = PromptFacts::new(file, sha256(text.as_bytes()), DeliveryLevel::Queued);
+            let prompt = write_prompt(&directory, PROMPT_FILE, text)?;
+            let facts = PromptFacts::new(prompt.file.as_path(), sha256(text.as_bytes()), DeliveryLevel::Queued);
             self.change(id, |session| session.prompt = Some(facts))?;
+            wanted.prompt = Some(prompt);
         }
+        if let Some(Parts { task, instructions }) = &next.parts {
+            let mut parts = PromptParts::new(write_prompt(&directory, INSTRUCTIONS_FILE, instructions)?);
+            parts.task = task.as_ref().map(|task| write_prompt(&directory, TASK_FILE, task)).transpose()?;
+            wanted.parts = Some(parts);
+        }
+        let mut environment = session_environment(id, request);
+        wanted.environment.clone_from(&environment);
+        wanted.hook = vec![self.program.to_string(), HOOK_COMMAND.to_owned()];
+        wanted.program = Some(self.program.clone());
         let plan = request.crew.agent.instance.plan(wanted).await?;
         if plan.argv.first().is_none_or(String::is_empty) {
             return Err(Error::invalid_input(format!(
@@ -129,7 +156,6 @@ impl Sessions {
             files::write_atomic(&path, file.content.as_bytes(), PRIVATE_FILE)
                 .map_err(|error| cannot_write(&path, &error))?;
         }
-        let mut environment = session_environment(id, request);
         let spool = directory.join(SPOOL_DIRECTORY);
         files::private_directory(&spool).map_err(|error| cannot_write(&spool, &error))?;
         environment.insert(SPOOL_VARIABLE.to_owned(), spool.into_string());
@@ -143,14 +169,18 @@ impl Sessions {
         environment.insert(TOKEN_VARIABLE.to_owned(), token);
         let launch = PreparedLaunch { plan, environment };
         let (meaning, at_launch) = (launch.plan.exit_meaning, !launch.sends_prompt());
+        let message = launch.plan.message.as_ref().map(|message| sha256(message.as_bytes()));
         self.change(id, |session| {
             session.token_sha256 = Some(digest);
             if let Some(agent) = &mut session.agent {
                 agent.exit_meaning = meaning;
             }
-            // Written before the launch, which then is its delivery.
-            if let Some(prompt) = session.prompt.as_mut().filter(|_| at_launch) {
-                prompt.delivery = DeliveryLevel::Drafting;
+            match session.prompt.as_mut() {
+                // Written before the launch, which then is its delivery.
+                Some(prompt) if at_launch => prompt.delivery = DeliveryLevel::Drafting,
+                // By this it is known among the messages.
+                Some(prompt) => prompt.sha256 = message.unwrap_or_else(|| prompt.sha256.clone()),
+                None => {}
             }
         })?;
         Ok(launch)
@@ -186,6 +216,10 @@ impl Sessions {
         let after_launch = launch.sends_prompt();
         let session = self.change_telling(id, |session| {
             begin_anew(session);
+            if let Some(agent) = &mut session.agent {
+                agent.cursor.clone_from(&launch.plan.cursor);
+                agent.agent_session = launch.plan.agent_session.clone().or(agent.agent_session.take());
+            }
             let mut facts = RuntimeFacts::new(directory, handle, now);
             facts.launch = next.number;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
@@ -219,11 +253,17 @@ pub(super) fn begin_anew(session: &mut Session) {
     session.hold = session.hold.take().filter(|hold| hold.reason != HoldReason::Rebuild);
     if let Some(agent) = &mut session.agent {
         (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);
-        (agent.ask, agent.cursor, agent.sightings) = (None, None, 0);
+        (agent.ask, agent.cursor, agent.limit, agent.sightings) = (None, None, None, 0);
     }
     if let Some(workspace) = &mut session.workspace {
         (workspace.look, workspace.unseen) = (None, None);
     }
+}
+
+fn write_prompt(directory: &Utf8Path, name: &str, text: &str) -> Result<Prompt> {
+    let file = directory.join(name);
+    files::write_atomic(&file, text.as_bytes(), PRIVATE_FILE).map_err(|error| cannot_write(&file, &error))?;
+    Ok(Prompt::new(text, file))
 }
 
 /// What every process of a session sees.

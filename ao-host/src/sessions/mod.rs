@@ -4,6 +4,7 @@
 //! launched is undone when it fails; from the launch on it goes forward.
 
 mod adopt;
+mod answer;
 mod assignment;
 mod claim;
 mod cleanup;
@@ -12,6 +13,7 @@ mod deliver;
 mod environment;
 mod followers;
 mod hold;
+mod hook;
 mod keepsake;
 mod kill;
 mod launch;
@@ -48,6 +50,7 @@ use crate::store::{Claim, Store, StoreError};
 use crate::world::{Places, World};
 
 pub use adopt::Subject;
+pub use answer::{Answered, Reply};
 pub use assignment::assignment;
 pub use claim::{Claimed, refuse_claim};
 pub use cleanup::Cleaned;
@@ -55,6 +58,7 @@ pub use crew::{Bound, Crew, Everyone, Forge};
 pub use deliver::{INLINE_LIMIT, Letter, Sent};
 pub use environment::agent_environment;
 pub use hold::Held;
+pub use hook::leave_hook;
 pub use kill::Killed;
 pub use merged::{Finished, MERGED};
 pub use observe::overlay;

@@ -86,7 +86,7 @@ impl Sessions {
             self.end_launch(id, request, next.number).await?;
             return Err(error);
         }
-        Ok(next.prompt.filter(|_| plan.sends_prompt()))
+        Ok(plan.to_send(next.prompt))
     }
 
     /// The launch after the last one. An agent that knows its conversation goes on with it; any other is told again.
@@ -106,7 +106,8 @@ impl Sessions {
             prompt.map_err(|error| Error::wrap(Code::OTHER, "cannot read the prompt of the session", &error))?;
         let prompt = request.whole_prompt().or(prompt);
         let mode = conversation.map_or(LaunchMode::Fresh, |agent_session| LaunchMode::Resume { agent_session });
-        Ok(Launch { number, directory, mode, prompt })
+        let parts = request.parts().filter(|_| prompt.is_some());
+        Ok(Launch { number, directory, mode, prompt, parts })
     }
 
     /// Ends what a launch that failed may have started.

@@ -12,7 +12,7 @@ use ao_core::slots::workspace::{CreateWorkspace, ExistingBranch, Freshness, Iden
 use ao_core::{Code, Error, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::launch::Launch;
+use super::launch::{Launch, Parts};
 use super::numbers::next_free;
 use super::orchestrator::is_orchestrator_of;
 use super::steps::Step;
@@ -114,8 +114,23 @@ impl SpawnRequest<'_> {
     pub(super) fn whole_prompt(&self) -> Option<String> {
         let words = self.prompt.as_deref();
         let Some(issue) = self.issue else { return words.map(str::to_owned) };
-        let means = if self.project.scm.is_some() { Means::Pulls } else { Means::Reports };
-        Some(format!("{}\n\n{}\n", issue.prompt(words).trim_end_matches('\n'), guidance(means)))
+        Some(format!("{}\n\n{}\n", issue.prompt(words).trim_end_matches('\n'), guidance(self.means())))
+    }
+
+    /// The same in two parts, where it has standing instructions.
+    pub(super) fn parts(&self) -> Option<Parts> {
+        let words = self.prompt.clone();
+        let (task, instructions) = match (self.role, self.issue) {
+            // All that it is told holds for all that it does; its first task comes from a human.
+            (Role::Orchestrator, None) => (None, words?),
+            (_, Some(issue)) => (Some(issue.prompt(words.as_deref())), guidance(self.means()).to_owned()),
+            (_, None) => return None,
+        };
+        Some(Parts { task, instructions })
+    }
+
+    fn means(&self) -> Means {
+        if self.project.scm.is_some() { Means::Pulls } else { Means::Reports }
     }
 
     /// What to ask the workspace plugin for.
@@ -310,7 +325,8 @@ impl Sessions {
             .map_err(at(Step::WorktreeAdd))?;
         self.step(id, Step::PostCreate, self.post_create(id, request, &target)).await.map_err(at(Step::PostCreate))?;
         let directory = self.session_directory(id).map_err(at(Step::WriteLaunchFiles))?;
-        let next = Launch { number: 1, directory, mode: LaunchMode::Fresh, prompt: request.whole_prompt() };
+        let (mode, prompt, parts) = (LaunchMode::Fresh, request.whole_prompt(), request.parts());
+        let next = Launch { number: 1, directory, mode, prompt, parts };
         let plan = self
             .step(id, Step::WriteLaunchFiles, self.write_launch_files(id, request, &target, &next))
             .await
@@ -318,7 +334,7 @@ impl Sessions {
         self.step(id, Step::RuntimeCreate, self.create_runtime(id, request, &plan, &target, &next))
             .await
             .map_err(at(Step::RuntimeCreate))?;
-        Ok(Launched { prompt: next.prompt.filter(|_| plan.sends_prompt()) })
+        Ok(Launched { prompt: plan.to_send(next.prompt) })
     }
 
     /// Writes the session's identity into the repository, where it survives the loss of the state; and into its copy

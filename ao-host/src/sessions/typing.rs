@@ -7,10 +7,12 @@ use ao_core::lifecycle::{DraftSeen, draft_seen, hold};
 use ao_core::model::draft::solid;
 use ao_core::model::facts::Session;
 use ao_core::model::{DeliveryLevel, SessionId};
-use ao_core::slots::agent::{ActivityState, ConfirmDelivery, DeliverMessage, DeliverPlan};
+use ao_core::slots::agent::{ActivityState, AgentObservation, Composer, ConfirmDelivery, DeliverMessage, DeliverPlan};
 use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness, RuntimeHandle, SendInput};
+use ao_core::text::one_line;
 use ao_core::{Code, Error, Result};
+use camino::Utf8PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -56,6 +58,15 @@ struct Before {
     screen: String,
     /// Where the agent's own record ended.
     record: Option<Value>,
+    /// Of the agent's launch.
+    directory: Option<Utf8PathBuf>,
+}
+
+/// Whether an agent can be sent its prompt.
+enum Readiness {
+    Ready,
+    /// It lives, and may be later.
+    NotYet(Error),
 }
 
 impl Sessions {
@@ -63,7 +74,8 @@ impl Sessions {
     pub(super) async fn first_prompt(&self, id: &SessionId, crew: &Crew, text: &str) -> Result<Sent> {
         let message = self.queue(id, &Letter::of(text)).await?;
         match self.wait_until_ready(id, crew).await {
-            Ok(()) => self.deliver(&message, crew).await,
+            Ok(Readiness::Ready) => self.deliver(&message, crew).await,
+            Ok(Readiness::NotYet(why)) => self.held(&message, why),
             Err(error) => self.ends(&message, DeliveryLevel::Failed, Some(error)),
         }
     }
@@ -126,7 +138,8 @@ impl Sessions {
         facts.attempts += 1;
         facts.cursor.clone_from(&before.record);
         facts.line = (sha256(line.as_bytes()) != message.sha256).then(|| line.to_owned());
-        let plan = DeliverMessage::new(message.id.as_str(), message.session.clone(), line);
+        let mut plan = DeliverMessage::new(message.id.as_str(), message.session.clone(), line);
+        (plan.cursor, plan.directory) = (before.record.clone(), before.directory.clone());
         let planned = self.between_failpoints(Step::LoadBuffer, async {
             self.store.note_message(&message.id, &facts)?;
             crew.agent.instance.deliver(plan).await
@@ -204,7 +217,10 @@ impl Sessions {
         }
         match hold(&seen, &agent) {
             Some(hold) => Err(Stopped::Held(Error::unavailable(hold.to_string()))),
-            None => Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor }),
+            None => {
+                let directory = session.runtime.map(|runtime| runtime.directory);
+                Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor, directory })
+            }
         }
     }
 
@@ -281,6 +297,7 @@ impl Sessions {
     pub(super) async fn look_into_record(&self, message: &Message, crew: &Crew, line: &str) -> Result<Proof> {
         let mut request = ConfirmDelivery::new(message.id.as_str(), message.session.clone(), line);
         request.cursor = self.stored(&message.id)?.facts.cursor;
+        request.directory = self.get(&message.session)?.runtime.map(|runtime| runtime.directory);
         crew.agent.instance.confirm(request).await
     }
 
@@ -289,7 +306,7 @@ impl Sessions {
         matches!(self.look_into_record(message, crew, line).await, Ok(Proof::Found { .. }))
     }
 
-    async fn wait_until_ready(&self, id: &SessionId, crew: &Crew) -> Result<()> {
+    async fn wait_until_ready(&self, id: &SessionId, crew: &Crew) -> Result<Readiness> {
         let give_up = Instant::now() + READY_WITHIN;
         let mut session = self.get(id)?;
         loop {
@@ -297,14 +314,18 @@ impl Sessions {
             if let Liveness::Dead { .. } = seen.liveness {
                 return Err(Error::conflict(format!("the agent of `{id}` ended before it could be sent its prompt")));
             }
-            let state = agent.activity.as_ref().map(|activity| activity.state);
-            if matches!(state, Some(ActivityState::Ready | ActivityState::Idle)) {
-                return Ok(());
+            if is_ready(&agent) {
+                return Ok(Readiness::Ready);
+            }
+            // Nothing but a human makes it ready.
+            if let Some(ask) = agent.ask.filter(|_| agent.composer == Composer::Dialog) {
+                let why = format!("the agent of `{id}` asks before it takes its prompt: {}", one_line(&ask.text, 200));
+                return Ok(Readiness::NotYet(Error::unavailable(why)));
             }
             if Instant::now() >= give_up {
                 let seconds = READY_WITHIN.as_secs();
-                let message = format!("the agent of `{id}` was not ready for its prompt within {seconds} s");
-                return Err(Error::unavailable(message));
+                let why = format!("the agent of `{id}` was not ready for its prompt within {seconds} s");
+                return Ok(Readiness::NotYet(Error::unavailable(why)));
             }
             // What the agent plugin remembers between two looks.
             if let Some(facts) = &mut session.agent {
@@ -313,6 +334,12 @@ impl Sessions {
             tokio::time::sleep(LOOK_EVERY * 4).await;
         }
     }
+}
+
+/// Whether an agent waits for what it is told.
+pub(super) fn is_ready(agent: &AgentObservation) -> bool {
+    let state = agent.activity.as_ref().map(|activity| activity.state);
+    matches!(state, Some(ActivityState::Ready | ActivityState::Idle))
 }
 
 fn handle_of(session: &Session) -> Result<RuntimeHandle, Stopped> {

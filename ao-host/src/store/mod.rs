@@ -268,7 +268,7 @@ pub trait Store: Reader {
     ) -> Result<Option<OutboxEntry>>;
 
     /// Writes down something that a human is to be told, with the events that tell of it. The same id is the same notice: where
-    /// there is one, nothing changes. Whether it was written.
+    /// there is one that was not taken back, nothing changes. Whether it was written.
     fn add_notice(&self, fence: Fence, notice: &Notice, events: &[Event]) -> Result<bool>;
 
     /// Changes a notice as it stands now, and returns what it became; none where there is none.

@@ -44,10 +44,13 @@ fn select(context: &Context<'_>, condition: &str, parameters: impl Params) -> Re
     rows.into_iter().map(read).collect()
 }
 
-/// Writes a notice down with the events that tell of it, unless there is one of its id: then nothing. Whether it did.
+/// Writes a notice down with the events that tell of it, unless there is one of its id: then nothing. Whether it did. One
+/// that was taken back is not there any more: what it said may be so again.
 pub(super) fn add(context: &Context<'_>, notice: &Notice, log: &[Event]) -> Result<bool> {
     let row = Row::of(notice)?;
     let added = context.run(|connection| {
+        let sql = "DELETE FROM notices WHERE id = ? AND json_extract(facts, '$.state') = 'withdrawn'";
+        connection.prepare_cached(sql)?.execute(params![notice.id])?;
         let sql = "INSERT INTO notices (id, open, over_at, facts) VALUES (?, ?, ?, ?) \
                    ON CONFLICT (id) DO NOTHING RETURNING number";
         let mut statement = connection.prepare_cached(sql)?;

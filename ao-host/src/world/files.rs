@@ -35,6 +35,21 @@ pub fn write_atomic(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<(
     sync_directory(parent(path)?)
 }
 
+/// The same without waiting for the disk: a reader sees the old file or the whole new one, but after a power failure there
+/// may be an empty one.
+pub fn write_whole(path: &Utf8Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let (temporary, mut file) = create_beside(path)?;
+    let written = (|| {
+        file.write_all(contents)?;
+        file.set_permissions(PermissionsExt::from_mode(mode))?;
+        fs_err::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        drop(fs_err::remove_file(&temporary));
+    }
+    written
+}
+
 /// The first bytes of a file, at most so many.
 pub fn read_at_most(path: &Utf8Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

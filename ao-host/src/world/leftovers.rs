@@ -64,7 +64,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let home = Utf8PathBuf::from_path_buf(directory.path().canonicalize().unwrap()).unwrap();
         let places =
-            Places::resolve(&|name| (name == "AO_HOME").then(|| home.clone().into_std_path_buf().into()), &home).unwrap();
+            Places::resolve(&|name| (name == "AO_HOME").then(|| home.clone().into_std_path_buf().into()), &home)
+                .unwrap();
         places.ensure().unwrap();
         let (proc, own) = (SystemProc::new(), std::process::id());
         // No process has a pid above the kernel's bound of 2^22.

@@ -103,3 +103,20 @@ fn a_host_that_was_replaced_writes_none() {
     fenced(store.change_notice(fence, "a", &mut |_| Vec::new()).unwrap_err());
     fenced(store.forget_notices(fence, at(9), 0).unwrap_err());
 }
+
+#[test]
+fn what_was_taken_back_can_be_said_again() {
+    let scratch = Scratch::new();
+    let store = scratch.store();
+    store.add_notice(Fence::None, &notice("a"), &[]).unwrap();
+    let before = store.notice("a").unwrap().unwrap();
+    let withdraw = &mut |notice: &mut Notice| {
+        notice.withdraw();
+        Vec::new()
+    };
+    store.change_notice(Fence::None, "a", withdraw).unwrap();
+    assert!(store.add_notice(Fence::None, &notice("a"), &[]).unwrap());
+    let again = store.notice("a").unwrap().unwrap();
+    assert!(again.is_open() && again.number > before.number, "it is told as a new one: {again:?}");
+    assert_eq!(store.open_notices().unwrap().len(), 1);
+}

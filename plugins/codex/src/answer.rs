@@ -19,7 +19,7 @@ pub(crate) fn answer(request: &AnswerAsk) -> Result<DeliverPlan> {
 
 fn keys(dialog: &Dialog, answer: &str) -> Result<Input> {
     let Some(choice) = dialog.chosen(answer) else {
-        let known: Vec<_> = dialog.options().into_iter().map(|option| format!("`{}`", option.kind)).collect();
+        let known: Vec<_> = dialog.options().into_iter().map(|option| format!("`{}`", option.answer)).collect();
         let known = if known.is_empty() { "nothing by `ao`; attach to it".to_owned() } else { known.join(", ") };
         return Err(Error::invalid_input(format!("`{answer}` is no answer to it; it takes {known}")));
     };

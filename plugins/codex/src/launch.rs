@@ -1,5 +1,6 @@
 //! A session's launch: an argument vector and overrides, and no file of the user's is changed.
 
+use ao_plugin_sdk::core::model::spool::SPOOL_DIRECTORY;
 use ao_plugin_sdk::prelude::*;
 use toml::Value as Toml;
 
@@ -107,25 +108,24 @@ fn permissions(settings: &Settings, request: &PlanLaunch, home: Option<&Utf8Path
         PermissionMode::Suggest => Ok(words(&["--ask-for-approval", "on-request", "--sandbox", "read-only"])),
         PermissionMode::AutoEdit => {
             let mut all = words(&["--ask-for-approval", "on-request", "--sandbox", "workspace-write"]);
-            for directory in git::directories(&request.workspace) {
-                all.extend(["--add-dir".to_owned(), directory.into_string()]);
-            }
+            all.extend(writable(request).flat_map(|directory| ["--add-dir".to_owned(), directory.into_string()]));
             Ok(all)
         }
-        PermissionMode::Default => Ok(writable(&request.workspace, home)),
+        PermissionMode::Default => Ok(additions(request, home)),
         _ => Err(Error::unsupported("this permission mode; use permissionless, auto-edit, default or suggest")),
     }
 }
 
-/// What a commit writes, added to what the user lets sandboxed commands write. Where the user has no such sandbox, it says
-/// nothing; `--add-dir` would then end Codex.
-fn writable(workspace: &Utf8Path, home: Option<&Utf8Path>) -> Vec<String> {
-    let directories = git::directories(workspace);
-    if directories.is_empty() {
-        return Vec::new();
-    }
+/// What a sandboxed command writes besides the worktree: git's files of a commit, and what it reports to `ao`.
+fn writable(request: &PlanLaunch) -> impl Iterator<Item = Utf8PathBuf> {
+    git::directories(&request.workspace).into_iter().chain([request.directory.join(SPOOL_DIRECTORY)])
+}
+
+/// The same, added to what the user lets sandboxed commands write. Where the user has no such sandbox, it says nothing;
+/// `--add-dir` would then end Codex.
+fn additions(request: &PlanLaunch, home: Option<&Utf8Path>) -> Vec<String> {
     let users = home.map(home::user_config).unwrap_or_default().sandbox_workspace_write.writable_roots;
     let all: Vec<Toml> =
-        users.into_iter().chain(directories.into_iter().map(Utf8PathBuf::into_string)).map(Toml::from).collect();
+        users.into_iter().chain(writable(request).map(Utf8PathBuf::into_string)).map(Toml::from).collect();
     set("sandbox_workspace_write.writable_roots", all).into()
 }

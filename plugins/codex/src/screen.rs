@@ -178,7 +178,7 @@ impl Dialog {
         let mut options: Vec<AskOption> = Vec::new();
         for choice in &self.choices {
             let named = if self.kind == DialogKind::Permission { permission(&choice.label) } else { None };
-            let taken = |kind: &&str| options.iter().any(|option| option.kind == **kind);
+            let taken = |answer: &&str| options.iter().any(|option| option.answer == **answer);
             let kind = named.filter(|kind| !taken(kind)).map_or_else(|| choice.number.to_string(), str::to_owned);
             options.push(AskOption::new(kind, choice.label.clone()));
         }
@@ -188,7 +188,7 @@ impl Dialog {
     /// The choice that an answer names, by what it does or by its number.
     #[must_use]
     pub fn chosen(&self, answer: &str) -> Option<&Choice> {
-        let by_kind = self.options().iter().position(|option| option.kind == answer);
+        let by_kind = self.options().iter().position(|option| option.answer == answer);
         let by_number = || self.choices.iter().position(|choice| choice.number.to_string() == answer);
         by_kind.or_else(by_number).and_then(|index| self.choices.get(index))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ao_plugin_sdk::prelude::*;
 use regex::{Regex, RegexBuilder};
 
+use crate::answer::Answer;
 use crate::observe::Patterns;
 use crate::template::{Placeholder, Template};
 use crate::transcript::Record;
@@ -33,6 +34,10 @@ pub struct Config {
     /// the last line with something in it.
     #[schemars(extend("format" = "regex"))]
     ask: Option<String>,
+    /// What is typed to answer a question, by answer: `allow_once`, `allow_always`, `reject_once`, `reject_always`, or the
+    /// number of a choice. A line feed at its end is Enter. With it, `ao answer` answers what `ask` matches.
+    #[serde(default)]
+    answers: BTreeMap<String, String>,
     /// A regular expression for the place where the program takes messages. What the first group of its last match on the
     /// screen holds, or all of that match where there is no group, is what the composer holds. With it, a message is
     /// submitted only when the composer was seen to hold it, and none is typed while it holds something else, while the
@@ -104,7 +109,12 @@ impl Config {
         let ask = self.ask.as_deref().map(|text| pattern("ask", text)).transpose()?;
         let draft = self.draft.as_deref().map(|text| pattern("draft", text)).transpose()?;
         let record = self.transcript.map(Transcript::check).transpose()?;
-        let patterns = Patterns { ready, ask, draft };
+        let answers =
+            self.answers.into_iter().map(|(name, typed)| Answer::parse(name, &typed)).collect::<Result<_>>()?;
+        if self.ask.is_none() && !Vec::is_empty(&answers) {
+            return Err(wrong("nothing tells a question: `answers` needs `ask`").at_field("answers"));
+        }
+        let patterns = Patterns { ready, ask, draft, answers };
         Ok(Settings { argv, prompt, env: self.env, env_remove: self.env_remove, patterns, record })
     }
 }
@@ -130,7 +140,7 @@ impl Transcript {
     }
 }
 
-fn wrong(message: impl Into<String>) -> Error {
+pub(crate) fn wrong(message: impl Into<String>) -> Error {
     Error::invalid_input(message)
 }
 

@@ -16,11 +16,13 @@
 //! ```yaml
 //!     draft: '^> ?(.*)'
 //!     ask: 'Proceed\?.*'
+//!     answers: { allow_once: "y\n", reject_once: "n\n" }
 //!     transcript: { path: "{directory}/transcript.jsonl", text: /text }
 //! ```
 //!
 //! What the agent is doing is read from what it prints; the rule stands in [`observe`].
 
+mod answer;
 mod composer;
 mod config;
 mod launch;
@@ -74,6 +76,10 @@ impl Agent for CommandAgent {
     async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
         let Some(record) = self.settings.record.clone() else { return Ok(Proof::Unknown) };
         blocking(move || Ok(record.find(&request.text, request.cursor.as_ref()))).await
+    }
+
+    async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
+        observe::answer(&self.settings.patterns, &request)
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {

@@ -23,6 +23,7 @@ use std::time::Duration;
 use ao_plugin_sdk::prelude::*;
 use regex::Regex;
 
+use crate::answer::Answer;
 use crate::composer::composer;
 
 /// How long a program counts as active after output.
@@ -41,6 +42,8 @@ pub struct Patterns {
     pub ask: Option<Regex>,
     /// Its composer.
     pub draft: Option<Regex>,
+    /// How its questions are answered.
+    pub answers: Vec<Answer>,
 }
 
 /// What the last look left behind.
@@ -95,10 +98,9 @@ pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> Age
         if patterns.draft.is_some() {
             observation.composer = Composer::Dialog;
         }
-        let id = fingerprint(asked);
         let next = asking(target, last.as_ref(), now);
         observation.activity = Some(Activity::new(ActivityState::WaitingInput, "pattern", Strength::Weak, next.since));
-        observation.ask = Some(Ask::new(id, asked));
+        observation.ask = Some(ask(patterns, asked));
         observation.cursor = serde_json::to_value(next).ok();
         return observation;
     }
@@ -106,6 +108,27 @@ pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> Age
     observation.activity = Some(Activity::new(next.state, source, Strength::Weak, next.since));
     observation.cursor = serde_json::to_value(next).ok();
     observation
+}
+
+/// What a program asks.
+fn ask(patterns: &Patterns, asked: &str) -> Ask {
+    let mut ask = Ask::new(fingerprint(asked), asked);
+    ask.options = patterns.answers.iter().map(Answer::option).collect();
+    ask
+}
+
+/// How a question is answered that is on the screen now; another one is a conflict.
+pub(crate) fn answer(patterns: &Patterns, request: &AnswerAsk) -> Result<DeliverPlan> {
+    let screen = request.screen.as_deref();
+    let asked = patterns.ask.as_ref().and_then(|ask| question(ask, screen?)).map(fingerprint);
+    if asked.as_ref() != Some(&request.ask) {
+        return Err(Error::conflict("the program does not ask that any more"));
+    }
+    let Some(answer) = patterns.answers.iter().find(|answer| answer.name() == request.answer) else {
+        let message = format!("`answers` of the agent says nothing of `{}`", request.answer);
+        return Err(Error::invalid_input(message));
+    };
+    Ok(DeliverPlan::Runtime { inputs: answer.inputs() })
 }
 
 /// Nothing is told; what was known is kept.

@@ -6,7 +6,7 @@ use ao_plugin_sdk::core::model::process::{ExitStatus, HoldStdio};
 use ao_plugin_sdk::core::model::terminal::{TerminalReply, TerminalRequest};
 use ao_plugin_sdk::core::slots::runtime::Output;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::{holder, paste};
+use ao_plugin_sdk::{holder, keys, paste};
 
 use crate::connection::{Connection, strange};
 use crate::place::Place;
@@ -71,7 +71,14 @@ impl Runtime for PtyRuntime {
                 (TerminalRequest::Send { text }, DeliveryLevel::Drafting)
             }
             Input::Submit => (TerminalRequest::Submit, DeliveryLevel::Submitted),
-            _ => return Err(Error::unsupported(format!("the runtime `{NAME}` sends text and its submission only"))),
+            Input::Keys { text } => {
+                keys::check(&text)?;
+                (TerminalRequest::Keys { text }, DeliveryLevel::Submitted)
+            }
+            Input::Key { key } => {
+                (TerminalRequest::Keys { text: keys::sequence(key)?.to_owned() }, DeliveryLevel::Submitted)
+            }
+            _ => return Err(Error::unsupported(format!("the runtime `{NAME}` does not know this kind of input"))),
         };
         match connection.ask(&request, deadline().unwrap_or(PATIENCE)).await? {
             TerminalReply::Done => Ok(Delivery::new(level)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ao_plugin_sdk::core::model::process::{ExitStatus, HoldStdio};
 use ao_plugin_sdk::core::slots::runtime::Output;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::{files, holder, paste};
+use ao_plugin_sdk::{files, holder, keys, paste};
 
 use crate::panes::{self, Pane, PaneState};
 use crate::place::{Place, attach_argv, exactly};
@@ -89,7 +89,16 @@ impl Runtime for TmuxRuntime {
                 command.args(["send-keys", "-t", &pane.id, "Enter"]).run().await?;
                 Ok(Delivery::new(DeliveryLevel::Submitted))
             }
-            _ => Err(Error::unsupported(format!("the runtime `{NAME}` sends text and its submission only"))),
+            Input::Keys { text } => {
+                keys::check(&text)?;
+                command.args(["send-keys", "-l", "-t", &pane.id, "--", &literal(&text)]).run().await?;
+                Ok(Delivery::new(DeliveryLevel::Submitted))
+            }
+            Input::Key { key } => {
+                command.args(["send-keys", "-t", &pane.id, name(key)?]).run().await?;
+                Ok(Delivery::new(DeliveryLevel::Submitted))
+            }
+            _ => Err(Error::unsupported(format!("the runtime `{NAME}` does not know this kind of input"))),
         }
     }
 
@@ -347,4 +356,16 @@ mod tests {
         assert_eq!(combine(dead(), Some(PaneState::Ended)), dead());
         assert_eq!(combine(Liveness::Alive, None), Liveness::Alive);
     }
+}
+
+/// What tmux calls a key (tmux(1), key bindings).
+fn name(key: Key) -> Result<&'static str> {
+    Ok(match key {
+        Key::Escape => "Escape",
+        Key::Enter => "Enter",
+        Key::Tab => "Tab",
+        Key::Up => "Up",
+        Key::Down => "Down",
+        _ => return Err(Error::unsupported(format!("the runtime `{NAME}` does not know this key"))),
+    })
 }

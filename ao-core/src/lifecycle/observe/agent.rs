@@ -20,6 +20,8 @@ pub fn agent(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, po
     facts.ask.clone_from(&seen.ask);
     facts.summary = seen.summary.clone().or(facts.summary.take());
     facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
+    facts.limit.clone_from(&seen.limit);
+    facts.usage = seen.usage.clone().unwrap_or_else(|| std::mem::take(&mut facts.usage));
     facts.observed_at = Some(now);
     facts.unseen = None;
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Unseen;
 use crate::model::{PluginName, Timestamp};
 use crate::record::record;
-use crate::slots::agent::{Activity, Ask};
+use crate::slots::agent::{Activity, Ask, ModelUsage, RateLimit};
 
 record! {
     /// A session's agent.
@@ -43,6 +43,10 @@ record! {
             agent_session: Option<String>,
             /// For the agent plugin's next look.
             cursor: Option<Value>,
+            /// What its conversation has used in all, a model each.
+            usage: Vec<ModelUsage>,
+            /// Its provider lets it wait.
+            limit: Option<RateLimit>,
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) enum Step {
 pub(super) type Place = Vec<Step>;
 
 /// Keys whose values belong to a plugin, an agent or a user: nothing in them is part of the contract.
-const FREE: &[&str] = &["data", "cursor", "payload", "config_schema", "env", "links", "headers"];
+const FREE: &[&str] = &["data", "cursor", "payload", "config_schema", "env", "environment", "links", "headers"];
 
 /// As in the fixtures: `components[].slot`.
 pub(super) fn shown(place: &[Step]) -> String {

@@ -57,6 +57,7 @@ impl Terminal {
             TerminalRequest::Output { cursor, max_bytes } => self.output(index, cursor, max_bytes).map(|()| None),
             TerminalRequest::Send { text } => self.paste(&text).map(Some),
             TerminalRequest::Submit => self.type_all(ENTER).map(Some),
+            TerminalRequest::Keys { text } => self.type_all(text.as_bytes()).map(Some),
             TerminalRequest::Signal { signal } => self.signal(signal).map(Some),
             TerminalRequest::Wait => {
                 self.client(index).waits = true;

@@ -148,3 +148,28 @@ async fn an_agent_that_does_not_read_is_reported_and_gets_no_part() {
     let pipe = std::fs::File::options().read(true).write(true).open(rig.directory("ao-1").join("input")).expect("pipe");
     assert_eq!(rustix::io::ioctl_fionread(&pipe).expect("count"), 40_000);
 }
+
+/// A dialog's keys: each as it is, outside of any paste, for a program that would take a paste in brackets.
+async fn keys_are_typed(rig: &Rig) {
+    let (handle, file) = rig.start_reader("ao-1", "raw-bracketed").await;
+    let keys = |text: &str| Input::Keys { text: text.to_owned() };
+    for input in [keys("1"), keys("a; b;"), keys("-l"), Input::Key { key: Key::Escape }, Input::Key { key: Key::Enter }]
+    {
+        assert_eq!(rig.send(&handle, input).await.expect("a key").level, DeliveryLevel::Submitted);
+    }
+    arrived(&file, b"1a; b;-l\x1b\r").await;
+    for input in [keys(""), keys("a\nb"), Input::Key { key: Key::Unknown }] {
+        rig.send(&handle, input.clone()).await.expect_err(&format!("{input:?}"));
+    }
+}
+
+#[tokio::test]
+async fn tmux_types_keys() {
+    let Some(rig) = Rig::tmux("tmux_types_keys") else { return };
+    keys_are_typed(&rig).await;
+}
+
+#[tokio::test]
+async fn a_terminal_of_the_holder_takes_keys() {
+    keys_are_typed(&Rig::pty()).await;
+}

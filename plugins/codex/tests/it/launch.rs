@@ -115,7 +115,8 @@ async fn permissions_are_its_own() {
             .map(|name| scratch.path().canonicalize_utf8().expect("there").join(name).into_string())
             .collect::<Vec<_>>()
     };
-    let git = roots(&["repo/.git/worktrees/it's", "repo/.git/objects", "repo/.git/refs", "repo/.git/logs"]);
+    let mut git = roots(&["repo/.git/worktrees/it's", "repo/.git/objects", "repo/.git/refs", "repo/.git/logs"]);
+    git.push(scratch.path().join("session/spool").into_string());
     let added: Vec<&str> = git.iter().flat_map(|root| ["--add-dir", root.as_str()]).collect();
     for (asked, configured, expected) in [
         (PermissionMode::Permissionless, "suggest", vec!["--dangerously-bypass-approvals-and-sandbox"]),

@@ -176,7 +176,7 @@ async fn a_dialog_alone_is_weak() {
     let activity = seen.activity.expect("an activity");
     assert_eq!((activity.state, activity.strength), (ActivityState::WaitingInput, Strength::Weak));
     let options = seen.ask.expect("a question").options;
-    assert_eq!(options.iter().map(|option| option.kind.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!(options.iter().map(|option| option.answer.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ fn permissions_are_named_by_what_they_do() {
         let dialog = dialog(name);
         assert_eq!(dialog.kind, DialogKind::Permission, "{name}");
         assert!(dialog.text.starts_with(text), "{name}: {}", dialog.text);
-        assert_eq!(dialog.options().iter().map(|option| option.kind.as_str()).collect::<Vec<_>>(), kinds, "{name}");
+        assert_eq!(dialog.options().iter().map(|option| option.answer.as_str()).collect::<Vec<_>>(), kinds, "{name}");
         assert_eq!(dialog.chosen("reject_once").map(|choice| choice.number), Some(3), "{name}");
     }
     let wrapped = &dialog("permission").choices[1].label;

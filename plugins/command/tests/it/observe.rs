@@ -68,7 +68,8 @@ fn a_question_stands_at_the_end_of_the_screen() {
 #[test]
 fn a_composer_is_told_by_its_pattern_and_covered_by_a_question() {
     let pattern = |text| Some(Regex::new(text).expect("pattern"));
-    let patterns = Patterns { ask: pattern(r"Overwrite .*\?"), draft: pattern(r"(?m)^> ?(.*)$"), ready: None };
+    let patterns =
+        Patterns { ask: pattern(r"Overwrite .*\?"), draft: pattern(r"(?m)^> ?(.*)$"), ..Patterns::default() };
     let mut target = target();
     let mut look = |screen: &str| {
         target.screen = Some(screen.to_owned());

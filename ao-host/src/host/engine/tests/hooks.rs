@@ -49,8 +49,13 @@ async fn a_hook_is_read_written_down_and_removed() {
         desk.drop_file(0, &format!("{number}.Stop.json"), &format!("{number}"));
     }
     engine.pass(&desk, Duration::from_secs(30)).await;
-    let payloads: Vec<_> = desk.script().asked_hooks.drain(..).map(|hook| hook.payload).collect();
+    let hooks: Vec<_> = desk.script().asked_hooks.drain(..).collect();
+    let payloads: Vec<_> = hooks.iter().map(|hook| hook.payload.clone()).collect();
     assert_eq!(payloads, [json!(2), json!(3)], "in the order of their names");
+    let cursors: Vec<_> = hooks.iter().map(|hook| hook.cursor.clone()).collect();
+    assert_eq!(cursors, [None, Some(json!(2))], "each builds on the one before");
+    let directory = desk.session(0).runtime.unwrap().directory;
+    assert_eq!(hooks[0].directory, Some(directory), "its launch's records are found");
     assert_eq!(activity(&desk, 0), Some(ActivityState::Ready));
 }
 

@@ -1,0 +1,10 @@
+//! `ao agent`: the agents that sessions can be given.
+
+pub(super) mod list;
+
+subcommands! {
+    /// The agents that sessions can be given
+    {
+        List(list),
+    }
+}

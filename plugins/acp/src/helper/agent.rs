@@ -1,0 +1,150 @@
+//! The agent's process: started in a process group of its own, fed and read by tasks, ended with its whole group.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the agent lives as long as this process, and talks over its pipes all the while"
+)]
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ao_plugin_sdk::prelude::*;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::log::Log;
+use crate::launch::Launch;
+use crate::wire::{Line, Lines, MOST};
+
+/// How many lines may wait to be handled, and to be sent.
+const WAITING_LINES: usize = 64;
+const WAITING_FRAMES: usize = 4096;
+/// How much is read at once, in bytes.
+const PIECE: usize = 64 * 1024;
+/// How long an agent may take to end once it is told to.
+const END_WITHIN: Duration = Duration::from_secs(3);
+
+/// An agent that runs.
+pub(super) struct Agent {
+    pub(super) child: Child,
+    pub(super) pid: u32,
+    /// What it writes.
+    pub(super) lines: mpsc::Receiver<Line>,
+    frames: mpsc::Sender<String>,
+    /// Keeps what it complains, until it says no more.
+    pub(super) complaints: JoinSet<()>,
+    /// End with this.
+    _tasks: JoinSet<()>,
+}
+
+/// How an agent cannot be told anything any more: it reads nothing.
+#[derive(Debug)]
+pub(super) struct Deaf;
+
+impl Agent {
+    /// Starts it in the worktree, with this process's environment.
+    pub(super) fn start(launch: &Launch, log: &Arc<Mutex<Log>>) -> io::Result<Self> {
+        let (program, arguments) = launch.argv.split_first().ok_or_else(|| io::Error::other("no program"))?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(&launch.workspace)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().unwrap_or_default();
+        let (lines_in, lines) = mpsc::channel(WAITING_LINES);
+        let (frames, frames_out) = mpsc::channel(WAITING_FRAMES);
+        let (mut tasks, mut complaints) = (JoinSet::new(), JoinSet::new());
+        if let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        {
+            tasks.spawn(feed(stdin, frames_out));
+            tasks.spawn(read(stdout, lines_in));
+            complaints.spawn(keep(stderr, Arc::clone(log)));
+        }
+        Ok(Self { child, pid, lines, frames, complaints, _tasks: tasks })
+    }
+
+    /// Sends it a frame.
+    pub(super) fn send(&self, frame: &Value) -> Result<(), Deaf> {
+        let line = format!("{frame}\n");
+        match self.frames.try_send(line) {
+            // One that closed its input is about to end, which is seen elsewhere.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Deaf),
+        }
+    }
+
+    /// Ends it, gently at first, with all that it has started in its group.
+    pub(super) async fn end(&mut self) -> Option<ExitStatus> {
+        self.signal(Signal::TERM);
+        let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;
+        self.signal(Signal::KILL);
+        match ended {
+            Ok(status) => status.ok(),
+            Err(_) => self.child.wait().await.ok(),
+        }
+    }
+
+    /// Ends what its group still holds.
+    pub(super) fn sweep(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        // It may have ended meanwhile.
+        let _ = group.map(|group| kill_process_group(group, signal));
+    }
+}
+
+/// The code with which this process ends for it: as a shell has it.
+pub(super) fn code_of(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>) {
+    while let Some(frame) = frames.recv().await {
+        if stdin.write_all(frame.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(mut stdout: ChildStdout, lines: mpsc::Sender<Line>) {
+    let (mut cut, mut piece, mut found) = (Lines::new(MOST), vec![0; PIECE], Vec::new());
+    loop {
+        match stdout.read(&mut piece).await {
+            Ok(0) | Err(_) => break,
+            Ok(length) => cut.push(piece.get(..length).unwrap_or_default(), |line| found.push(line)),
+        }
+        for line in found.drain(..) {
+            if lines.send(line).await.is_err() {
+                return;
+            }
+        }
+    }
+    if let Some(line) = cut.end() {
+        let _ = lines.send(line).await;
+    }
+}
+
+async fn keep(mut stderr: ChildStderr, log: Arc<Mutex<Log>>) {
+    let mut piece = vec![0; PIECE];
+    while let Ok(length) = stderr.read(&mut piece).await {
+        if length == 0 {
+            return;
+        }
+        log.lock().unwrap_or_else(PoisonError::into_inner).add(piece.get(..length).unwrap_or_default());
+    }
+}

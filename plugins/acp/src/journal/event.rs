@@ -1,0 +1,143 @@
+//! What a journal says.
+
+use ao_plugin_sdk::core::slots::agent::ModelUsage;
+use ao_plugin_sdk::prelude::*;
+
+use super::{Queue, View};
+
+/// A line of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// When, by the helper's clock.
+    pub(crate) at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub(crate) event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// The first line of a file that follows another one: all that those before it came to.
+    Snapshot { view: Box<View>, queue: Box<Queue> },
+    /// A helper has begun.
+    Started { helper: u32 },
+    /// The agent's program runs.
+    Launched { pid: u32 },
+    /// The agent has said who it is.
+    Connected { agent: String, version: Option<String> },
+    /// There is a conversation.
+    Session { id: String, how: How },
+    /// The agent's model.
+    Model { id: String },
+    /// A prompt was taken: from here on it is the helper's to deliver, once.
+    Taken { key: String, digest: String, text: String },
+    /// It is handed to the agent now. It is never handed over again.
+    Prompted { key: String },
+    /// The agent asks for a permission.
+    Asked { question: Question },
+    /// It was answered; `choice` is none where the question was withdrawn.
+    Answered { ask: String, key: Option<String>, choice: Option<Choice>, by: Answerer },
+    /// A turn has ended.
+    Turn { key: String, stop: String, used: Vec<Used> },
+    /// A turn has failed.
+    Failed { key: String, why: String, limited: bool },
+    /// What the conversation has cost so far, in millionths of a US dollar.
+    Cost { micros: u64 },
+    /// What it is about.
+    Titled { title: String },
+    /// Something worth knowing that changes nothing.
+    Note { text: String },
+    /// The agent is gone, or was ended.
+    Ended { why: String },
+    /// An event of a newer helper.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a conversation came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum How {
+    /// It is new.
+    New,
+    /// The agent has read its history again.
+    Loaded,
+    /// The agent goes on with it.
+    Resumed,
+}
+
+/// Who answered a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answerer {
+    /// The session's permission mode.
+    Policy,
+    /// Somebody, through the host.
+    Human,
+    /// Nobody: the turn ended, or was cancelled, before.
+    Nobody,
+}
+
+/// A permission that the agent asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Question {
+    /// Names it, once in all launches.
+    pub(crate) id: String,
+    /// What it is about, in one line.
+    pub(crate) text: String,
+    /// The agent's word for the kind of tool, where it says one.
+    pub(crate) tool: Option<String>,
+    /// What can be answered, as the agent has it.
+    pub(crate) choices: Vec<Choice>,
+}
+
+/// An answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Choice {
+    /// The agent's own id for it.
+    pub(crate) id: String,
+    /// What it does, in the protocol's word.
+    pub(crate) kind: String,
+    /// What the agent calls it.
+    pub(crate) label: String,
+}
+
+/// What a turn has used of one model, in tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Used {
+    pub(crate) model: String,
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    pub(crate) cache_read: u64,
+    pub(crate) cache_write: u64,
+}
+
+impl Used {
+    /// Adds what another turn has used of the same model.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let sums = [
+            (&mut self.input, other.input),
+            (&mut self.output, other.output),
+            (&mut self.cache_read, other.cache_read),
+            (&mut self.cache_write, other.cache_write),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
+    /// Whether it says nothing.
+    pub(crate) fn is_nothing(&self) -> bool {
+        [self.input, self.output, self.cache_read, self.cache_write] == [0; 4]
+    }
+
+    /// As the slot has it.
+    pub(crate) fn usage(&self) -> ModelUsage {
+        let mut usage = ModelUsage::new(self.model.as_str());
+        (usage.input_tokens, usage.output_tokens) = (self.input, self.output);
+        (usage.cache_read_tokens, usage.cache_write_tokens) = (self.cache_read, self.cache_write);
+        usage
+    }
+}

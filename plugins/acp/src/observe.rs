@@ -1,0 +1,90 @@
+//! What an agent is doing, from its journal alone: facts of the protocol, as old as the helper's last line.
+
+use ao_plugin_sdk::prelude::*;
+
+use crate::journal::{Mark, Phase, View, read_from};
+use crate::policy;
+
+/// How an observation came about.
+const SOURCE: &str = "acp";
+
+/// Looks at one agent.
+pub(crate) fn observe(target: &AgentTarget) -> AgentObservation {
+    let mut seen = AgentObservation::new(target.session.clone());
+    let is_dead = matches!(target.liveness, Liveness::Dead { .. });
+    look(&mut seen, target.directory.as_deref(), target.cursor.clone());
+    let launched = || Activity::new(ActivityState::Active, "launch", Strength::Weak, target.launched_at);
+    if is_dead {
+        let since = seen.activity.as_ref().map_or(target.launched_at, |activity| activity.since);
+        seen.activity = Some(Activity::new(ActivityState::Exited, "exit status", Strength::Strong, since));
+        seen.ask = None;
+    } else if seen.activity.is_none() && target.directory.is_some() && target.liveness == Liveness::Alive {
+        seen.activity = Some(launched());
+    }
+    seen
+}
+
+/// What a hook has announced: it stands in the journal.
+pub(crate) fn woken(event: &HookEvent) -> Option<AgentObservation> {
+    let mut seen = AgentObservation::new(event.session.clone());
+    look(&mut seen, event.directory.as_deref(), event.cursor.clone());
+    seen.activity.is_some().then_some(seen)
+}
+
+fn look(seen: &mut AgentObservation, directory: Option<&Utf8Path>, cursor: Option<Value>) {
+    let Some(directory) = directory else {
+        seen.unknown = Some("the host does not say which launch it means".to_owned());
+        return;
+    };
+    // A cursor of somebody else's is none.
+    let mark = cursor.and_then(|cursor| serde_json::from_value::<Mark>(cursor).ok());
+    match read_from(directory, mark) {
+        Ok(Some(mark)) => {
+            tell(seen, &mark.view);
+            seen.cursor = serde_json::to_value(&mark).ok();
+        }
+        Ok(None) => seen.unknown = Some("the agent's helper has written nothing yet".to_owned()),
+        Err(error) => seen.unknown = Some(format!("cannot read the agent's journal: {error}")),
+    }
+}
+
+fn tell(seen: &mut AgentObservation, view: &View) {
+    let question = view.questions.first();
+    let (state, since) = match (view.phase, question) {
+        (Phase::Ended, _) => (ActivityState::Exited, view.since),
+        (_, Some((since, _))) => (ActivityState::WaitingInput, *since),
+        (Phase::Starting | Phase::Working, None) => (ActivityState::Active, view.since),
+        (Phase::Ready, None) => (ActivityState::Ready, view.since),
+        (Phase::Blocked, None) => (ActivityState::Blocked, view.since),
+    };
+    seen.activity = Some(Activity::new(state, SOURCE, Strength::Strong, since));
+    seen.ask = question.map(|(_, question)| {
+        let mut ask = Ask::new(question.id.as_str(), question.text.as_str());
+        let offered = policy::offered(&question.choices).into_iter();
+        ask.options = offered.map(|(answer, label)| AskOption::new(answer, label)).collect();
+        ask
+    });
+    // Nothing is typed: a prompt is taken at any time, and waits for its turn.
+    seen.composer = Composer::Empty;
+    seen.agent_session.clone_from(&view.session);
+    seen.summary = view.why.clone().or_else(|| view.title.clone());
+    seen.usage = usage(view);
+    seen.limit = view.why.as_deref().filter(|_| view.limited).map(RateLimit::new);
+}
+
+/// What was used, with the cost at the model that the agent has now: it tells one sum.
+fn usage(view: &View) -> Option<Vec<ModelUsage>> {
+    let mut usage: Vec<ModelUsage> = view.used.iter().map(crate::journal::Used::usage).collect();
+    if let Some(cost) = view.cost {
+        let model = view.model.as_deref().unwrap_or("unknown");
+        let index = usage.iter().position(|usage| usage.model == model).unwrap_or_else(|| {
+            usage.push(ModelUsage::new(model));
+            usage.len() - 1
+        });
+        // The sum is of all models: no price of the others may come on top.
+        for (at, entry) in usage.iter_mut().enumerate() {
+            entry.cost_micros = Some(if at == index { cost } else { 0 });
+        }
+    }
+    (!usage.is_empty()).then_some(usage)
+}

@@ -1,0 +1,87 @@
+//! Permission requests: answered by the session's permission mode, by a human, or by the end of the turn.
+
+use ao_plugin_sdk::core::model::draft::digest;
+use ao_plugin_sdk::core::text::one_line;
+use ao_plugin_sdk::prelude::*;
+
+use super::{Effect, OpenQuestion, Talk};
+use crate::control::Reply;
+use crate::journal::{Answerer, Choice, Event, Question};
+use crate::policy::{self, Decision};
+use crate::wire;
+
+/// How many questions may be open. An agent that asks more is refused.
+const MOST_OPEN: usize = 64;
+
+impl Talk {
+    pub(super) fn permission(&mut self, id: Value, params: &Value) {
+        if self.questions.len() >= MOST_OPEN {
+            return self.refuse(&id, -32000, "too many questions are open");
+        }
+        let asked = wire::tool_of(params.get("toolCall").unwrap_or(&Value::Null));
+        // Some name the tool only where they announced it.
+        self.tool(&wire::Tool { status: None, ..asked.clone() });
+        let tool = self.tools.iter().find(|tool| tool.id == asked.id).cloned().unwrap_or(asked);
+        let title = tool.title.clone().unwrap_or_else(|| "it does not say what".to_owned());
+        let text = match tool.kind.as_deref() {
+            Some(kind) if kind != "other" => one_line(&format!("{kind}: {title}"), 400),
+            _ => title,
+        };
+        let choices = wire::choices(params);
+        let number = self.queue.asked + 1;
+        // A helper that begins again counts on; another launch's has another conversation, or another time.
+        let salt = digest(&format!("{}\n{}\n{}", self.session, tool.id, self.now.as_millis()));
+        let name = format!("p{number}-{}", salt.get(..8).unwrap_or_default());
+        let question = Question { id: name, text, tool: tool.kind.clone(), choices };
+        self.note(Event::Asked { question: question.clone() });
+        let kind = policy::Tool::of(tool.kind.as_deref(), tool.paths.as_deref(), &self.launch.workspace);
+        let decision = policy::decide(self.launch.permissions, kind, &question.choices);
+        self.show_line(&format!("? {}", question.text));
+        let open = OpenQuestion { request: id, question };
+        match decision {
+            Decision::Choose(choice) => self.settle_question(&open, Some(choice), Answerer::Policy, None),
+            Decision::Withdraw => self.settle_question(&open, None, Answerer::Policy, None),
+            Decision::Ask => self.questions.push(open),
+        }
+    }
+
+    /// Answers a question as a human means it, once for each key.
+    pub(super) fn answer(&mut self, key: String, ask: &str, answer: &str) -> Reply {
+        if let Some(label) = self.queue.answer(&key) {
+            return Reply::Answered { label: label.to_owned() };
+        }
+        let Some(index) = self.questions.iter().position(|open| open.question.id == ask) else {
+            let message = format!("the agent does not ask `{}` any more", one_line(ask, 100));
+            return Reply::Refused { code: Code::NOT_FOUND, message };
+        };
+        let choices = &self.questions[index].question.choices;
+        let Some(choice) = policy::meant(choices, answer).cloned() else {
+            let offered = policy::offered(choices).into_iter().map(|(answer, label)| format!("`{answer}` ({label})"));
+            let offered = offered.collect::<Vec<_>>().join(", ");
+            let message = format!("the agent offers no `{}` here; it offers {offered}", one_line(answer, 100));
+            return Reply::Refused { code: Code::INVALID_INPUT, message };
+        };
+        let open = self.questions.remove(index);
+        let label = choice.label.clone();
+        self.settle_question(&open, Some(choice), Answerer::Human, Some(key));
+        Reply::Answered { label }
+    }
+
+    /// Withdraws every open question: its turn is over.
+    pub(super) fn withdraw_questions(&mut self) {
+        for open in std::mem::take(&mut self.questions) {
+            self.settle_question(&open, None, Answerer::Nobody, None);
+        }
+    }
+
+    fn settle_question(&mut self, open: &OpenQuestion, choice: Option<Choice>, by: Answerer, key: Option<String>) {
+        let outcome = match &choice {
+            Some(choice) => json!({"outcome": "selected", "optionId": choice.id}),
+            None => json!({"outcome": "cancelled"}),
+        };
+        let said = choice.as_ref().map_or("withdrawn", |choice| choice.label.as_str());
+        self.show_line(&format!("  {said}"));
+        self.note(Event::Answered { ask: open.question.id.clone(), key, choice, by });
+        self.effects.push(Effect::Send(wire::result(&open.request, &json!({"outcome": outcome}))));
+    }
+}

@@ -1,0 +1,148 @@
+//! Prompts and turns: what is taken, what a turn tells, how it ends.
+
+use ao_plugin_sdk::core::model::draft::digest;
+use ao_plugin_sdk::prelude::*;
+
+use super::{Effect, MOST_TOOLS, Stage, Talk};
+use crate::control::Reply;
+use crate::journal::{Event, Used};
+use crate::wire::{self, Problem, Update};
+
+/// How many prompts may wait, and how many bytes of them.
+const MOST_WAITING: usize = 64;
+const MOST_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+impl Talk {
+    /// Takes a prompt, once for each key.
+    pub(super) fn receive(&mut self, key: String, text: String) -> Reply {
+        let refused = |code, message: &str| Reply::Refused { code, message: message.to_owned() };
+        if self.queue.knows(&key) {
+            return Reply::Taken;
+        }
+        if self.stage == Stage::Closed {
+            return refused(Code::CONFLICT, "the agent is being ended");
+        }
+        let bytes: usize = self.queue.waiting.iter().map(|letter| letter.text.len()).sum();
+        if self.queue.waiting.len() >= MOST_WAITING || bytes + text.len() > MOST_WAITING_BYTES {
+            return refused(
+                Code::UNAVAILABLE,
+                "too many prompts wait for the agent; it takes more once it has worked some off",
+            );
+        }
+        self.accept(key, text);
+        Reply::Taken
+    }
+
+    pub(super) fn accept(&mut self, key: String, text: String) {
+        let digest = digest(&text);
+        self.note(Event::Taken { key, digest, text });
+    }
+
+    /// Tells the agent to end its turn, and withdraws what it asks.
+    pub(super) fn cancel(&mut self) {
+        let Stage::Open { session } = &self.stage else { return };
+        if self.turn.is_none() {
+            return;
+        }
+        let params = json!({"sessionId": session});
+        self.effects.push(Effect::Send(wire::notification("session/cancel", &params)));
+        self.show_line("# the turn is cancelled");
+        self.withdraw_questions();
+    }
+
+    pub(super) fn updated(&mut self, params: &Value) {
+        let update = wire::update(params.get("update").unwrap_or(&Value::Null));
+        if self.is_replaying() {
+            return;
+        }
+        match update {
+            Update::Said { text, used } => {
+                if let (Some(used), Some(turn)) = (used, &mut self.turn) {
+                    turn.used.push(used);
+                }
+                if !text.is_empty() {
+                    let shown = self.transcript.piece(&text);
+                    self.show(shown);
+                }
+            }
+            Update::Tool(tool) => self.tool(&tool),
+            Update::Plan(steps) => steps.iter().for_each(|step| self.show_line(&format!("  - {step}"))),
+            Update::Cost(micros) if self.view.cost != Some(micros) => self.note(Event::Cost { micros }),
+            Update::Title(title) if self.view.title.as_ref() != Some(&title) => self.note(Event::Titled { title }),
+            Update::Model(Some(id)) if self.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
+            Update::Cost(_) | Update::Title(_) | Update::Model(_) | Update::Other => {}
+        }
+    }
+
+    /// Remembers a tool call, whether it was announced or not, and shows its begin and its end.
+    pub(super) fn tool(&mut self, new: &wire::Tool) {
+        let index = self.tools.iter().position(|tool| tool.id == new.id).unwrap_or_else(|| {
+            if self.tools.len() >= MOST_TOOLS {
+                self.tools.pop_front();
+            }
+            self.tools.push_back(wire::Tool { id: new.id.clone(), ..wire::Tool::default() });
+            self.tools.len() - 1
+        });
+        let Some(tool) = self.tools.get_mut(index) else { return };
+        let before = tool.clone();
+        let told = [(&mut tool.title, &new.title), (&mut tool.kind, &new.kind), (&mut tool.status, &new.status)];
+        for (known, new) in told {
+            if new.is_some() {
+                known.clone_from(new);
+            }
+        }
+        if new.paths.is_some() {
+            tool.paths.clone_from(&new.paths);
+        }
+        let tool = tool.clone();
+        let title = tool.title.clone().unwrap_or_else(|| tool.kind.clone().unwrap_or_else(|| "a tool".to_owned()));
+        if before.title != tool.title {
+            self.show_line(&format!("* {title}"));
+        }
+        let ended = tool.status.as_deref().filter(|status| matches!(*status, "completed" | "failed"));
+        if let Some(status) = ended.filter(|_| before.status != tool.status) {
+            self.show_line(&format!("  {status}: {title}"));
+        }
+    }
+
+    pub(super) fn turn_ended(&mut self, outcome: Result<Value, Problem>) {
+        self.withdraw_questions();
+        let Some(turn) = self.turn.take() else { return };
+        let key = turn.key;
+        match outcome {
+            Ok(result) => {
+                let stop = result.get("stopReason").and_then(Value::as_str).unwrap_or("end_turn");
+                let stop: String = stop.chars().take(100).collect();
+                let mut used = wire::used_of(&result);
+                if used.is_empty() {
+                    used = turn.used;
+                }
+                let used = self.counted(used);
+                self.show_line(&format!("# {}", stop.replace('_', " ")));
+                self.note(Event::Turn { key, stop, used });
+            }
+            Err(problem) => {
+                let why = wire::error_text(&problem);
+                self.show_line(&format!("# the turn failed: {why}"));
+                let limited = wire::is_limit(&why);
+                self.note(Event::Failed { key, why, limited });
+            }
+        }
+    }
+
+    /// What was used, one entry a model; the agent's own model where it names none.
+    fn counted(&self, used: Vec<Used>) -> Vec<Used> {
+        let model = self.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
+        let mut counted: Vec<Used> = Vec::new();
+        for mut used in used.into_iter().filter(|used| !used.is_nothing()) {
+            if used.model.is_empty() {
+                used.model.clone_from(&model);
+            }
+            match counted.iter_mut().find(|known| known.model == used.model) {
+                Some(known) => known.add(&used),
+                None => counted.push(used),
+            }
+        }
+        counted
+    }
+}

@@ -1,0 +1,73 @@
+//! What one look or hook leaves for the next. Instances keep nothing.
+
+use ao_plugin_sdk::prelude::*;
+
+use crate::evidence::Said;
+use crate::transcript::Reading;
+
+/// All that is remembered of a session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Cursor {
+    /// Claude Code's configuration directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<Utf8PathBuf>,
+    /// The conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation: Option<String>,
+    /// The conversation's transcript.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transcript: Option<Utf8PathBuf>,
+    /// What the hooks said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hook: Option<Said>,
+    /// How far the transcript was read, and what came of it.
+    #[serde(skip_serializing_if = "Reading::is_empty")]
+    pub(crate) reading: Reading,
+    /// Where the transcript ended at the last look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<Mark>,
+    /// What the last look reported, so that a state that only the screen tells has a beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Shown>,
+}
+
+/// Where a transcript ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// In bytes; 0 where there was no file.
+    pub(crate) offset: u64,
+    /// The file's own number; 0 where there was none.
+    pub(crate) inode: u64,
+}
+
+/// A state that was reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) state: ActivityState,
+    pub(crate) since: Timestamp,
+}
+
+impl Cursor {
+    /// Reads a cursor; one that is not ours is none.
+    pub(crate) fn of(value: Option<&Value>) -> Self {
+        value.and_then(|value| Self::deserialize(value).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before stays counted.
+    pub(crate) fn follow(&mut self, conversation: &str, transcript: Option<Utf8PathBuf>) {
+        if self.conversation.as_deref() != Some(conversation) {
+            self.conversation = Some(conversation.to_owned());
+            self.reading.begin_anew();
+            self.mark = None;
+            self.transcript = None;
+        }
+        if transcript.is_some() {
+            self.transcript = transcript;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The agent `claude-code`: Claude Code in a terminal.
+//!
+//! ```yaml
+//! agents:
+//!   claude:
+//!     plugin: claude-code
+//!     model: opus
+//!     permissions: auto-edit
+//! ```
+//!
+//! What it is doing is told by its hooks, by the transcript that it writes and by its own session file, and only then by its
+//! screen. No file of the user's is changed: the hooks stand in a settings file of the launch's own, which Claude Code puts
+//! beside the user's.
+
+mod answer;
+mod availability;
+mod config;
+mod confirm;
+mod cursor;
+mod deliver;
+mod evidence;
+mod files;
+mod hooks;
+mod launch;
+mod observe;
+mod screen;
+mod session_file;
+mod transcript;
+
+use std::collections::BTreeMap;
+
+use ao_plugin_sdk::prelude::*;
+
+pub use config::{Config, Permissions};
+
+use config::Settings;
+
+/// Claude Code.
+#[derive(Debug)]
+pub struct ClaudeCode {
+    settings: Settings,
+}
+
+impl Plugin for ClaudeCode {
+    type Config = Config;
+
+    fn new(config: Config) -> Result<Self> {
+        Ok(Self { settings: config.check()? })
+    }
+}
+
+#[async_trait]
+impl Agent for ClaudeCode {
+    async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
+        Ok(availability::detect(&self.settings, request.cwd.as_deref()).await)
+    }
+
+    async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
+        let settings = self.settings.clone();
+        blocking(move || launch::plan(&settings, &request, launch::User::of_this_process())).await
+    }
+
+    async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
+        blocking(move || {
+            let mut files = BTreeMap::new();
+            let mut look = |target: &AgentTarget| observe::look(target, request.now, &mut files);
+            Ok(request.targets.iter().map(&mut look).collect())
+        })
+        .await
+    }
+
+    async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
+        Ok(hooks::interpret(&request).into_iter().collect())
+    }
+
+    async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
+        Ok(DeliverPlan::Runtime { inputs: vec![Input::Text { text: deliver::as_data(&request.text) }, Input::Submit] })
+    }
+
+    async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
+        blocking(move || Ok(confirm::find(&request.text, request.cursor.as_ref()))).await
+    }
+
+    async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
+        answer::answer(&request)
+    }
+
+    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
+        Ok(availability::doctor(&self.settings, launch::User::of_this_process()).await)
+    }
+}
+
+export_plugin! {
+    /// Claude Code in a terminal.
+    agent "claude-code" => ClaudeCode
+}
