@@ -3,6 +3,7 @@
 
 use ao_plugin_acp as _;
 use ao_plugin_claude_code as _;
+use ao_plugin_codex as _;
 use ao_plugin_command as _;
 use ao_plugin_git as _;
 use ao_plugin_local as _;

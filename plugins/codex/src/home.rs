@@ -1,0 +1,52 @@
+//! Codex's own directory, `CODEX_HOME`, and what is read of it. Secrets are not: of the login only whether there is one.
+
+use std::collections::BTreeMap;
+
+use ao_plugin_sdk::prelude::*;
+
+use crate::config::Settings;
+use crate::environment::variable;
+
+/// The most of a configuration file that is read, in bytes.
+const CONFIG_LIMIT: u64 = 1024 * 1024;
+
+/// Where a session's Codex has its directory. `environment` is what the session's processes see; where it is not known, this
+/// process's stands for it.
+pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
+    let inherited = |name: &str| {
+        let known = if environment.is_empty() { variable(name) } else { environment.get(name).cloned() };
+        known.filter(|value| !value.is_empty())
+    };
+    let seen = |name: &str| settings.env.get(name).cloned().or_else(|| inherited(name));
+    let named = seen("CODEX_HOME").map(Utf8PathBuf::from);
+    named.or_else(|| seen("HOME").map(|home| Utf8PathBuf::from(home).join(".codex")))
+}
+
+/// The user's own configuration, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct UserConfig {
+    pub(crate) model_provider: Option<String>,
+    pub(crate) cli_auth_credentials_store: Option<String>,
+    pub(crate) sandbox_workspace_write: WorkspaceWrite,
+}
+
+/// What may be written to by sandboxed commands, besides the worktree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct WorkspaceWrite {
+    pub(crate) writable_roots: Vec<String>,
+}
+
+/// The user's configuration; what cannot be read counts as empty, because Codex itself will complain of it.
+pub(crate) fn user_config(home: &Utf8Path) -> UserConfig {
+    let file = home.join("config.toml");
+    let is_small = fs_err::metadata(&file).is_ok_and(|found| found.is_file() && found.len() <= CONFIG_LIMIT);
+    let text = if is_small { fs_err::read_to_string(&file).unwrap_or_default() } else { String::new() };
+    toml::from_str(&text).unwrap_or_default()
+}
+
+/// Whether a file with a login is there. It is not opened.
+pub(crate) fn has_login_file(home: &Utf8Path) -> bool {
+    fs_err::metadata(home.join("auth.json")).is_ok_and(|found| found.is_file() && found.len() > 0)
+}
