@@ -71,7 +71,8 @@ pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
     let said = says(&event.hook, &payload, before.as_ref(), at);
     let mut observation = AgentObservation::new(event.session.clone());
     observation.agent_session.clone_from(&cursor.conversation);
-    if let Some(said) = &said {
+    // One that starts is ready once its composer shows, which a look sees.
+    if let Some(said) = said.as_ref().filter(|_| event.hook != "SessionStart") {
         let strength = Strength::Strong;
         observation.activity = Some(Activity::new(said.state, Source::Hook.name(), strength, said.at));
         observation.limit = said.limit.as_deref().map(limit);
