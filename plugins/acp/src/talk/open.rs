@@ -1,5 +1,7 @@
 //! Opening a conversation: who the agent is, a new conversation or the old one, its model and its mode.
 
+use std::borrow::Cow;
+
 use ao_plugin_sdk::prelude::*;
 
 use super::{Effect, Pending, Stage, Talk};
@@ -185,7 +187,7 @@ impl Talk {
         self.note(Event::Prompted { key: letter.key.clone() });
         let shown = self.transcript.prompt(&letter.text);
         self.show(shown);
-        let params = json!({"sessionId": session, "prompt": [{"type": "text", "text": letter.text}]});
+        let params = json!({"sessionId": session, "prompt": [{"type": "text", "text": as_text(&letter.text)}]});
         self.request("session/prompt", &params, Pending::Prompt);
         self.turn = Some(super::Turn { key: letter.key, used: Used::default() });
     }
@@ -207,4 +209,11 @@ impl Talk {
             Err(message) => wire::failure(id, -32000, &message),
         })
     }
+}
+
+/// A prompt as agents take it for a text. What begins with a slash would be a command of theirs, whatever blanks stand before
+/// it, and one that they do not know is dropped without a word.
+fn as_text(prompt: &str) -> Cow<'_, str> {
+    let begins = prompt.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+    if begins.starts_with('/') { Cow::Owned(format!("Message:\n{prompt}")) } else { Cow::Borrowed(prompt) }
 }

@@ -168,6 +168,21 @@ fn a_prompt_is_taken_once_and_handed_over_in_its_turn() {
 }
 
 #[test]
+fn what_begins_like_a_command_is_a_message() {
+    for (text, handed) in [
+        ("/home/ci: look", "Message:\n/home/ci: look"),
+        (" \n\u{feff}/init", "Message:\n \n\u{feff}/init"),
+        ("see /init", "see /init"),
+        ("!ls", "!ls"),
+    ] {
+        let mut talk = opened(launch(PermissionMode::Default), None);
+        let request = Request::Prompt { key: "k".to_owned(), text: text.to_owned() };
+        let said = sent(&talk.handle(at(2), Input::Control(1, request)));
+        assert_eq!(said[0].pointer("/params/prompt/0/text"), Some(&json!(handed)));
+    }
+}
+
+#[test]
 fn what_was_handed_over_is_not_handed_over_by_the_next_helper() {
     let mut talk = opened(launch(PermissionMode::Default), Some("first"));
     control(&mut talk, prompt("a"));

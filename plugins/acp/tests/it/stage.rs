@@ -157,6 +157,19 @@ impl Stage {
         heard.filter_map(|heard| heard.get(kind).cloned()).collect()
     }
 
+    /// Waits until the host was woken by the hook, with this in what it was told.
+    pub(crate) async fn until_woken(&self, sign: &str) {
+        let begun = Instant::now();
+        loop {
+            let woken = std::fs::read_to_string(self.directory().join("woken")).unwrap_or_default();
+            if woken.contains(sign) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not woken by `{sign}`: {woken}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// What the terminal shows.
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(self.directory().join("output")).unwrap_or_default()
