@@ -88,7 +88,7 @@ fn an_agent_that_its_provider_lets_wait_is_not_stuck_until_that_is_over() {
         session.agent.as_mut().unwrap().limit = Some(limit);
         session
     };
-    for (session, minute, name, reason) in [
+    for (session, minute, name, reason) in vec![
         (idle(ActivityState::Idle, 30), 30, StatusName::Stuck, "no progress for 29 min"),
         (
             limited(idle(ActivityState::Idle, 30), Some(31)),
