@@ -33,6 +33,7 @@ mod screen;
 mod session_view;
 mod sightings;
 mod tidying;
+mod usage_view;
 mod view;
 
 use std::process::ExitCode;

@@ -151,32 +151,38 @@ impl Page {
 
     /// Adds rows under headings: fitted into a terminal, else in aligned columns that never wrap.
     pub(crate) fn table<const N: usize>(&mut self, headings: [&str; N], rows: &[[String; N]]) {
-        let rows: Vec<[Cow<'_, str>; N]> =
-            rows.iter().map(|row| std::array::from_fn(|column| printable(&row[column]))).collect();
+        self.columns(&headings, rows);
+    }
+
+    /// The same, where it depends on what there is how many columns it has: as many as headings.
+    pub(crate) fn columns(&mut self, headings: &[&str], rows: &[impl AsRef<[String]>]) {
+        let row = |row: &[String]| row.iter().map(|cell| printable(cell).into_owned()).collect();
+        let rows: Vec<Vec<String>> = rows.iter().map(|cells| row(cells.as_ref())).collect();
         match self.columns {
             Some(columns) => self.fitted(headings, &rows, columns),
             None => self.aligned(headings, &rows),
         }
     }
 
-    fn fitted<const N: usize>(&mut self, headings: [&str; N], rows: &[[Cow<'_, str>; N]], columns: u16) {
+    fn fitted(&mut self, headings: &[&str], rows: &[Vec<String>], columns: u16) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
         table.set_header(headings);
-        table.add_rows(rows.iter().map(|row| row.iter().map(AsRef::as_ref).collect::<Vec<&str>>()));
+        table.add_rows(rows);
         for line in table.lines() {
             self.line(line.strip_prefix(' ').unwrap_or(&line));
         }
     }
 
-    fn aligned<const N: usize>(&mut self, headings: [&str; N], rows: &[[Cow<'_, str>; N]]) {
+    fn aligned(&mut self, headings: &[&str], rows: &[Vec<String>]) {
         let length = |text: &str| text.chars().count();
-        let widths: [usize; N] = std::array::from_fn(|column| {
-            rows.iter().map(|row| length(&row[column])).chain([length(headings[column])]).max().unwrap_or_default()
-        });
-        let headings: [Cow<'_, str>; N] = headings.map(Cow::Borrowed);
+        let width = |(column, heading): (usize, &&str)| {
+            rows.iter().map(|row| length(&row[column])).chain([length(heading)]).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = headings.iter().enumerate().map(width).collect();
+        let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
         for row in std::iter::once(&headings).chain(rows) {
-            let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             self.line(cells.join("  "));
         }
     }

@@ -11,6 +11,8 @@ use ao_host::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::usage_view::SpentView;
+
 /// A session in a list.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Row {
@@ -37,6 +39,9 @@ pub(crate) struct Row {
     /// Its worktree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) worktree: Option<String>,
+    /// What its conversation has used, in `ao status`; left out where that is nothing, or cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<SpentView>,
     /// When it was asked for.
     pub(crate) created_at: Timestamp,
 }
@@ -72,6 +77,7 @@ impl Full {
             agent: session.agent.as_ref().map(|agent| agent.name.to_string()),
             branch: workspace.map(|workspace| workspace.branch.to_string()),
             worktree: workspace.map(|workspace| workspace.path.to_string()),
+            usage: None,
             created_at: session.created_at,
         }
     }

@@ -14,5 +14,7 @@ pub mod text;
 pub mod cases;
 #[cfg(feature = "config")]
 pub mod config;
+#[cfg(feature = "config")]
+pub mod prices;
 
 pub use error::{Code, Error, Result};

@@ -1,9 +1,11 @@
 //! What a user sees: the real `ao`, with real git, in a scratch home.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod agents;
 mod answers;
 mod author;
 mod batch;
+mod budgets;
 mod certify;
 mod clones;
 mod completion;

@@ -108,3 +108,37 @@ fn program(agent: Agent, folder: &Path, home: &Path) -> Result<PathBuf, Failure>
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program in a package, which ends with this code.
+    fn package(folder: &Path, program: &str, code: u8) {
+        let path = folder.join("node_modules").join(program);
+        files::replace(&path, &format!("#!/bin/sh\nexit {code}\n")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn the_first_program_that_answers_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let find = |agent| program(agent, folder.path(), folder.path());
+        let absent = find(Agent::OpenCode).unwrap_err().to_string();
+        assert!(absent.contains("tried nothing"), "{absent}");
+        package(folder.path(), "opencode-ai/bin/opencode.exe", 0);
+        package(folder.path(), "opencode-linux-x64/bin/opencode", 132);
+        let broken = find(Agent::OpenCode).unwrap_err().to_string();
+        assert!(broken.contains("answers `--version`; tried node_modules/opencode-ai/bin/opencode, node"), "{broken}");
+        package(folder.path(), "opencode-linux-x64-baseline/bin/opencode", 0);
+        let found = find(Agent::OpenCode).unwrap();
+        assert_eq!(found, Path::new("../node_modules/opencode-linux-x64-baseline/bin/opencode"));
+        package(folder.path(), "@anthropic-ai/claude-code/bin/claude.exe", 0);
+        package(folder.path(), "@anthropic-ai/claude-code-linux-x64/claude", 0);
+        let found = find(Agent::Claude).unwrap();
+        assert_eq!(found, Path::new("../node_modules/@anthropic-ai/claude-code-linux-x64/claude"));
+    }
+}

@@ -23,6 +23,7 @@ use crate::output::{self, Page};
 use crate::refresh::refresh;
 use crate::screen::Screen;
 use crate::session_view::{Full, Row, age, decided_by, is_over, status_word};
+use crate::usage_view::{ProjectUsage, SpentView, Tariffs};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -58,6 +59,9 @@ pub(crate) struct StatusView {
     sessions: Vec<Row>,
     /// How many were ended and are left out.
     hidden: usize,
+    /// What the sessions of each project have used together, ended ones too; left out where that is nothing, or cannot be told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    projects: Vec<ProjectUsage>,
     /// What somebody was told, or should have been, and has not acknowledged; left out where there is nothing.
     #[serde(skip_serializing_if = "NoticeCounts::is_none")]
     notices: NoticeCounts,
@@ -96,13 +100,17 @@ impl Arguments {
         let world = World::system();
         let reader = manager::reader(edge)?;
         let stored = reader.sessions(&self.filter()).map_err(ao_core::Error::from)?;
-        let rows: Vec<_> = stored.iter().map(|session| Full::now(session, &world).row()).collect();
+        let mut tariffs = Tariffs::new(edge);
+        let mut row = |session| Row { usage: tariffs.session(session), ..Full::now(session, &world).row() };
+        let rows: Vec<_> = stored.iter().map(&mut row).collect();
+        let projects = tariffs.projects(&stored);
         let total = rows.len();
         let sessions: Vec<_> = rows.into_iter().filter(|row| self.all || !is_over(row.status.name)).collect();
         let hidden = total - sessions.len();
         let plugins = manager::plugin_conditions(edge)?;
         let notices = NoticeCounts::of(&notice_view::waiting(&reader, self.project.as_ref())?);
-        Ok(StatusView { sessions, hidden, notices, plugins, host: HostView::now(edge, &reader)?, at: world.now() })
+        let host = HostView::now(edge, &reader)?;
+        Ok(StatusView { sessions, hidden, projects, notices, plugins, host, at: world.now() })
     }
 
     /// Shows each change, until it is interrupted.
@@ -118,7 +126,35 @@ impl Arguments {
     }
 }
 
+/// What stands in one column of a row, now.
+type Cell = fn(&Row, Timestamp) -> String;
+
 impl StatusView {
+    /// The columns, with their headings. One that nothing stands in is left out.
+    fn columns(&self) -> Vec<(&'static str, Cell)> {
+        let has_issues = self.sessions.iter().any(|row| row.issue_facts.is_some());
+        let has_used = self.sessions.iter().any(|row| row.usage.is_some());
+        let mut columns: Vec<(&str, Cell)> = vec![
+            ("SESSION", |row, _| row.name()),
+            ("STATUS", |row, _| status_word(&row.status)),
+            ("SINCE", |row, now| age(now, row.status.since)),
+        ];
+        if has_issues {
+            columns.push(("ISSUE", |row, _| {
+                let name = row.issue_facts.as_ref().map(IssueFacts::name).unwrap_or_default();
+                one_line(&name, NAME_COLUMNS)
+            }));
+        }
+        columns.push(("AGENT", |row, _| row.agent.clone().unwrap_or_default()));
+        columns.push(("BRANCH", |row, _| row.branch.clone().unwrap_or_default()));
+        if has_used {
+            columns.push(("USED", |row, _| row.usage.as_ref().map(SpentView::short).unwrap_or_default()));
+        }
+        columns.push(("DECIDED BY", |row, now| decided_by(&row.status, now)));
+        columns.push(("WHY", |row, _| row.status.reason.clone()));
+        columns
+    }
+
     /// What there is to say where nobody keeps looking at sessions that live.
     fn complaint(&self) -> Option<String> {
         let alive = |row: &Row| !is_over(row.status.name) && !has_ended(row.status.name);
@@ -183,32 +219,14 @@ impl View for StatusView {
         if self.sessions.is_empty() {
             page.line("no session is running; `ao spawn --prompt \"…\"` starts one");
         } else {
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            let since = |row: &Row| age(self.at, row.status.since);
-            let start = |row: &Row| [row.name(), status_word(&row.status), since(row)];
-            let by = |row: &Row| decided_by(&row.status, self.at);
-            let end = |row: &Row| [text(&row.agent), text(&row.branch), by(row), row.status.reason.clone()];
-            // Without a single issue, there is nothing to fill their column with.
-            if self.sessions.iter().any(|row| row.issue_facts.is_some()) {
-                let rows = self.sessions.iter().map(|row| {
-                    let ([id, status, since], [agent, branch, by, why]) = (start(row), end(row));
-                    let name = row.issue_facts.as_ref().map(IssueFacts::name).unwrap_or_default();
-                    [id, status, since, one_line(&name, NAME_COLUMNS), agent, branch, by, why]
-                });
-                let headings = ["SESSION", "STATUS", "SINCE", "ISSUE", "AGENT", "BRANCH", "DECIDED BY", "WHY"];
-                page.table(headings, &rows.collect::<Vec<_>>());
-            } else {
-                let rows = self.sessions.iter().map(|row| {
-                    let ([id, status, since], [agent, branch, by, why]) = (start(row), end(row));
-                    [id, status, since, agent, branch, by, why]
-                });
-                let headings = ["SESSION", "STATUS", "SINCE", "AGENT", "BRANCH", "DECIDED BY", "WHY"];
-                page.table(headings, &rows.collect::<Vec<_>>());
-            }
+            let (headings, cells): (Vec<_>, Vec<_>) = self.columns().into_iter().unzip();
+            let cells_of = |row| cells.iter().map(|cell| cell(row, self.at)).collect::<Vec<_>>();
+            page.columns(&headings, &self.sessions.iter().map(cells_of).collect::<Vec<_>>());
         }
         if self.hidden > 0 {
             page.line(format_args!("{} ended; `ao status --all` shows them", self.hidden));
         }
+        self.projects.iter().for_each(|project| page.line(project.line()));
         self.notices.write(page);
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Nothing here reads a file, the environment or a clock: callers pass text, names and lookups.
 
+mod budgets;
 pub(crate) mod checked;
 mod checks;
 mod diagnostic;
@@ -44,6 +45,7 @@ mod tree;
 mod validate;
 mod violation;
 
+pub use budgets::{Budget, Budgets};
 pub use checks::{CheckCache, CheckCommand, CheckStep, Checks, expand_variables};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::Document;

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::budgets;
 use super::checks;
 use super::events::EventLimits;
 use super::lifecycle;
@@ -20,6 +21,7 @@ use super::reviewers;
 use super::scalars::{HumanDuration, MethodName, RelativePath, RepositoryName, Sha256Hex};
 use super::trash::TrashLimits;
 use crate::model::{BranchName, PluginName, ProjectName, SessionPrefix};
+use crate::prices::Price;
 
 /// The configuration of `ao`: `agent-orchestrator.yaml` at the root of a repository, or the user's own for all of them.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -71,6 +73,14 @@ pub(crate) struct File {
     /// What becomes of sessions by themselves, in every project.
     #[serde(default)]
     pub(crate) lifecycle: lifecycle::Written,
+    /// How much conversations may use, in every project. A session that has used it up, its own or its project's, is held
+    /// and its agent interrupted; one more is not started in a project that has.
+    #[serde(default)]
+    pub(crate) budgets: budgets::Written,
+    /// What models cost, by their names, in US dollars per million tokens, over the public prices that `ao` knows. A name stands
+    /// for the model and its dated releases.
+    #[serde(default)]
+    pub(crate) prices: BTreeMap<String, Price>,
 }
 
 /// One plugin library.
@@ -199,6 +209,9 @@ pub(crate) struct Project {
     /// What becomes of sessions by themselves here, over the `lifecycle` of every project.
     #[serde(default)]
     pub(crate) lifecycle: lifecycle::Written,
+    /// How much conversations may use here, over the `budgets` of every project, key by key.
+    #[serde(default)]
+    pub(crate) budgets: budgets::Written,
     /// What sessions may do that review others' work.
     #[serde(default)]
     pub(crate) reviewers: reviewers::Written,

@@ -1,7 +1,10 @@
 //! A project with every default filled in.
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::budgets::{self, Budgets};
 use super::checks::Checks;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::lifecycle::{self, AfterMerge};
@@ -16,6 +19,7 @@ use super::scalars::{HumanDuration, RelativePath, RepositoryName};
 use super::slot::{Agents, SlotConfig, Wanted};
 use crate::lifecycle::Approval;
 use crate::model::{BranchName, ProjectName, SessionPrefix};
+use crate::prices::Prices;
 
 /// How long one step of `postCreate` may take when it does not say.
 const POST_CREATE_TIMEOUT: HumanDuration = HumanDuration::minutes(10);
@@ -59,6 +63,10 @@ pub struct Project {
     pub limits: Limits,
     /// What becomes of a session whose pull request is merged.
     pub after_merge: AfterMerge,
+    /// How much its sessions may use.
+    pub budgets: Budgets,
+    /// What models cost.
+    pub prices: Arc<Prices>,
     /// What reviewers may conclude.
     pub approval: Approval,
     /// The session that drives `ao`.
@@ -106,6 +114,8 @@ pub(crate) struct Context<'a> {
     pub(crate) reactions: Layer<'a>,
     pub(crate) limits: Limits,
     pub(crate) lifecycle: lifecycle::Written,
+    pub(crate) budgets: budgets::Written,
+    pub(crate) prices: Arc<Prices>,
 }
 
 /// Fills in everything that a project leaves unsaid, or says everything that keeps it from being used.
@@ -159,6 +169,8 @@ pub(crate) fn resolve(
         checks: written.checks.as_ref().map(super::checks::Written::resolve),
         limits: context.limits,
         after_merge: written.lifecycle.resolve(context.lifecycle),
+        budgets: written.budgets.resolve(context.budgets),
+        prices: Arc::clone(&context.prices),
         approval: written.reviewers.approval(),
         orchestrator,
     })

@@ -1,6 +1,7 @@
 //! From the documents to one configuration with every default filled in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
@@ -23,6 +24,7 @@ use super::source::Place;
 use super::suggest::closest;
 use super::trash::TrashLimits;
 use crate::model::{PluginName, ProjectName};
+use crate::prices::Prices;
 use crate::{Error, Result};
 
 /// A plugin library that the configuration lists.
@@ -56,6 +58,7 @@ pub struct Config {
     events: EventLimits,
     trash: TrashLimits,
     notifiers: Notifiers,
+    prices: Arc<Prices>,
 }
 
 impl Config {
@@ -74,8 +77,8 @@ impl Config {
             documents.into_iter().map(|document| document.root).reduce(|base, over| overlay_file(&base, &over));
         let home = home.map(Utf8Path::to_owned);
         let Some(root) = merged else {
-            let (plugins, agents, projects, events, trash, notifiers) = Default::default();
-            return Ok(Self { root: None, home, plugins, agents, projects, events, trash, notifiers });
+            let (plugins, agents, projects, events, trash, notifiers, prices) = Default::default();
+            return Ok(Self { root: None, home, plugins, agents, projects, events, trash, notifiers, prices });
         };
         let file: model::File = typed(&root)?;
         let mut problems = Vec::new();
@@ -94,6 +97,7 @@ impl Config {
             .enumerate()
             .map(|(position, written)| library(&root, position, written, home.as_deref()));
         let plugins = libraries.filter_map(|library| library.map_err(&mut note).ok()).collect();
+        let prices = Arc::new(Prices::with(&file.prices));
         let context = Context {
             defaults: root.get("defaults"),
             agents: named,
@@ -101,6 +105,8 @@ impl Config {
             reactions: Layer { written: &file.reactions, node: root.get("reactions") },
             limits: file.limits,
             lifecycle: file.lifecycle,
+            budgets: file.budgets,
+            prices: Arc::clone(&prices),
         };
         let resolved = file.projects.iter().map(|(name, written)| {
             let entry = entry_of(&root, name).expect("the typed file and the tree hold the same projects");
@@ -112,7 +118,7 @@ impl Config {
         let projects = projects.into_iter().map(|project| (project.name.clone(), project)).collect();
         problems.into_iter().collect::<Diagnostics>().or(())?;
         let (events, trash) = (file.events, file.trash);
-        Ok(Self { root: Some(root), home, plugins, agents, projects, events, trash, notifiers })
+        Ok(Self { root: Some(root), home, plugins, agents, projects, events, trash, notifiers, prices })
     }
 
     /// The plugin libraries, in the order in which they are listed, those of the user's own file first.
@@ -131,6 +137,12 @@ impl Config {
     #[must_use]
     pub fn trash(&self) -> TrashLimits {
         self.trash
+    }
+
+    /// What models cost.
+    #[must_use]
+    pub fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// How humans are told.

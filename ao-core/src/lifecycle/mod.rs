@@ -2,6 +2,8 @@
 //! is to be done about it.
 
 mod branch;
+#[cfg(feature = "config")]
+mod budget;
 mod checks;
 mod cleanup;
 mod death;
@@ -27,6 +29,8 @@ mod review;
 mod status;
 
 pub use branch::{Follow, follow};
+#[cfg(feature = "config")]
+pub use budget::{Amount, BudgetKey, Left, Overrun, Spent, Turn, overrun, project_overrun};
 pub use checks::{
     CheckPlan, CheckedHead, KeptRun, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, retired_runs, run_changes,
     shown_checks,
@@ -48,6 +52,6 @@ pub use policy::Policy;
 pub use prompt::{Assignment, MOST_ISSUE_TEXT};
 pub use rebuild::{FoundLaunch, Life, Traces, Unknown, rebuilt};
 pub use review::{Approval, review_prompt};
-#[cfg(feature = "config")]
-use status::is_idle;
 pub use status::{Status, StatusName, status};
+#[cfg(feature = "config")]
+use status::{is_idle, limited};

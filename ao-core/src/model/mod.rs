@@ -3,6 +3,7 @@
 pub mod check;
 pub mod condition;
 pub mod delivery;
+pub mod dollars;
 pub mod draft;
 pub mod event;
 pub mod facts;
@@ -20,6 +21,7 @@ pub mod time;
 
 pub use check::{CheckResult, CheckRun, RunState};
 pub use delivery::DeliveryLevel;
+pub use dollars::Dollars;
 pub use identity::{IDENTITY_VERSION, Identity};
 pub use ids::{BranchName, CheckName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};
 pub use notice::{Acknowledged, DeliveryState, Notice, NoticeDelivery, NoticeState};

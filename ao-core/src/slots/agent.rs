@@ -37,6 +37,8 @@ slot agent: trait Agent {
     [call 5s idem] confirm(request: ConfirmDelivery) -> Result<Proof> { Ok(Proof::Unknown) }
     /// How a question of the agent's is answered.
     [call 10s once] answer(request: AnswerAsk) -> Result<DeliverPlan> { unsupported("answers to questions") }
+    /// How its turn is interrupted: it stops what it does, and waits for what it is told.
+    [call 10s once] interrupt(request: InterruptAgent) -> Result<DeliverPlan> { unsupported("interruptions") }
     /// Wake-ups: something may have changed. A hint, never a fact.
     [open 10s idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
     /// Whether what the agent needs is there.
@@ -380,6 +382,25 @@ record! {
             ask: String,
             /// The answer, by kind, such as `allow_once`.
             answer: String,
+        }
+        optional {
+            /// The [`AgentObservation::cursor`] of the last look.
+            cursor: Option<Value>,
+            /// Its launch's own directory, as it was in [`PlanLaunch::directory`].
+            directory: Option<Utf8PathBuf>,
+            /// The last lines of its screen.
+            screen: Option<String>,
+        }
+    }
+
+    /// Interrupts an agent's turn.
+    #[derive(Eq)]
+    pub struct InterruptAgent {
+        required {
+            /// Names this effect.
+            key: String,
+            /// The session.
+            session: SessionId,
         }
         optional {
             /// The [`AgentObservation::cursor`] of the last look.

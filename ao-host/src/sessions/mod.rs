@@ -14,6 +14,7 @@ mod environment;
 mod followers;
 mod hold;
 mod hook;
+mod interrupt;
 mod keepsake;
 mod kill;
 mod launch;

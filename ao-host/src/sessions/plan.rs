@@ -28,6 +28,7 @@ impl Outlook<'_> {
         let there = self.store.sessions(&request.deciding())?;
         request.refuse_second(&there)?;
         request.refuse_repeat(&there, self.world)?;
+        request.refuse_spent(&there)?;
         request.refuse_more(&there, self.ahead, self.world)?;
         request.refuse_full(self.places).await?;
         let (project, crew) = (request.project, request.crew);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ao_core::config::Project;
-use ao_core::lifecycle::{Assignment, Load, Means, Policy, exceeded, guidance, status};
+use ao_core::lifecycle::{Assignment, Load, Means, Policy, Spent, exceeded, guidance, project_overrun, status};
 use ao_core::model::event::{EventData, SessionRequested};
 use ao_core::model::facts::{AgentFacts, ChosenPlugins, OperationKind, Session, WorkspaceFacts};
 use ao_core::model::{BranchName, DeliveryLevel, IDENTITY_VERSION, Identity, SessionId};
@@ -172,6 +172,17 @@ impl SpawnRequest<'_> {
         exceeded.map_or(Ok(()), |exceeded| Err(StoreError::Limit(exceeded.message)))
     }
 
+    /// Refuses where these sessions have used what all of the project may use together.
+    pub(super) fn refuse_spent(&self, there: &[Session]) -> Result<(), StoreError> {
+        let Project { name, path, budgets, prices, .. } = self.project;
+        if budgets.project.is_none() {
+            return Ok(());
+        }
+        let spent = Spent::of_project((name, path), there, prices);
+        let overrun = project_overrun(budgets, &spent);
+        overrun.map_or(Ok(()), |overrun| Err(StoreError::Limit(overrun.refusal(name))))
+    }
+
     /// Refuses where what there is takes more of the disk than it may. It is measured before anything is reserved: what
     /// others write meanwhile nobody can hold anyway.
     pub(super) async fn refuse_full(&self, places: &Places) -> Result<()> {
@@ -288,6 +299,7 @@ impl Sessions {
         let mut refuse = |there: &[Session]| {
             request.refuse_second(there)?;
             request.refuse_repeat(there, &self.world)?;
+            request.refuse_spent(there)?;
             request.refuse_more(there, 0, &self.world)
         };
         let reserved = self.store.reserve_unless(prefix, free, &request.deciding(), &mut refuse, &mut |id| {

@@ -6,7 +6,7 @@ use ao_core::Code;
 use ao_core::model::{SessionId, Timestamp};
 use ao_core::slots::agent::{
     AgentObservation, AgentTarget, AnswerAsk, ConfirmDelivery, DeliverMessage, DeliverPlan, DetectAgent, HookEvent,
-    LaunchMode, LaunchPlan, ObserveAgents, PlanLaunch, Prompt, PromptDelivery, WatchAgents,
+    InterruptAgent, LaunchMode, LaunchPlan, ObserveAgents, PlanLaunch, Prompt, PromptDelivery, WatchAgents,
 };
 use ao_core::slots::common::Proof;
 use ao_core::slots::runtime::{Input, Liveness};
@@ -68,6 +68,7 @@ pub(super) fn requests(_samples: &Samples) -> Vec<Request> {
         Request::changes("deliver", &DeliverMessage::new("ao-conformance", id.clone(), "text")),
         Request::reads("confirm", &ConfirmDelivery::new("ao-conformance", id.clone(), "text")),
         Request::changes("answer", &AnswerAsk::new("ao-conformance", id.clone(), "ask", "allow_once")),
+        Request::changes("interrupt", &InterruptAgent::new("ao-conformance", id.clone())),
         Request::reads("watch", &WatchAgents::new(vec![id])),
         doctor_request(),
     ]

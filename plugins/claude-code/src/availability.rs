@@ -67,7 +67,10 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> Agent
         let message = format!("Claude Code {version} is older than {major}.{minor}; update it with `claude update`");
         (AvailabilityState::TooOld, message)
     } else {
-        let (state, login) = login(&environment);
+        let (state, mut login) = login(&environment);
+        if let Some(name) = unseen_login(&environment).filter(|_| state != AvailabilityState::Usable) {
+            login = format!("{login}; `{name}` is set here, and sessions see it only if the agent's `env` has it");
+        }
         (state, format!("Claude Code {version}; {login}"))
     };
     let mut found = AgentAvailability::new(state, message);
@@ -125,13 +128,16 @@ fn login(environment: &BTreeMap<String, String>) -> (AvailabilityState, String) 
     (AvailabilityState::Unknown, message.to_owned())
 }
 
-/// What of its environment matters here.
+/// What of its environment matters here: of this process's own, sessions get the home and none of the others.
 fn environment(settings: &Settings) -> BTreeMap<String, String> {
-    let names = ["HOME", "CLAUDE_CONFIG_DIR", "IS_SANDBOX"].into_iter().chain(LOGINS);
-    let mut environment: BTreeMap<_, _> =
-        names.filter_map(|name| std::env::var(name).ok().map(|value| (name.to_owned(), value))).collect();
-    environment.extend(settings.env.clone());
-    environment
+    let home = std::env::var("HOME").ok().map(|home| ("HOME".to_owned(), home));
+    home.into_iter().chain(settings.env.clone()).collect()
+}
+
+/// A login of this process's that no session gets to see.
+fn unseen_login(environment: &BTreeMap<String, String>) -> Option<&'static str> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    LOGINS.into_iter().filter(|name| !environment.contains_key(*name)).find(is_set)
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ fn see(
         // Stopped before there was anything to write down.
         (ActivityState::Active, Some(false)) if is_settled && file.is_none() => Some(ActivityState::Ready),
         // It has started, and shows nothing yet to type into.
-        (ActivityState::Ready, None) if cursor.reading.said().is_none() => Some(ActivityState::Active),
+        (ActivityState::Ready, None) if transcript.is_none() => Some(ActivityState::Active),
         _ => None,
     };
     if let Some(state) = on_screen {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use ao_core::Error;
 use ao_core::model::{DeliveryLevel, SessionId, Timestamp};
-use ao_host::store::{Message, Reader, StoreError};
+use ao_host::store::{Message, Reader, SessionFilter, StoreError};
 use ao_host::world::World;
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ use crate::failure::Outcome;
 use crate::output::Page;
 use crate::session_view::{Full, age, decided_by, status_word};
 use crate::sightings::sightings;
+use crate::usage_view::{ProjectUsage, SpentView, Tariffs};
 use crate::view::{Format, View};
 use crate::{completion, manager};
 
@@ -37,6 +38,12 @@ pub(crate) struct ShowView {
     /// Messages to its agent that have not ended, in the order in which they were queued.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     messages: Vec<Waiting>,
+    /// What its conversation has used; left out where that is nothing, or cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<SpentView>,
+    /// What all sessions of its project have used together, ended ones too; left out where that is nothing, or cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_usage: Option<ProjectUsage>,
     /// When this was put together.
     at: Timestamp,
 }
@@ -73,7 +80,12 @@ impl Arguments {
         let stored = stored.ok_or_else(|| Error::from(StoreError::NoSession(self.session.clone())))?;
         let messages = reader.messages(&self.session).map_err(Error::from)?;
         let messages = messages.into_iter().filter(|message| !message.level.is_final()).map(Waiting::from).collect();
-        let view = ShowView { full: Full::now(&stored, &world), messages, at: world.now() };
+        let mut tariffs = Tariffs::new(edge);
+        let usage = tariffs.session(&stored);
+        let (project, project_path) = (Some(stored.project.clone()), Some(stored.project_path.clone()));
+        let there = reader.sessions(&SessionFilter { project, project_path }).map_err(Error::from)?;
+        let project_usage = tariffs.project(&stored, &there);
+        let view = ShowView { full: Full::now(&stored, &world), messages, usage, project_usage, at: world.now() };
         self.format.show(&view)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -113,6 +125,12 @@ impl View for ShowView {
             if let Some(exit) = &runtime.exit {
                 fields.push(("exit", format!("{}, {}", exit.status, ago(exit.at))));
             }
+        }
+        fields.extend(self.usage.as_ref().map(|usage| ("used", usage.long())));
+        if let Some(project) = &self.project_usage {
+            fields.push(("project used", project.spent().long()));
+            let none = project.spent().without_price().map(|none| format!("; {none}")).unwrap_or_default();
+            fields.push(("prices", format!("of {}{none}", project.prices())));
         }
         for waiting in &self.messages {
             let why = waiting.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -111,7 +111,7 @@ fn a_typo_in_a_key_gets_a_suggestion() {
       |
     7 |     foo: 1
       |     ^^^
-      = help: the keys here are `agent`, `agentConfig`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `orchestrator`, `orchestratorRules`, `path`, `postCreate`, `reactions`, `repo`, `reviewers`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
+      = help: the keys here are `agent`, `agentConfig`, `budgets`, `checks`, `defaultBranch`, `fetch`, `lifecycle`, `orchestrator`, `orchestratorRules`, `path`, `postCreate`, `reactions`, `repo`, `reviewers`, `runtime`, `scm`, `sessionPrefix`, `symlinks`, `tracker`, `workspace`
     "#);
 }
 
@@ -281,6 +281,40 @@ fn limits_are_numbers_and_a_size() {
     let limits = config.projects().next().expect("a project").limits;
     assert_eq!((limits.max_sessions, limits.disk_quota.map(crate::config::ByteSize::get)), (Some(3), Some(1 << 30)));
     assert_eq!((limits.max_per_project, limits.spawn_depth), (None, None));
+}
+
+#[test]
+fn budgets_and_prices_are_whole_tokens_and_decimal_dollars() {
+    for (line, words) in [
+        ("budgets: { session: { tokens: 0 } }", "`tokens` is refused: the value is less than the minimum of 1"),
+        ("budgets: { session: { tokens: 2M } }", "`tokens` must be a whole number, not text"),
+        ("budgets: { project: { usd: 0 } }", "`usd` is refused"),
+        ("budgets: { project: { usd: -3 } }", "`usd` is refused"),
+        ("budgets: { project: { usd: '5' } }", "`usd` must be a number, not text"),
+        ("budgets: { project: { usd: 0.0000001 } }", "is no amount of dollars"),
+        ("budgets: { sesion: {} }", "did you mean `session`?"),
+        ("budgets: { session: { dollars: 5 } }", "unknown key `dollars`"),
+        ("prices: { m: { input: 3 } }", "the key `output` is missing"),
+        ("prices: { m: { input: 3, output: cheap } }", "`output` must be a number, not text"),
+        ("prices: { m: { input: -1, output: 1 } }", "`input` is refused"),
+        ("prices: { m: { input: 1, output: 1, cacheread: 1 } }", "did you mean `cacheRead`?"),
+    ] {
+        let text = complaint(&format!("version: 1\n{line}\n"));
+        assert!(text.contains(words), "{line}: {text}");
+        assert!(text.contains("agent-orchestrator.yaml:2:"), "{line}: {text}");
+    }
+    let prices = "prices: { my-model: { input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75 } }";
+    let text = format!(
+        "{}budgets: {{ session: {{ usd: 5.00 }} }}\n{prices}\n",
+        with_project("budgets: { session: { tokens: 7 } }")
+    );
+    let config = config(&text).expect("right");
+    let project = config.projects().next().expect("a project");
+    let budget = project.budgets.session;
+    assert_eq!((budget.tokens, budget.usd.map(crate::model::Dollars::micros)), (Some(7), Some(5_000_000)));
+    let price = project.prices.of("my-model").expect("a price");
+    assert_eq!(price.cache_read.map(crate::model::Dollars::micros), Some(300_000));
+    assert_eq!(config.prices(), &*project.prices);
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn every_accepted_key_changes_the_outcome() {
         ("reactions", "reactions: { agent-stuck: { threshold: 5m } }"),
         ("checks", "checks: { commands: { test: [make] } }"),
         ("lifecycle", "lifecycle: { mergeGrace: 1m }"),
+        ("budgets", "budgets: { session: { usd: 0.3 } }"),
         ("reviewers", "reviewers: { mayApprove: true }"),
         ("orchestrator", "orchestrator: { agent: codex }"),
         ("orchestratorRules", "orchestratorRules: Two at once."),

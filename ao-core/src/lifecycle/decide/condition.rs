@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Rules;
 use super::intent::About;
 use super::roles::concerns;
-use crate::lifecycle::{Status, StatusName, is_idle, merge_gate};
+use crate::lifecycle::{Status, StatusName, is_idle, limited, merge_gate};
 use crate::model::facts::{PullFacts, ReportFacts, ReportState, Session};
 use crate::model::{ReactionKey, Timestamp};
 use crate::slots::agent::ActivityState;
@@ -105,7 +105,7 @@ pub(super) fn look(key: ReactionKey, facts: &Session, status: &Status, rules: &R
         ReactionKey::BugbotComments => open_pull(facts, |pull| bugbot_comments(facts, pull)),
         ReactionKey::MergeConflicts => open_pull(facts, conflicts),
         ReactionKey::ApprovedAndGreen => open_pull(facts, |pull| green(facts, pull)),
-        ReactionKey::AgentIdle => of_agent(facts, status, idle),
+        ReactionKey::AgentIdle => of_agent(facts, status, |launch, facts, status| idle(launch, facts, status, now)),
         ReactionKey::AgentStuck => of_agent(facts, status, stuck),
         ReactionKey::AgentNeedsInput => of_agent(facts, status, needs_input),
         ReactionKey::AgentExited => of_agent(facts, status, exited),
@@ -317,7 +317,7 @@ fn report(facts: &Session) -> Option<&ReportFacts> {
 
 /// It does nothing, and what it did last gives no reason to wait. What it did since is another matter: a commit or a
 /// report ends the episode, being active for a moment does not.
-fn idle(launch: u32, facts: &Session, status: &Status) -> Seen {
+fn idle(launch: u32, facts: &Session, status: &Status, now: Timestamp) -> Seen {
     let done = digest([
         format!("head {:?}", facts.workspace.as_ref().and_then(|space| space.look.as_ref()?.head.as_ref())),
         format!("report {:?}", report(facts).map(|report| &report.id)),
@@ -331,7 +331,10 @@ fn idle(launch: u32, facts: &Session, status: &Status) -> Seen {
         return Seen::Over;
     }
     let activity = facts.agent.as_ref().and_then(|agent| agent.activity.as_ref());
-    let quiet = matches!(status.name, StatusName::Idle | StatusName::Stuck) && status.fact == "activity";
+    // What its provider does not answer, nobody has to say again.
+    let quiet = matches!(status.name, StatusName::Idle | StatusName::Stuck)
+        && status.fact == "activity"
+        && limited(facts, now).is_none();
     match activity.filter(|activity| quiet && is_idle(activity.state)) {
         Some(activity) => holds(&subject, activity.since.to_string(), "the agent does nothing", about_launch(launch)),
         None => between(&subject),

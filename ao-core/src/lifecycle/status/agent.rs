@@ -6,11 +6,22 @@ use super::{Status, StatusName, at, seen_at};
 use crate::lifecycle::Policy;
 use crate::model::Timestamp;
 use crate::model::facts::{AgentFacts, Probe, ReportFacts, ReportState, Session};
-use crate::slots::agent::{Activity, ActivityState, Role, Strength};
+use crate::slots::agent::{Activity, ActivityState, RateLimit, Role, Strength};
 use crate::text::one_line;
 
-/// How much of a question a reason shows, in characters.
+/// How much of a question, or of a provider's words, a reason shows, in characters.
 const ASK_COLUMNS: usize = 120;
+
+/// What its provider says, as long as that lets it wait.
+pub(in crate::lifecycle) fn limited(facts: &Session, now: Timestamp) -> Option<&RateLimit> {
+    let limit = facts.agent.as_ref()?.limit.as_ref()?;
+    limit.until.is_none_or(|until| now < until).then_some(limit)
+}
+
+fn waiting(limit: &RateLimit) -> String {
+    let until = limit.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("its provider lets it wait{until}: {}", one_line(&limit.text, ASK_COLUMNS))
+}
 
 /// What the agent was last seen doing, with what else is known of it.
 fn activity(facts: &Session) -> Option<(&AgentFacts, &Activity)> {
@@ -51,8 +62,11 @@ pub(super) fn waits(facts: &Session, now: Timestamp, policy: &Policy) -> Option<
     Some(from_report(StatusName::NeedsInput, "needs input", report))
 }
 
-/// Row 10: it cannot go on.
-pub(super) fn blocked(facts: &Session) -> Option<Status> {
+/// Row 10: it cannot go on, and not only for now.
+pub(super) fn blocked(facts: &Session, now: Timestamp) -> Option<Status> {
+    if limited(facts, now).is_some() {
+        return None;
+    }
     let (agent, activity) = activity(facts).filter(|(_, seen)| seen.state == ActivityState::Blocked)?;
     Some(from_activity(StatusName::Stuck, "the agent says that it cannot go on", agent, activity))
 }
@@ -78,9 +92,9 @@ fn may_rest(facts: &Session) -> bool {
     }
 }
 
-/// Row 13: no progress for longer than the threshold.
+/// Row 13: no progress for longer than the threshold, and nobody lets it wait.
 pub(super) fn no_progress(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
-    if may_rest(facts) {
+    if may_rest(facts) || limited(facts, now).is_some() {
         return None;
     }
     let (agent, activity) = activity(facts).filter(|(_, seen)| is_idle(seen.state))?;
@@ -104,8 +118,11 @@ fn in_words(duration: Duration) -> String {
     }
 }
 
-/// Row 15: it has said so lately.
+/// Row 15: it has said so lately. While its provider lets it wait, that is the last word.
 pub(super) fn reported(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
+    if limited(facts, now).is_some() && activity(facts).is_some() {
+        return None;
+    }
     let report = fresh(facts, now, policy)?;
     let (name, says) = match report.state {
         ReportState::Started => (StatusName::Working, "has begun"),
@@ -146,5 +163,6 @@ pub(super) fn seen(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
             (StatusName::Working, "alive; what the agent does is not known")
         }
     };
+    let reason = limited(facts, now).map_or_else(|| reason.to_owned(), waiting);
     from_activity(name, reason, agent, activity)
 }

@@ -13,12 +13,12 @@
 //! | 7 | witnesses contradict each other or cannot look; for too long | `detecting`; `stuck` |
 //! | 8 | it is held | `paused` |
 //! | 9 | the agent waits for a decision: for sure, or as far as two looks tell; or says so | `needs_input` |
-//! | 10 | the agent says that it cannot go on | `stuck` |
+//! | 10 | the agent says that it cannot go on, and its provider does not let it wait | `stuck` |
 //! | 11 | a required check fails; changes are wanted; it conflicts with its base | `ci_failed`; `changes_requested`; `pr_open` |
 //! | 12 | every gate is green; it is approved; a review is wanted | `mergeable`; `approved`; `review_pending` |
-//! | 13 | no progress for longer than the threshold | `stuck` |
+//! | 13 | no progress for longer than the threshold, and its provider does not let it wait | `stuck` |
 //! | 14 | its pull request is open; was closed | `pr_open`; `idle` |
-//! | 15 | the agent has said so lately | `working`, `idle` |
+//! | 15 | the agent has said so lately, and its provider does not let it wait | `working`, `idle` |
 //! | 16 | what it was seen doing; nothing was seen | `working`, `ready`, `idle`; `working` |
 
 mod agent;
@@ -36,6 +36,8 @@ use crate::model::facts::{EndKind, Hold, HoldReason, OperationKind, Probe, Sessi
 use crate::record::record;
 use crate::slots::agent::ActivityState;
 pub(super) use agent::is_idle;
+#[cfg(feature = "config")]
+pub(super) use agent::limited;
 
 /// A session's state in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -149,7 +151,7 @@ pub fn status(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
         .or_else(|| facts.hold.as_ref().map(paused))
         .or_else(|| without_agent(facts))
         .or_else(|| agent::waits(facts, now, &policy))
-        .or_else(|| agent::blocked(facts))
+        .or_else(|| agent::blocked(facts, now))
         .or_else(|| pull::gates(facts))
         .or_else(|| agent::no_progress(facts, now, &policy))
         .or_else(|| pull::otherwise(facts))

@@ -9,7 +9,7 @@ use crate::model::facts::{
     ReportState, RuntimeFacts,
 };
 use crate::model::{ExitStatus, ProcessId};
-use crate::slots::agent::{Activity, Ask, Role, Strength};
+use crate::slots::agent::{Activity, Ask, RateLimit, Role, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
 use crate::slots::scm::{Check, CheckState, PullRef, PullSnapshot, PullState, ReviewDecision};
 
@@ -78,6 +78,50 @@ fn exited(code: i32) -> ExitFacts {
 
 fn name_at(session: &Session, minute: i64) -> StatusName {
     status(session, at(minute), &Policy::default()).name
+}
+
+#[test]
+fn an_agent_that_its_provider_lets_wait_is_not_stuck_until_that_is_over() {
+    let limited = |mut session: Session, until: Option<i64>| {
+        let mut limit = RateLimit::new("usage limit reached");
+        limit.until = until.map(at);
+        session.agent.as_mut().unwrap().limit = Some(limit);
+        session
+    };
+    for (session, minute, name, reason) in [
+        (idle(ActivityState::Idle, 30), 30, StatusName::Stuck, "no progress for 29 min"),
+        (
+            limited(idle(ActivityState::Idle, 30), Some(31)),
+            30,
+            StatusName::Idle,
+            "its provider lets it wait until 1970-01-01T00:31:00.000Z: usage limit reached",
+        ),
+        (limited(idle(ActivityState::Idle, 31), Some(31)), 31, StatusName::Stuck, "no progress for 30 min"),
+        (
+            limited(idle(ActivityState::Idle, 60), None),
+            60,
+            StatusName::Idle,
+            "its provider lets it wait: usage limit reached",
+        ),
+        (
+            limited(with_activity(ActivityState::Active, 3), None),
+            4,
+            StatusName::Working,
+            "its provider lets it wait: usage limit reached",
+        ),
+        (
+            limited(with_activity(ActivityState::Blocked, 3), None),
+            4,
+            StatusName::Working,
+            "its provider lets it wait: usage limit reached",
+        ),
+        (with_activity(ActivityState::Blocked, 3), 4, StatusName::Stuck, "the agent says that it cannot go on"),
+    ] {
+        let found = status(&session, at(minute), &Policy::default());
+        assert_eq!((found.name, found.reason.as_str()), (name, reason));
+    }
+    let asks = limited(with_activity(ActivityState::WaitingInput, 3), None);
+    assert_eq!(name_at(&asks, 4), StatusName::NeedsInput, "a question is a question all the same");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use super::data::{
     SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
-    CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen, ReportAccepted,
-    ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored, TrashMoved,
+    BudgetExceeded, CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen,
+    ReportAccepted, ReportRejected, SessionAcked, SessionAdopted, SessionCleaned, SessionOrphaned, SessionRestored,
+    TrashMoved,
 };
 use super::reaction::{IntentMoved, ReactionEscalated, ReactionMoved};
 
@@ -130,6 +131,8 @@ events! {
     AgentReportRejected "agent.report_rejected" ReportRejected;
     /// Its agent may do nothing for a while.
     AgentLimitHit "agent.limit_hit" LimitHit;
+    /// It, or its project, has used what it may; it is held, and a human is told.
+    BudgetExceeded "budget.exceeded" BudgetExceeded;
     /// Its pull request was opened.
     PrOpened "pr.opened" PullRequestSeen;
     /// Its pull request changed.

@@ -83,6 +83,23 @@ record! {
         }
     }
 
+    /// A session, or all of its project together, has used what it may.
+    #[derive(Eq, JsonSchema)]
+    pub struct BudgetExceeded {
+        required {
+            /// The budget's key in the configuration, such as `budgets.session.tokens`.
+            key: String,
+            /// How much it is: `2000000 tokens` or `$5.00`.
+            limit: String,
+            /// How much was used.
+            used: String,
+        }
+        optional {
+            /// What became of the agent's turn, in words.
+            turn: Option<String>,
+        }
+    }
+
     /// Something about a pull request.
     #[derive(Eq, JsonSchema)]
     pub struct PullRequestSeen {

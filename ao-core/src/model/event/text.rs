@@ -43,6 +43,10 @@ impl fmt::Display for EventData {
                 write!(f, "{}: {}", data.report, data.reason)
             }
             Self::AgentLimitHit(data) => data.until.iter().try_for_each(|until| write!(f, "until {until}")),
+            Self::BudgetExceeded(data) => {
+                write!(f, "{} is {}, used {}", data.key, data.limit, data.used)?;
+                data.turn.iter().try_for_each(|turn| write!(f, "; {turn}"))
+            }
             Self::PrOpened(data)
             | Self::PrUpdated(data)
             | Self::PrClosed(data)

@@ -65,6 +65,7 @@ impl Engine {
         self.react()?;
         self.tell_humans()?;
         self.tend_merged()?;
+        self.tend_budgets()?;
         let now = self.elapsed();
         let mut queue = std::mem::take(&mut self.queue);
         let due = queue.take_due(now, |key| self.is_free(key));
@@ -224,6 +225,7 @@ impl Engine {
                 self.busy.remove(&lane);
                 self.book.agents(&answers)?;
                 self.merging.ask(now);
+                self.ask_for_budgets(now);
                 self.say_unavailable(lane, error.map(|error| error.to_string()));
                 let ids: Vec<_> = answers.keys().cloned().collect();
                 self.remember_versions(&ids)?;
@@ -254,6 +256,7 @@ impl Engine {
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Told { notice, alias, answer } => self.notifier_answered(notice, alias, answer)?,
             Done::MergedFinished { id, finished } => self.merged_finished(&id, finished)?,
+            Done::Interrupted { id, overrun, turn } => self.interrupted(&id, &overrun, &turn)?,
             Done::Expired => self.expiring.ended(),
             Done::Carried { line, key, carried, told } => self.carried(&line, &key, carried, told)?,
         }

@@ -7,7 +7,7 @@ use ao_core::lifecycle::{CheckedHead, Deaths, Follow, Policy, StatusName, follow
 use ao_core::model::event::{
     Event, EventData, EventKind, MassDeathHold, PluginConditionChanged, ReportRejected, StatusChanged, TypePattern,
 };
-use ao_core::model::facts::{Reporter, Session};
+use ao_core::model::facts::{Hold, HoldReason, Reporter, Session};
 use ao_core::model::{CheckRun, Notice, PluginName, SessionId, Timestamp};
 use ao_core::slots::Slot;
 use ao_core::slots::agent::AgentObservation;
@@ -44,6 +44,8 @@ pub(super) struct Book {
     written: Vec<Event>,
     /// Whether a notice was written down.
     noticed: bool,
+    /// Whether a conversation has used more than before.
+    spent: bool,
 }
 
 /// How many of a runtime's sessions a look was for.
@@ -67,7 +69,7 @@ pub(super) enum Next {
 
 impl Book {
     pub(super) fn new(sessions: Arc<Sessions>, fence: Fence) -> Self {
-        let (told, suspected, conditions, written, noticed) = Default::default();
+        let (told, suspected, conditions, written, noticed, spent) = Default::default();
         Self {
             sessions,
             fence,
@@ -78,6 +80,7 @@ impl Book {
             conditions,
             written,
             noticed,
+            spent,
         }
     }
 
@@ -89,6 +92,11 @@ impl Book {
     /// Whether a notice has been written since this was last asked.
     pub(super) fn take_noticed(&mut self) -> bool {
         std::mem::take(&mut self.noticed)
+    }
+
+    /// Whether a conversation has used something since this was last asked.
+    pub(super) fn take_spent(&mut self) -> bool {
+        std::mem::take(&mut self.spent)
     }
 
     /// Takes over what somebody else has written into the log.
@@ -119,12 +127,14 @@ impl Book {
             self.remember(id)?;
         }
         let (world, policy, told) = (&self.sessions.world, &self.policy, &self.told);
-        let (mut news, mut written) = (Vec::new(), Vec::new());
+        let (mut news, mut written, mut spent) = (Vec::new(), Vec::new(), false);
         let changed = self.sessions.store.change_many(self.fence, ids, &mut |session| {
             let before = session.clone();
             // An answer that comes after the end says nothing of it.
             let mut events = if session.end.is_some() { Vec::new() } else { edit(session) };
             events.extend(changes(world, &before, session));
+            let usage = |session: &Session| session.agent.as_ref().map(|agent| agent.usage.clone());
+            spent |= usage(&before) != usage(session);
             let status = status(session, world.now(), policy);
             let last = told.get(&session.id).copied();
             if last != Some(status.name) {
@@ -139,6 +149,7 @@ impl Book {
             events
         })?;
         self.told.extend(news);
+        self.spent |= spent;
         self.written.extend(written);
         Ok(changed)
     }
@@ -270,6 +281,25 @@ impl Book {
             }
         }
         Ok(doubted)
+    }
+
+    /// Holds the sessions that are `over` their budgets, and lifts the hold of those that are `within` again. Who is held for
+    /// another reason stays held for that. Says whose hold is new.
+    pub(super) fn budgets(&mut self, over: &[SessionId], within: &[SessionId]) -> Result<BTreeSet<SessionId>> {
+        let now = self.sessions.world.now();
+        let ids: Vec<_> = over.iter().chain(within).cloned().collect();
+        let mut held = BTreeSet::new();
+        self.write(&ids, &mut |session| {
+            let reason = session.hold.as_ref().map(|hold| hold.reason);
+            if over.contains(&session.id) && reason.is_none() {
+                session.hold = Some(Hold::new(HoldReason::Budget, now));
+                held.insert(session.id.clone());
+            } else if within.contains(&session.id) && reason == Some(HoldReason::Budget) {
+                session.hold = None;
+            }
+            Vec::new()
+        })?;
+        Ok(held)
     }
 
     /// Writes down what an agent plugin said.

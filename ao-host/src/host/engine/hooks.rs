@@ -83,6 +83,7 @@ impl Engine {
         self.book.hooks(&found)?;
         failpoints.pass("spool.ingest.after")?;
         let (now, chance) = (self.elapsed(), self.chance());
+        self.ask_for_budgets(now);
         for (id, ingested) in &found {
             let Some(spool) = self.live.get(id).and_then(Spool::of) else { continue };
             let mut names_pull = false;

@@ -7,6 +7,7 @@
 mod archiving;
 mod asking;
 mod book;
+mod budgeting;
 mod checks;
 mod crews;
 mod daily;
@@ -35,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ao_core::lifecycle::{Overrun, Turn};
 use ao_core::model::event::{Event, EventData, HostStarted};
 use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
@@ -55,6 +57,7 @@ use crate::sessions::Finished;
 use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
+use budgeting::Budgeting;
 use checks::Checking;
 use crews::Crews;
 use endure::Trouble;
@@ -187,6 +190,11 @@ enum Done {
         id: SessionId,
         finished: Result<Finished>,
     },
+    Interrupted {
+        id: SessionId,
+        overrun: Overrun,
+        turn: Turn,
+    },
     Expired,
     Carried {
         line: reacting::Line,
@@ -231,6 +239,7 @@ struct Engine {
     reacting: Reacting,
     telling: Telling,
     merging: Merging,
+    budgeting: Budgeting,
     round: Option<Round>,
     /// The store cannot be used, or could not.
     trouble: Option<Trouble>,
@@ -354,6 +363,7 @@ impl Engine {
             reacting: Reacting::default(),
             telling: Telling::default(),
             merging: Merging::default(),
+            budgeting: Budgeting::default(),
             round: None,
             trouble: None,
             mail_at: None,
@@ -374,7 +384,7 @@ impl Engine {
     fn rest(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
         let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
-        let others = [self.config_at, self.mail_at].into_iter().chain(parts);
+        let others = [self.config_at, self.mail_at, self.budgeting.next()].into_iter().chain(parts);
         let next = others.flatten().fold(next, Duration::min);
         next.saturating_sub(self.elapsed())
     }
@@ -441,6 +451,7 @@ impl Engine {
         self.checking.ask(now);
         self.telling.ask(now);
         self.merging.ask(now);
+        self.budgeting.ask(now);
         self.book.derive(&changed)?;
         self.remember_versions(&changed)?;
         if moved {

@@ -41,6 +41,6 @@ impl Engine {
     fn has_asked(&self) -> bool {
         let now = self.elapsed();
         let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
-        parts.into_iter().flatten().any(|at| at <= now)
+        parts.into_iter().chain([self.budgeting.next()]).flatten().any(|at| at <= now)
     }
 }

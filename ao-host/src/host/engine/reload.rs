@@ -43,6 +43,7 @@ impl Engine {
         self.pulls.forget_instances();
         self.unavailable.clear();
         self.checking.ask(self.elapsed());
+        self.budgeting.ask(self.elapsed());
         self.telling.ask_anew(self.elapsed());
         self.apply_settings()
     }

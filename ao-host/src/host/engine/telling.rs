@@ -218,7 +218,7 @@ impl Engine {
     }
 
     /// Changes a notice in the name of this host, with the events that tell of what changed.
-    fn change_notice(&mut self, id: &str, apply: &mut dyn FnMut(&mut Notice)) -> Result<Option<Notice>> {
+    pub(super) fn change_notice(&mut self, id: &str, apply: &mut dyn FnMut(&mut Notice)) -> Result<Option<Notice>> {
         let sessions = Arc::clone(&self.context.sessions);
         let (mut written, mut is_settled) = (Vec::new(), false);
         let changed = sessions.store.change_notice(Fence::Epoch(self.epoch), id, &mut |notice| {

@@ -19,12 +19,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::log::Log;
+use super::room::Room;
 use crate::launch::Launch;
 use crate::wire::{Line, Lines, MOST};
 
 /// How many lines may wait to be handled, and to be sent.
-const WAITING_LINES: usize = 64;
+const WAITING_LINES: usize = 4;
 const WAITING_FRAMES: usize = 4096;
+/// How many bytes of frames may wait.
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// How much is read at once, in bytes.
 const PIECE: usize = 64 * 1024;
 /// How long an agent may take to end once it is told to.
@@ -37,6 +40,7 @@ pub(super) struct Agent {
     /// What it writes.
     pub(super) lines: mpsc::Receiver<Line>,
     frames: mpsc::Sender<String>,
+    room: Room,
     /// Keeps what it complains, until it says no more.
     pub(super) complaints: JoinSet<()>,
     /// End with this.
@@ -63,20 +67,24 @@ impl Agent {
         let pid = child.id().unwrap_or_default();
         let (lines_in, lines) = mpsc::channel(WAITING_LINES);
         let (frames, frames_out) = mpsc::channel(WAITING_FRAMES);
+        let room = Room::of(WAITING_BYTES);
         let (mut tasks, mut complaints) = (JoinSet::new(), JoinSet::new());
         if let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         {
-            tasks.spawn(feed(stdin, frames_out));
+            tasks.spawn(feed(stdin, frames_out, room.clone()));
             tasks.spawn(read(stdout, lines_in));
             complaints.spawn(keep(stderr, Arc::clone(log)));
         }
-        Ok(Self { child, pid, lines, frames, complaints, _tasks: tasks })
+        Ok(Self { child, pid, lines, frames, room, complaints, _tasks: tasks })
     }
 
     /// Sends it a frame.
     pub(super) fn send(&self, frame: &Value) -> Result<(), Deaf> {
         let line = format!("{frame}\n");
+        if !self.room.take(line.len()) {
+            return Err(Deaf);
+        }
         match self.frames.try_send(line) {
             // One that closed its input is about to end, which is seen elsewhere.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
@@ -113,11 +121,12 @@ pub(super) fn code_of(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(1)
 }
 
-async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>) {
+async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>, room: Room) {
     while let Some(frame) = frames.recv().await {
         if stdin.write_all(frame.as_bytes()).await.is_err() {
             return;
         }
+        room.give(frame.len());
     }
 }
 

@@ -6,6 +6,7 @@ mod files;
 mod former;
 mod log;
 mod printer;
+mod room;
 mod serve;
 mod socket;
 mod wake;

@@ -5,7 +5,7 @@ use ao_plugin_sdk::prelude::*;
 use super::event::{Event, Question, Used};
 
 /// How many questions are kept; a host is told of one.
-const MOST_QUESTIONS: usize = 16;
+const MOST_QUESTIONS: usize = 4;
 /// How many models are counted apart.
 const MOST_MODELS: usize = 16;
 

@@ -93,7 +93,7 @@ enum Pending {
 struct Turn {
     key: String,
     /// What its single requests have used, where the agent tells that.
-    used: Vec<Used>,
+    used: Used,
 }
 
 /// A question that waits for its answer.

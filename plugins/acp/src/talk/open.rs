@@ -3,7 +3,7 @@
 use ao_plugin_sdk::prelude::*;
 
 use super::{Effect, Pending, Stage, Talk};
-use crate::journal::{Event, How};
+use crate::journal::{Event, How, Used};
 use crate::wire::{self, Offer, Problem};
 
 /// The version of the protocol that is spoken.
@@ -44,11 +44,11 @@ impl Talk {
         match pending {
             Pending::Initialize => self.connected(&result),
             Pending::New => match result.get("sessionId").and_then(Value::as_str) {
-                Some(id) if !id.is_empty() => {
+                Some(id) if !id.is_empty() && id.len() <= wire::MOST_ID => {
                     let id = id.to_owned();
                     self.settle(id, How::New, &result);
                 }
-                _ => self.end("it opened a conversation without an id"),
+                _ => self.end("it opened a conversation without an id, or with one that is too long"),
             },
             Pending::Load | Pending::Resume => {
                 let how = if pending == Pending::Load { How::Loaded } else { How::Resumed };
@@ -187,7 +187,7 @@ impl Talk {
         self.show(shown);
         let params = json!({"sessionId": session, "prompt": [{"type": "text", "text": letter.text}]});
         self.request("session/prompt", &params, Pending::Prompt);
-        self.turn = Some(super::Turn { key: letter.key, used: Vec::new() });
+        self.turn = Some(super::Turn { key: letter.key, used: Used::default() });
     }
 
     /// Whether a conversation is still being opened.

@@ -243,16 +243,12 @@ fn who_only_suggests_is_put_into_the_mode_that_only_plans() {
         hears(&mut talk, &json!({"id": 1, "result": {}}));
         let said = sent(&talk.handle(at(1), Input::Line(Line::Whole(opened.as_bytes().to_vec()))));
         let (method, params) = (said[0]["method"].as_str().unwrap(), &said[0]["params"]);
+        let set = params.get("modeId").or_else(|| params.get("value")).and_then(Value::as_str);
         match name {
             // It begins in it.
             "codex" => assert_eq!(method, "session/prompt", "{name}"),
-            "gemini" | "claude" | "qwen" => {
-                assert_eq!((method, &params["modeId"]), ("session/set_mode", &json!("plan")), "{name}")
-            }
-            _ => {
-                assert_eq!((method, &params["configId"]), ("session/set_config_option", &json!("mode")), "{name}");
-                assert!(params["value"].as_str().unwrap().ends_with("plan"), "{name}");
-            }
+            "opencode" => assert_eq!((method, set), ("session/set_config_option", Some("plan")), "{name}"),
+            _ => assert!(method == "session/set_mode" && set.unwrap().ends_with("plan"), "{name}: {said:?}"),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Talk {
         match update {
             Update::Said { text, used } => {
                 if let (Some(used), Some(turn)) = (used, &mut self.turn) {
-                    turn.used.push(used);
+                    turn.used.add(&used);
                 }
                 if !text.is_empty() {
                     let shown = self.transcript.piece(&text);
@@ -115,7 +115,7 @@ impl Talk {
                 let stop: String = stop.chars().take(100).collect();
                 let mut used = wire::used_of(&result);
                 if used.is_empty() {
-                    used = turn.used;
+                    used.push(turn.used);
                 }
                 let used = self.counted(used);
                 self.show_line(&format!("# {}", stop.replace('_', " ")));

@@ -2,6 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
+use super::MOST_ID;
 use super::lines::Line;
 
 /// What a line says.
@@ -47,6 +48,9 @@ impl Frame {
     fn of(mut value: Value) -> Self {
         let method = value.get("method").and_then(Value::as_str).map(str::to_owned);
         let id = value.get("id").filter(|id| !id.is_null()).cloned();
+        if !id.as_ref().is_none_or(is_id) {
+            return Self::Noise("a frame whose id is none".to_owned());
+        }
         match (method, id) {
             (Some(method), Some(id)) => Self::Request { id, method, params: value["params"].take() },
             (Some(method), None) => Self::Notification { method, params: value["params"].take() },
@@ -57,6 +61,11 @@ impl Frame {
             (None, None) => Self::Noise(value.to_string()),
         }
     }
+}
+
+/// A number or a short text: ids are kept until they are answered.
+fn is_id(id: &Value) -> bool {
+    id.is_number() || id.as_str().is_some_and(|text| text.len() <= MOST_ID)
 }
 
 /// Our ids are numbers; some hand them back as text.
@@ -116,7 +125,19 @@ mod tests {
         assert_eq!(read(r#"{"id":"3","result":null,"error":null}"#), [answered(Ok(Value::Null))]);
         let problem = Problem { code: 0, message: "an error without words".to_owned(), data: Value::Null };
         assert_eq!(read(r#"{"id":3,"error":"no"}"#), [answered(Err(problem))]);
-        for noise in ["ready.", "3", "{", "[", "{}", r#"{"id":-1,"result":{}}"#, r#"{"id":"x"}"#, &"[".repeat(9999)] {
+        let long = json!({"method": "a", "id": "x".repeat(MOST_ID + 1)}).to_string();
+        for noise in [
+            "ready.",
+            "3",
+            "{",
+            "[",
+            "{}",
+            r#"{"id":-1,"result":{}}"#,
+            r#"{"id":"x"}"#,
+            &"[".repeat(9999),
+            r#"{"method":"a","id":{}}"#,
+            &long,
+        ] {
             assert!(matches!(read(noise).as_slice(), [Frame::Noise(_)]), "{noise}");
         }
     }

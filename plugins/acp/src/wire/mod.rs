@@ -15,3 +15,5 @@ pub(crate) use read::{
 
 /// The longest frame that is read, in bytes.
 pub(crate) const MOST: usize = 16 * 1024 * 1024;
+/// The longest id of an agent's that is kept, in bytes.
+pub(crate) const MOST_ID: usize = 1024;

@@ -3,13 +3,17 @@
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
+use super::MOST_ID;
 use super::frame::Problem;
 use crate::journal::{Choice, Used};
 
 /// The longest text that is kept of a title or a question, in characters.
 const MOST_TEXT: usize = 400;
+/// How many files of a tool call are looked at, and the longest path of one, in bytes.
+const MOST_PATHS: usize = 64;
+const MOST_PATH: usize = 4096;
 /// How many answers to a question are kept.
-const MOST_CHOICES: usize = 32;
+const MOST_CHOICES: usize = 16;
 
 /// Who the agent says it is, and what it can do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,14 +101,22 @@ pub(crate) struct Tool {
 pub(crate) fn tool_of(value: &Value) -> Tool {
     let text = |field| value.get(field).and_then(Value::as_str).map(|text| one_line(text, MOST_TEXT));
     let locations = value.get("locations").and_then(Value::as_array).filter(|list| !list.is_empty());
-    let path = |location: &Value| location.get("path").and_then(Value::as_str).map(str::to_owned);
     Tool {
-        id: value.get("toolCallId").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        id: value.get("toolCallId").and_then(Value::as_str).unwrap_or_default().chars().take(MOST_ID).collect(),
         title: text("title").filter(|title| !title.is_empty()),
         kind: text("kind"),
         status: text("status"),
-        paths: locations.map(|list| list.iter().take(64).filter_map(path).collect()),
+        paths: locations.map(|list| paths(list)),
     }
+}
+
+/// The files of a tool call. What is too much to look at counts as the root of all files, which is in no worktree.
+fn paths(locations: &[Value]) -> Vec<String> {
+    if locations.len() > MOST_PATHS {
+        return vec!["/".to_owned()];
+    }
+    let paths = locations.iter().filter_map(|location| location.get("path").and_then(Value::as_str));
+    paths.map(|path| if path.len() > MOST_PATH { "/".to_owned() } else { path.to_owned() }).collect()
 }
 
 /// What an update of a session tells.
@@ -191,10 +203,11 @@ fn used(usage: &Value) -> Used {
 pub(crate) fn choices(params: &Value) -> Vec<Choice> {
     let options = params.get("options").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let choice = |option: &Value| {
-        let id = option.get("optionId").or_else(|| option.get("id"))?.as_str()?.to_owned();
-        let kind = option.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let id =
+            option.get("optionId").or_else(|| option.get("id"))?.as_str().filter(|id| id.len() <= MOST_ID)?.to_owned();
+        let kind = one_line(option.get("kind").and_then(Value::as_str).unwrap_or_default(), 40);
         let label = option.get("name").and_then(Value::as_str).unwrap_or(&id);
-        Some(Choice { label: one_line(label, MOST_TEXT), kind, id })
+        Some(Choice { label: one_line(label, 120), kind, id })
     };
     options.iter().take(MOST_CHOICES).filter_map(choice).collect()
 }
@@ -235,6 +248,18 @@ mod tests {
         let quota =
             json!({"_meta": {"quota": {"model_usage": [{"model": "a", "token_count": {"input_tokens": 3}}, 7]}}});
         assert_eq!(used_of(&quota), [Used { model: "a".into(), input: 3, ..Used::default() }]);
+    }
+
+    #[test]
+    fn what_is_too_much_to_look_at_is_no_worktrees() {
+        let located = |path: &str, count| {
+            let locations = vec![json!({"path": path}); count];
+            tool_of(&json!({"toolCallId": "t", "locations": locations})).paths
+        };
+        assert_eq!(located("/w/a", 2), Some(vec!["/w/a".to_owned(); 2]));
+        assert_eq!(located("/w/a", MOST_PATHS + 1), Some(vec!["/".to_owned()]));
+        assert_eq!(located(&"a".repeat(MOST_PATH + 1), 1), Some(vec!["/".to_owned()]));
+        assert_eq!(located("/w/a", 0), None);
     }
 
     #[test]

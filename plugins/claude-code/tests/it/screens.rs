@@ -161,6 +161,22 @@ async fn the_screen_has_the_last_word_where_nothing_is_told() {
 }
 
 #[tokio::test]
+async fn one_that_starts_is_not_ready_before_its_composer_is() {
+    let scratch = Scratch::new();
+    // It goes on with a conversation, of which nothing was said to this process yet.
+    super::add(&scratch.transcript(super::LONG), &super::fixture("transcripts/headless.jsonl"));
+    let mut cursor = scratch.cursor(super::LONG);
+    cursor["hook"] = json!({"state": "ready", "at": later()});
+    let mut target = target(cursor);
+    target.launched_at = later();
+    for (screen, wanted) in [(String::new(), ActivityState::Active), (pane("resumed"), ActivityState::Ready)] {
+        target.screen = Some(screen);
+        let seen = look_at(&plain(), target.clone()).await;
+        assert_eq!(seen.activity.expect("one").state, wanted);
+    }
+}
+
+#[tokio::test]
 async fn a_session_file_tells_of_what_calls_no_hook() {
     let scratch = Scratch::new();
     let mut file: Value = serde_json::from_slice(&super::fixture("session-file.json")).expect("JSON");

@@ -6,6 +6,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests ask here, in place of the environment, where programs are")]
 
+mod home;
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -95,6 +95,20 @@ fn an_idle_agent_is_nudged_until_it_does_something() {
 }
 
 #[test]
+fn an_agent_that_its_provider_lets_wait_is_left_alone() {
+    let mut world = World::new("");
+    let limit = |s: &mut Session, until: i64| {
+        let mut limit = RateLimit::new("usage limit reached");
+        limit.until = Some(Timestamp::from_millis(until));
+        s.agent.as_mut().unwrap().limit = Some(limit);
+    };
+    let over = 60 * TICK;
+    world.edit(|s| limit(s, over)).edit(|s| doing(s, ActivityState::Idle, 0));
+    assert_eq!(world.done(59), [], "neither nudged nor called stuck");
+    assert!(!of(&world.done(30), ReactionKey::AgentIdle).is_empty(), "once it is over, it may want a nudge");
+}
+
+#[test]
 fn a_human_hears_of_a_question_once_whether_it_is_seen_or_said() {
     let mut world = World::new("");
     world.edit(|s| says(s, "r1", ReportState::NeedsInput, 1));

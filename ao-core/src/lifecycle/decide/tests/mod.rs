@@ -16,7 +16,7 @@ use crate::model::facts::{
     ReportFacts, ReportState, RuntimeFacts,
 };
 use crate::model::{ExitStatus, PluginName, ProcessId, ProjectName, SessionId};
-use crate::slots::agent::{Activity, ActivityState, Ask, Role, Strength};
+use crate::slots::agent::{Activity, ActivityState, Ask, RateLimit, Role, Strength};
 use crate::slots::notifier::Priority;
 use crate::slots::runtime::{Liveness, RuntimeHandle};
 use crate::slots::scm::{Check, CheckState, PullRef, PullSnapshot, PullState, ReviewDecision, Thread};

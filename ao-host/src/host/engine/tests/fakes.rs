@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ao_core::model::DeliveryLevel;
 use ao_core::plugin::{BoxStream, Created, EffectClass, Frame, Health, Life, Registration, Stream};
 use ao_core::slots::agent::{
-    AgentAvailability, AgentObservation, DeliverMessage, DeliverPlan, DetectAgent, HookEvent, LaunchPlan,
-    ObserveAgents, PlanLaunch, WatchAgents,
+    AgentAvailability, AgentObservation, DeliverMessage, DeliverPlan, DetectAgent, HookEvent, InterruptAgent,
+    LaunchPlan, ObserveAgents, PlanLaunch, WatchAgents,
 };
 use ao_core::slots::notifier::{Notification, Notified};
 use ao_core::slots::runtime::{
@@ -35,6 +35,7 @@ type Looks = Box<dyn Fn(&ObserveAgents) -> Result<Vec<AgentObservation>> + Send>
 
 type Deliveries = Box<dyn Fn(&DeliverMessage) -> Result<DeliveryLevel> + Send>;
 type Merges = Box<dyn Fn(&MergeRequest) -> Result<MergeOutcome> + Send>;
+type Interruptions = Box<dyn Fn(&InterruptAgent) -> Result<DeliverPlan> + Send>;
 type Ends = Box<dyn Fn(&DestroyRuntime) -> Result<Destroyed> + Send>;
 
 /// What the plugins of one test are told to do, and what they were asked.
@@ -48,6 +49,10 @@ pub(super) struct Script {
     pub(super) destroyed: usize,
     /// What becomes of a message that the agent gets by itself; through its terminal where nothing is said.
     pub(super) deliver: Option<Deliveries>,
+    /// How an agent is interrupted; it cannot be where nothing is said.
+    pub(super) interrupt: Option<Interruptions>,
+    /// What was put into agents' terminals.
+    pub(super) typed: Vec<Input>,
     /// The messages that the agent has heard.
     pub(super) heard: Vec<String>,
     /// How a merge ends.
@@ -127,8 +132,9 @@ impl Runtime for Fake {
         script.destroy.as_ref().map_or_else(never, |destroy| destroy(&request))
     }
 
-    async fn send(&self, _request: SendInput) -> Result<Delivery> {
-        never()
+    async fn send(&self, request: SendInput) -> Result<Delivery> {
+        self.script().typed.push(request.input);
+        Ok(Delivery::new(DeliveryLevel::Submitted))
     }
 
     async fn observe(&self, request: ObserveRuntimes) -> Result<Vec<RuntimeObservation>> {
@@ -185,6 +191,11 @@ impl Agent for Fake {
         let level = deliver(&request)?;
         script.heard.push(request.text);
         Ok(DeliverPlan::Done { level })
+    }
+
+    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
+        let unsupported = || Err(Error::unsupported("interruptions"));
+        self.script().interrupt.as_ref().map_or_else(unsupported, |interrupt| interrupt(&request))
     }
 
     async fn watch(&self, request: WatchAgents) -> Result<BoxStream> {

@@ -1,5 +1,6 @@
 //! The engine with plugins that do as they are told, step by step: the time that it waits is taken from its start.
 
+mod budgeting;
 mod checks;
 mod fakes;
 mod hints;

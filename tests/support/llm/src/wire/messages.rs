@@ -124,10 +124,11 @@ mod tests {
         let results = json!({ "role": "user", "content": [result, reminder] });
         let instructions = json!({ "role": "system", "content": "You may." });
         let mut messages = vec![said("old"), json!({ "role": "assistant", "content": "x" })];
-        messages.extend([said("new"), instructions, call.clone(), results, call]);
+        let text = json!({ "role": "assistant", "content": [{ "type": "text", "text": "I" }] });
+        messages.extend([said("new"), instructions, text, call.clone(), results, call]);
         let asked = |messages: &[Value]| read(&json!({ "messages": messages, "stream": true }));
         let turn = asked(&messages);
-        assert_eq!((turn.user.as_str(), turn.rounds, turn.answers, turn.messages), ("new", 2, 3, 7));
+        assert_eq!((turn.user.as_str(), turn.rounds, turn.answers, turn.messages), ("new", 2, 4, 8));
         let interrupted = json!([result, { "type": "text", "text": "newest" }]);
         messages.push(json!({ "role": "user", "content": interrupted }));
         let turn = asked(&messages);

@@ -1,0 +1,392 @@
+//! What sessions have used, and whether that is more than they may.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::config::{Budget, Budgets};
+use crate::model::facts::Session;
+use crate::model::{Dollars, ProjectName, SessionId};
+use crate::prices::Prices;
+use crate::slots::agent::ModelUsage;
+
+/// What the ids of notices about budgets begin with.
+const NOTICES: &str = "budget/";
+
+/// What was used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Tokens: those that were read, those that were written, and those from and into caches.
+    pub tokens: u64,
+    /// What that cost, as far as prices are known.
+    pub cost: Dollars,
+    /// The models whose tokens have no price, by name.
+    pub unpriced: BTreeSet<String>,
+}
+
+impl Spent {
+    /// What a conversation has used.
+    #[must_use]
+    pub fn of(usage: &[ModelUsage], prices: &Prices) -> Self {
+        let mut spent = Self::default();
+        for used in usage {
+            spent.tokens = spent.tokens.saturating_add(used.tokens());
+            match prices.cost(used) {
+                Some(cost) => spent.cost = Dollars::from_micros(spent.cost.micros().saturating_add(cost.micros())),
+                None => drop(spent.unpriced.insert(used.model.clone())),
+            }
+        }
+        spent
+    }
+
+    /// What a session has used, whether it has ended or not.
+    #[must_use]
+    pub fn of_session(session: &Session, prices: &Prices) -> Self {
+        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(&agent.usage, prices))
+    }
+
+    /// What all sessions of the project in this directory have used, those that have ended among them.
+    #[must_use]
+    pub fn of_project<'a>(
+        project: (&ProjectName, &camino::Utf8Path),
+        sessions: impl IntoIterator<Item = &'a Session>,
+        prices: &Prices,
+    ) -> Self {
+        let is_of_it = |session: &&Session| (&session.project, &*session.project_path) == project;
+        let each = sessions.into_iter().filter(is_of_it).map(|session| Self::of_session(session, prices));
+        each.fold(Self::default(), Self::and)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost = Dollars::from_micros(self.cost.micros().saturating_add(other.cost.micros()));
+        self.unpriced.extend(other.unpriced);
+        self
+    }
+
+    /// Whether nothing was used.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.tokens == 0 && self.cost == Dollars::default()
+    }
+}
+
+/// What is left of a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Tokens, where they are limited.
+    pub tokens: Option<u64>,
+    /// US dollars, where they are limited.
+    pub usd: Option<Dollars>,
+}
+
+impl Left {
+    /// What of a budget is left.
+    #[must_use]
+    pub fn of(budget: Budget, spent: &Spent) -> Self {
+        let usd = |limit: Dollars| Dollars::from_micros(limit.micros().saturating_sub(spent.cost.micros()));
+        Self { tokens: budget.tokens.map(|limit| limit.saturating_sub(spent.tokens)), usd: budget.usd.map(usd) }
+    }
+}
+
+/// A budget in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BudgetKey {
+    /// A session's tokens.
+    SessionTokens,
+    /// A session's dollars.
+    SessionUsd,
+    /// The tokens of a project's sessions together.
+    ProjectTokens,
+    /// The dollars of a project's sessions together.
+    ProjectUsd,
+}
+
+impl BudgetKey {
+    /// The key in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionTokens => "budgets.session.tokens",
+            Self::SessionUsd => "budgets.session.usd",
+            Self::ProjectTokens => "budgets.project.tokens",
+            Self::ProjectUsd => "budgets.project.usd",
+        }
+    }
+}
+
+impl fmt::Display for BudgetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How much of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many tokens.
+    Tokens(u64),
+    /// So many dollars.
+    Usd(Dollars),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tokens(tokens) => write!(f, "{tokens} tokens"),
+            Self::Usd(dollars) => dollars.fmt(f),
+        }
+    }
+}
+
+/// A budget that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overrun {
+    /// Which.
+    pub key: BudgetKey,
+    /// How much it is.
+    pub limit: Amount,
+    /// How much was used.
+    pub used: Amount,
+}
+
+/// The budget that a session has used up, its own or its project's; the first, where there are several. What has been used to
+/// the last token is used up.
+#[must_use]
+pub fn overrun(budgets: &Budgets, session: &Spent, project: &Spent) -> Option<Overrun> {
+    let own = used_up(budgets.session, session, [BudgetKey::SessionTokens, BudgetKey::SessionUsd]);
+    own.or_else(|| project_overrun(budgets, project))
+}
+
+/// The budget that a project's sessions have used up together.
+#[must_use]
+pub fn project_overrun(budgets: &Budgets, project: &Spent) -> Option<Overrun> {
+    used_up(budgets.project, project, [BudgetKey::ProjectTokens, BudgetKey::ProjectUsd])
+}
+
+fn used_up(budget: Budget, spent: &Spent, [tokens, usd]: [BudgetKey; 2]) -> Option<Overrun> {
+    let of_tokens = budget.tokens.filter(|limit| spent.tokens >= *limit).map(|limit| {
+        let (limit, used) = (Amount::Tokens(limit), Amount::Tokens(spent.tokens));
+        Overrun { key: tokens, limit, used }
+    });
+    of_tokens.or_else(|| {
+        let limit = budget.usd.filter(|limit| spent.cost >= *limit)?;
+        Some(Overrun { key: usd, limit: Amount::Usd(limit), used: Amount::Usd(spent.cost) })
+    })
+}
+
+/// What became of the turn of an agent whose session is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It was interrupted.
+    Interrupted,
+    /// There was none: the agent waits for what it is told.
+    None,
+    /// It goes on, for this reason.
+    GoesOn {
+        /// In words.
+        why: String,
+    },
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("its agent's turn was interrupted"),
+            Self::None => f.write_str("its agent waits for a message"),
+            Self::GoesOn { why } => write!(f, "its agent could not be interrupted and goes on: {why}"),
+        }
+    }
+}
+
+impl Overrun {
+    /// Whether it is the project's.
+    #[must_use]
+    pub const fn is_of_project(&self) -> bool {
+        matches!(self.key, BudgetKey::ProjectTokens | BudgetKey::ProjectUsd)
+    }
+
+    /// Names what a human is told of it: once for each session, budget and limit.
+    #[must_use]
+    pub fn notice_id(&self, session: &SessionId) -> String {
+        let limit = match self.limit {
+            Amount::Tokens(tokens) => tokens,
+            Amount::Usd(dollars) => dollars.micros(),
+        };
+        format!("{NOTICES}{session}/{}/{limit}", self.key)
+    }
+
+    /// Whether a notice is of a budget that is used up.
+    #[must_use]
+    pub fn is_notice(id: &str) -> bool {
+        id.starts_with(NOTICES)
+    }
+
+    /// What there is to say of a session that it holds.
+    #[must_use]
+    pub fn of_session(&self, session: &SessionId, project: &ProjectName) -> String {
+        let Self { key, limit, used } = self;
+        if self.is_of_project() {
+            return format!("`{key}` is {limit}, and the sessions of `{project}` have used {used} together");
+        }
+        format!("`{key}` is {limit}, and `{session}` has used {used}")
+    }
+
+    /// What a human is told of a session that it holds, in one line.
+    #[must_use]
+    pub fn title(&self, session: &SessionId, project: &ProjectName) -> String {
+        let held = if self.is_of_project() { format!("`{session}` is held: ") } else { "held: ".to_owned() };
+        format!("{held}{}", self.of_session(session, project))
+    }
+
+    /// The rest of it: what its agent does, and what there is to do.
+    #[must_use]
+    pub fn body(&self, session: &SessionId, turn: &Turn) -> String {
+        format!(
+            "{turn}\nRaise `{}` in the configuration, and the hold is lifted; `ao send {session} …` then has its agent go on. \
+             `ao session kill {session}` ends it, and its worktree stays.",
+            self.key
+        )
+    }
+
+    /// Why one more session of the project is not started.
+    #[must_use]
+    pub fn refusal(&self, project: &ProjectName) -> String {
+        let Self { key, limit, used } = self;
+        format!(
+            "`{key}` is {limit}, and the sessions of `{project}` have used {used}, ended ones too: raise it in the \
+             configuration; `ao status --all` shows what each has used"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::facts::{AgentFacts, End, EndKind};
+    use crate::model::{PluginName, Timestamp};
+
+    fn budgets(session: (u64, u64), project: (u64, u64)) -> Budgets {
+        let some = |limit: u64| (limit > 0).then_some(limit);
+        let budget = |(tokens, micros)| Budget { tokens: some(tokens), usd: some(micros).map(Dollars::from_micros) };
+        Budgets { session: budget(session), project: budget(project) }
+    }
+
+    fn spent(tokens: u64, micros: u64) -> Spent {
+        Spent { tokens, cost: Dollars::from_micros(micros), unpriced: BTreeSet::new() }
+    }
+
+    fn used(model: &str, output: u64) -> ModelUsage {
+        let mut usage = ModelUsage::new(model);
+        usage.output_tokens = output;
+        usage
+    }
+
+    #[test]
+    fn the_first_budget_that_is_used_up_is_named() {
+        use BudgetKey::{ProjectTokens, ProjectUsd, SessionTokens, SessionUsd};
+        for (session, project, expected) in [
+            ((0, 0), (0, 0), None),
+            ((11, 6), (101, 61), None),
+            ((10, 0), (0, 0), Some(SessionTokens)),
+            ((9, 1), (1, 1), Some(SessionTokens)),
+            ((11, 5), (1, 1), Some(SessionUsd)),
+            ((0, 0), (100, 1), Some(ProjectTokens)),
+            ((11, 6), (101, 60), Some(ProjectUsd)),
+        ] {
+            let found = overrun(&budgets(session, project), &spent(10, 5), &spent(100, 60));
+            assert_eq!(found.map(|found| found.key), expected, "{session:?} {project:?}");
+        }
+    }
+
+    #[test]
+    fn a_human_is_told_what_which_and_how_much() {
+        let (id, app): (SessionId, ProjectName) = ("app-1".parse().unwrap(), "app".parse().unwrap());
+        let over =
+            |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
+        let own = over((0, 5_000_000), (0, 0));
+        assert_eq!(own.of_session(&id, &app), "`budgets.session.usd` is $5.00, and `app-1` has used $5.02");
+        assert_eq!(own.title(&id, &app), "held: `budgets.session.usd` is $5.00, and `app-1` has used $5.02");
+        let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
+        assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
+        assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
+        assert_eq!(own.notice_id(&id), "budget/app-1/budgets.session.usd/5000000");
+        let together = over((0, 0), (50, 0));
+        assert_eq!(
+            together.of_session(&id, &app),
+            "`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
+        );
+        assert!(
+            together
+                .refusal(&app)
+                .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
+        );
+        assert_ne!(together.notice_id(&id), over((0, 0), (60, 0)).notice_id(&id), "another limit is told anew");
+    }
+
+    #[test]
+    fn ended_sessions_count_and_those_of_others_do_not() {
+        let name: PluginName = "x".parse().unwrap();
+        let session = |id: &str, project: &str, path: &str, tokens: u64| {
+            let (id, project): (SessionId, ProjectName) = (id.parse().unwrap(), project.parse().unwrap());
+            let mut session = Session::new(id, project, path, Timestamp::from_millis(0));
+            let mut agent = AgentFacts::new(name.clone(), name.clone());
+            agent.usage = vec![used("claude-haiku-4-5", tokens), used("nobody-knows", 1)];
+            session.agent = Some(agent);
+            session
+        };
+        let mut there = [
+            session("app-1", "app", "/p", 1_000_000),
+            session("app-2", "app", "/p", 2_000_000),
+            session("app-9", "app", "/elsewhere", 4_000_000),
+            session("b-1", "b", "/p", 8_000_000),
+        ];
+        there[0].end = Some(End::new(EndKind::Killed, Timestamp::from_millis(1)));
+        let app: ProjectName = "app".parse().unwrap();
+        let found = Spent::of_project((&app, "/p".into()), &there, &Prices::default());
+        assert_eq!((found.tokens, found.cost), (3_000_002, Dollars::from_micros(15_000_000)));
+        assert_eq!(found.unpriced.into_iter().collect::<Vec<_>>(), ["nobody-knows"]);
+        assert!(
+            Spent::of_session(
+                &Session::new("c-1".parse::<SessionId>().unwrap(), app, "/p", there[0].created_at),
+                &Prices::default()
+            )
+            .is_none()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_budget_is_used_up_exactly_where_nothing_is_left(limits in proptest::array::uniform4(0_u64..100), used in proptest::array::uniform4(0_u64..100)) {
+            let (session, project) = (spent(used[0], used[1]), spent(used[2], used[3]));
+            let budgets = budgets((limits[0], limits[1]), (limits[2], limits[3]));
+            let gone = |budget, spent| {
+                let left = Left::of(budget, spent);
+                left.tokens == Some(0) || left.usd == Some(Dollars::default())
+            };
+            let over = overrun(&budgets, &session, &project);
+            prop_assert_eq!(over.is_some(), gone(budgets.session, &session) || gone(budgets.project, &project));
+            prop_assert_eq!(project_overrun(&budgets, &project).is_some(), gone(budgets.project, &project));
+        }
+
+        #[test]
+        fn whoever_has_used_more_is_over_no_less(limits in proptest::array::uniform4(0_u64..100), used in proptest::array::uniform4(0_u64..100), more in 0_u64..100) {
+            let budgets = budgets((limits[0], limits[1]), (limits[2], limits[3]));
+            let over = |more| overrun(&budgets, &spent(used[0] + more, used[1] + more), &spent(used[2] + more, used[3] + more)).is_some();
+            prop_assert!(!over(0) || over(more));
+        }
+
+        #[test]
+        fn the_order_of_sessions_does_not_matter(tokens in proptest::collection::vec(0_u64..1_000_000, 0..8)) {
+            let prices = Prices::default();
+            let each = |output: &u64| Spent::of(&[used("o3", *output)], &prices);
+            let forth = tokens.iter().map(each).fold(Spent::default(), Spent::and);
+            let back = tokens.iter().rev().map(each).fold(Spent::default(), Spent::and);
+            prop_assert_eq!(forth.tokens, tokens.iter().sum::<u64>());
+            prop_assert_eq!(forth, back);
+        }
+    }
+}

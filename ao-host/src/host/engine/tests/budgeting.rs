@@ -1,0 +1,189 @@
+//! Conversations that use more than they may.
+
+use ao_core::model::Notice;
+use ao_core::model::facts::{End, EndKind, HoldReason};
+use ao_core::slots::agent::{Activity, ActivityState, AgentTarget, DeliverPlan, ModelUsage, Strength};
+use ao_core::slots::notifier::Priority;
+use ao_core::slots::runtime::{Input, Key};
+
+use super::*;
+use crate::sessions::Held;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What each session has used of a model that costs a dollar a million tokens, and what its agent does.
+type Uses = Arc<Mutex<BTreeMap<SessionId, u64>>>;
+
+fn project(budgets: &str) -> String {
+    format!("  app: {{ path: ., budgets: {{ {budgets} }} }}\n")
+}
+
+/// A desk with sessions of one project and its budgets, whose agents do this and can be interrupted by a key.
+fn desk(sessions: usize, budgets: &str, doing: ActivityState) -> (Desk, Uses) {
+    let desk = Desk::new(&vec!["app"; sessions], &project(budgets));
+    let uses = Uses::default();
+    let used = Arc::clone(&uses);
+    desk.script().agents = Some(Box::new(move |request| {
+        let of = |target: &AgentTarget| {
+            let mut seen = AgentObservation::new(target.session.clone());
+            seen.activity = Some(Activity::new(doing, "hook", Strength::Strong, request.now));
+            let mut usage = ModelUsage::new("claude-haiku-4-5");
+            usage.input_tokens = used.lock().unwrap().get(&target.session).copied().unwrap_or_default();
+            seen.usage = Some(vec![usage]);
+            seen
+        };
+        Ok(request.targets.iter().map(of).collect())
+    }));
+    desk.script().interrupt =
+        Some(Box::new(|_| Ok(DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] })));
+    (desk, uses)
+}
+
+impl Desk {
+    fn uses(&self, uses: &Uses, index: usize, tokens: u64) {
+        uses.lock().unwrap().insert(self.ids[index].clone(), tokens);
+    }
+
+    fn held(&self, index: usize) -> Option<HoldReason> {
+        self.session(index).hold.map(|hold| hold.reason)
+    }
+
+    fn budget_notices(&self) -> Vec<Notice> {
+        self.manager("").store.waiting_notices(100).unwrap()
+    }
+
+    fn typed(&self) -> usize {
+        std::mem::take(&mut self.script().typed).len()
+    }
+
+    /// How often a session's log says that it has used what it may.
+    fn exceeded(&self, index: usize) -> usize {
+        self.log(Some(index)).iter().filter(|kind| *kind == "budget.exceeded").count()
+    }
+}
+
+#[tokio::test]
+async fn who_has_used_what_it_may_is_held_interrupted_and_told_of_once() {
+    let (desk, uses) = desk(2, "session: { tokens: 1000 }", ActivityState::Active);
+    desk.uses(&uses, 0, 999);
+    let mut engine = desk.engine().await;
+    assert_eq!((desk.held(0), desk.budget_notices(), desk.typed()), (None, vec![], 0));
+
+    desk.uses(&uses, 0, 1001);
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.held(0), desk.held(1)), (Some(HoldReason::Budget), None));
+    assert_eq!((desk.status(0), desk.typed(), desk.exceeded(0)), (StatusName::Paused, 1, 1));
+    let notices = desk.budget_notices();
+    let [notice] = notices.as_slice() else { panic!("{notices:?}") };
+    assert_eq!(notice.title, "held: `budgets.session.tokens` is 1000 tokens, and `app-1` has used 1001 tokens");
+    assert!(notice.body.starts_with("its agent's turn was interrupted\n"), "{}", notice.body);
+    assert_eq!((notice.priority, notice.session.as_ref()), (Priority::Urgent, Some(&desk.ids[0])));
+
+    // It goes on to use more; another host begins.
+    for tokens in [2000, 3000] {
+        desk.uses(&uses, 0, tokens);
+        engine.pass(&desk, 30 * SECOND).await;
+    }
+    drop(engine);
+    let mut engine = desk.engine().await;
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.budget_notices().len(), desk.typed(), desk.exceeded(0)), (1, 0, 1));
+    assert_eq!(desk.held(0), Some(HoldReason::Budget));
+    assert!(matches!(desk.manager("").resume(&desk.ids[0]).unwrap(), Held::Unchanged { .. }), "asking lifts it not");
+
+    desk.configure(&project("session: { tokens: 5000 }"));
+    engine.reload(&desk.config(), &mut |_| ()).unwrap();
+    engine.look().await;
+    assert_eq!((desk.held(0), desk.status(0)), (None, StatusName::Working), "raised, it is lifted");
+    desk.uses(&uses, 0, 5000);
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.held(0), desk.budget_notices().len(), desk.typed()), (Some(HoldReason::Budget), 2, 1));
+
+    // Nobody knows what a configuration says that is not trusted.
+    desk.configure("");
+    let untrusted = std::fs::read_to_string(desk.config()).unwrap() + "# another\n";
+    files::write_atomic(&desk.config(), untrusted.as_bytes(), 0o600).unwrap();
+    drop(engine);
+    desk.engine().await;
+    assert_eq!(desk.held(0), Some(HoldReason::Budget));
+}
+
+#[tokio::test]
+async fn a_project_is_counted_together_with_its_ended_sessions() {
+    let (desk, uses) = desk(3, "project: { usd: 0.003 }", ActivityState::Active);
+    for index in 0..3 {
+        desk.uses(&uses, index, 900);
+    }
+    let mut engine = desk.engine().await;
+    assert_eq!([0, 1, 2].map(|index| desk.held(index)), [None; 3], "0.0027 dollars");
+    let now = desk.fake.world.now();
+    desk.manager("").change(&desk.ids[0], |session| session.end = Some(End::new(EndKind::Killed, now))).unwrap();
+    engine.read_store().unwrap();
+    desk.uses(&uses, 1, 1200);
+    engine.pass(&desk, 30 * SECOND).await;
+    let budget = Some(HoldReason::Budget);
+    assert_eq!([0, 1, 2].map(|index| desk.held(index)), [None, budget, budget]);
+    let titles: Vec<_> = desk.budget_notices().into_iter().map(|notice| notice.title).collect();
+    let words = "is held: `budgets.project.usd` is $0.003, and the sessions of `app` have used $0.003 together";
+    assert_eq!(titles, [format!("`app-2` {words}"), format!("`app-3` {words}")]);
+    assert_eq!((desk.typed(), desk.exceeded(0)), (2, 0));
+}
+
+#[tokio::test]
+async fn an_agent_that_cannot_be_interrupted_goes_on_and_one_that_waits_is_left_alone() {
+    let (busy, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+    busy.script().interrupt = None;
+    busy.uses(&uses, 0, 10);
+    busy.engine().await;
+    let body = busy.budget_notices().remove(0).body;
+    assert!(body.starts_with("its agent could not be interrupted and goes on: "), "{body}");
+    assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
+    assert_eq!(busy.session(0).op, None);
+
+    let (idle, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Ready);
+    idle.uses(&uses, 0, 10);
+    idle.engine().await;
+    assert_eq!((idle.held(0), idle.typed()), (Some(HoldReason::Budget), 0));
+    assert!(idle.budget_notices()[0].body.starts_with("its agent waits for a message"));
+}
+
+#[tokio::test]
+async fn a_pause_stays_a_pause_and_whoever_ends_it_does_not_lift_the_budget() {
+    let (desk, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+    let mut engine = desk.engine().await;
+    desk.manager("").pause(&desk.ids[0]).unwrap();
+    engine.read_store().unwrap();
+    desk.uses(&uses, 0, 10);
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.held(0), desk.budget_notices().len(), desk.typed()), (Some(HoldReason::Paused), 1, 1));
+    desk.manager("").resume(&desk.ids[0]).unwrap();
+    engine.read_store().unwrap();
+    engine.look().await;
+    assert_eq!((desk.held(0), desk.budget_notices().len()), (Some(HoldReason::Budget), 1));
+}
+
+#[tokio::test]
+async fn a_host_that_is_killed_on_the_way_leaves_no_session_untold() {
+    for point in ["budget.interrupt.before", "budget.notice.before"] {
+        let (desk, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+        desk.uses(&uses, 0, 10);
+        let mut engine = desk.starting(&format!("{point}=error"));
+        let ended = async {
+            loop {
+                engine.begin_calls()?;
+                match engine.calls.join_next().await {
+                    Some(done) => engine.finish(done.unwrap())?,
+                    None => return Ok(()),
+                }
+            }
+        };
+        let error: Error = ended.await.unwrap_err();
+        assert!(error.message.contains(point), "{error}");
+        drop(engine);
+        assert_eq!((desk.held(0), desk.budget_notices().len()), (Some(HoldReason::Budget), 0), "{point}");
+        let mut engine = desk.engine().await;
+        engine.pass(&desk, 30 * SECOND).await;
+        assert_eq!((desk.budget_notices().len(), desk.exceeded(0)), (1, 1), "{point}");
+        assert_eq!(desk.typed(), 1 + usize::from(point == "budget.notice.before"), "{point}");
+    }
+}

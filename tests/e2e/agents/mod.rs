@@ -1,0 +1,5 @@
+//! The real agent programs, through the real `ao`, against a scripted model on loopback. Each has a home of its own and an
+//! environment built from nothing.
+
+mod claude;
+mod scene;
