@@ -2,6 +2,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
+use crate::cursor::{Cursor, Heard, Said};
+use crate::hooks;
 use crate::screen::{Dialog, DialogKind, Screen, read};
 
 pub(crate) fn answer(request: &AnswerAsk) -> Result<DeliverPlan> {
@@ -11,10 +13,21 @@ pub(crate) fn answer(request: &AnswerAsk) -> Result<DeliverPlan> {
     let Screen::Dialog(dialog) = read(screen) else {
         return Err(Error::conflict("Codex's question is not on its screen any more; look again with `ao status`"));
     };
-    if dialog.id() != request.ask {
+    if !is_asked(&dialog, request) {
         return Err(Error::conflict("Codex asks something else by now; look again with `ao status`"));
     }
     Ok(DeliverPlan::Runtime { inputs: vec![keys(&dialog, &request.answer)?] })
+}
+
+/// Whether this is the question that is answered: by its own name, or, of a permission, by the name that its hook gave it.
+fn is_asked(dialog: &Dialog, request: &AnswerAsk) -> bool {
+    let cursor = Cursor::read(request.cursor.as_ref());
+    let by_hook = match cursor.heard {
+        Some(Heard { at, said: Said::Asked { text } }) => hooks::ask(&text, at).id == request.ask,
+        _ => false,
+    };
+    let is_same = cursor.dialog.is_none_or(|seen| seen == dialog.id());
+    dialog.id() == request.ask || (by_hook && is_same && dialog.kind == DialogKind::Permission)
 }
 
 fn keys(dialog: &Dialog, answer: &str) -> Result<Input> {

@@ -28,6 +28,9 @@ pub(crate) struct Cursor {
     /// What a hook said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heard: Option<Heard>,
+    /// The dialog that the last look saw, by its own name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dialog: Option<String>,
     /// What the last look found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) found: Option<Found>,

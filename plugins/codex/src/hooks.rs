@@ -130,7 +130,7 @@ pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
         };
         observation.activity = Some(Activity::new(state, "hook", Strength::Strong, at));
         if let Said::Asked { text } = &said {
-            observation.ask = Some(ask(text));
+            observation.ask = Some(ask(text, at));
         }
         cursor.heard = Some(Heard { at, said });
     }
@@ -138,9 +138,10 @@ pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
     Some(observation)
 }
 
-/// A question of which only a hook has told yet: how it can be answered, its dialog will show.
-pub(crate) fn ask(text: &str) -> Ask {
-    Ask::new(crate::screen::fingerprint(text), text)
+/// A question of which only a hook has told yet: how it can be answered, its dialog will show. The dialog has the same name
+/// then, so that nobody is told twice.
+pub(crate) fn ask(text: &str, at: Timestamp) -> Ask {
+    Ask::new(crate::screen::fingerprint(&format!("{at} {text}")), text)
 }
 
 fn question(payload: &Payload) -> String {

@@ -15,7 +15,7 @@ use crate::cursor::{Cursor, Found, Said};
 use crate::home;
 use crate::hooks;
 use crate::rollout::{self, Mark, Progress, Story, Turn, Wanted};
-use crate::screen::{self, Screen};
+use crate::screen::{self, DialogKind, Screen};
 
 /// The most that one call reads of records, in bytes.
 const BUDGET: u64 = 64 * 1024 * 1024;
@@ -92,8 +92,12 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         }
     }
     let screen = target.screen.as_deref().map(screen::read);
+    cursor.dialog = None;
     match &screen {
-        Some(Screen::Dialog(_)) => observation.composer = Composer::Dialog,
+        Some(Screen::Dialog(dialog)) => {
+            observation.composer = Composer::Dialog;
+            cursor.dialog = Some(dialog.id());
+        }
         Some(Screen::Composer { draft, .. }) => {
             (observation.composer, observation.draft_digest) = screen::held(draft, target.draft.as_deref());
         }
@@ -150,13 +154,15 @@ fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<W
     let asked = asked.filter(|(at, _)| cursor.story.last_at.is_none_or(|last| last <= at.after(DIALOG_WITHIN)));
     match (screen, asked) {
         (Some(Screen::Dialog(dialog)), asked) => {
-            let mut ask = Ask::new(dialog.id(), dialog.text.as_str());
+            let asked = asked.filter(|_| dialog.kind == DialogKind::Permission);
+            let id = asked.map_or_else(|| dialog.id(), |(at, text)| hooks::ask(text, at).id);
+            let mut ask = Ask::new(id, dialog.text.as_str());
             ask.options = dialog.options();
             let (source, strength) = if asked.is_some() { (HOOK, Strength::Strong) } else { (SCREEN, Strength::Weak) };
             Some(Waiting { ask, source, strength, at: asked.map(|(at, _)| at) })
         }
         (screen, Some((at, text))) if screen.is_none() || now.since(at) <= DIALOG_WITHIN => {
-            Some(Waiting { ask: hooks::ask(text), source: HOOK, strength: Strength::Strong, at: Some(at) })
+            Some(Waiting { ask: hooks::ask(text, at), source: HOOK, strength: Strength::Strong, at: Some(at) })
         }
         _ => None,
     }

@@ -2,4 +2,5 @@
 //! environment built from nothing.
 
 mod claude;
+mod codex;
 mod scene;

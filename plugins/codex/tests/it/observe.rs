@@ -153,14 +153,22 @@ async fn a_permission_is_told_by_the_hook_and_shown_by_the_screen() {
     // The dialog is not there yet.
     let seen = desk.look_at("2026-11-22T02:39:37.000Z").await;
     assert_eq!(seen.activity.map(|activity| activity.state), Some(ActivityState::WaitingInput));
-    assert_eq!(seen.ask.expect("a question").text, "Bash (to build): make");
+    let told = seen.ask.expect("a question");
+    assert_eq!(told.text, "Bash (to build): make");
     // It is there.
     desk.shows("permission");
     let seen = desk.look_at("2026-11-22T02:50:00.000Z").await;
     let activity = seen.activity.expect("an activity");
     assert_eq!((activity.state, activity.strength), (ActivityState::WaitingInput, Strength::Strong));
     assert_eq!(activity.since, at("2026-11-22T02:39:36.000Z"));
-    assert_eq!(seen.ask.expect("a question").options.len(), 3);
+    let shown = seen.ask.expect("a question");
+    assert_eq!((shown.options.len(), &shown.id), (3, &told.id), "it is the same question");
+    let mut answer = AnswerAsk::new("key", desk.target.session.clone(), shown.id, "allow_once");
+    (answer.screen, answer.cursor) = (Some(screen("permission")), seen.cursor);
+    let plan = agent(json!({})).expect("agent").answer(answer.clone()).await.expect("a plan");
+    assert_eq!(plan, DeliverPlan::Runtime { inputs: vec![Input::Keys { text: "1".to_owned() }] });
+    answer.screen = Some(screen("permission-edit"));
+    assert_eq!(agent(json!({})).expect("agent").answer(answer).await.expect_err("another").code, Code::CONFLICT);
     // It was answered, and what it asked for goes on for long.
     desk.shows("http401");
     let seen = desk.look_at("2026-11-22T02:51:00.000Z").await;
