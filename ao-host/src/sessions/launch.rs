@@ -24,7 +24,7 @@ use crate::world::run::{Run, run};
 pub(super) const PROMPT_FILE: &str = "prompt.md";
 /// The files that hold its two parts.
 const TASK_FILE: &str = "task.md";
-const INSTRUCTIONS_FILE: &str = "instructions.md";
+pub(super) const INSTRUCTIONS_FILE: &str = "instructions.md";
 /// The hidden command that an agent's hooks run.
 const HOOK_COMMAND: &str = "__hook";
 /// The file that holds what the post-create steps printed.

@@ -11,9 +11,9 @@ use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes, Liveness, ObserveRun
 use ao_core::slots::workspace::{Purpose, RelocateWorkspace, RestoreWorkspace};
 use ao_core::slots::{Runtime, Workspace};
 use ao_core::{Code, Error, Result};
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use super::launch::{Launch, launch_directory, launch_key};
+use super::launch::{INSTRUCTIONS_FILE, Launch, Parts, launch_directory, launch_key};
 use super::steps::Step;
 use super::{Bound, Sessions, SpawnRequest, Spawned, overlay};
 use crate::world::files;
@@ -106,7 +106,7 @@ impl Sessions {
             prompt.map_err(|error| Error::wrap(Code::OTHER, "cannot read the prompt of the session", &error))?;
         let prompt = request.whole_prompt().or(prompt);
         let mode = conversation.map_or(LaunchMode::Fresh, |agent_session| LaunchMode::Resume { agent_session });
-        let parts = request.parts().filter(|_| prompt.is_some());
+        let parts = if prompt.is_some() { request.parts() } else { standing_instructions(&own)? };
         Ok(Launch { number, directory, mode, prompt, parts })
     }
 
@@ -199,5 +199,16 @@ impl Sessions {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What holds for all that an agent does, as it was told at its first launch: a program need not keep it with a conversation
+/// that it goes on with.
+fn standing_instructions(own: &Utf8Path) -> Result<Option<Parts>> {
+    let file = own.join(INSTRUCTIONS_FILE);
+    match fs_err::read_to_string(&file) {
+        Ok(instructions) => Ok(Some(Parts { task: None, instructions })),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::wrap(Code::OTHER, "cannot read the instructions of the session", &error)),
     }
 }

@@ -215,13 +215,11 @@ impl Sessions {
             let ended = format!("the agent of `{id}` has ended; `ao session logs {id}` shows its last words");
             return Err(Stopped::Refused(Error::conflict(ended)));
         }
-        match hold(&seen, &agent) {
-            Some(hold) => Err(Stopped::Held(Error::unavailable(hold.to_string()))),
-            None => {
-                let directory = session.runtime.map(|runtime| runtime.directory);
-                Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor, directory })
-            }
+        if let Some(hold) = hold(&seen, &agent) {
+            return Err(Stopped::Held(Error::unavailable(hold.to_string())));
         }
+        let directory = session.runtime.map(|runtime| runtime.directory);
+        Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor, directory })
     }
 
     /// Waits until a draft shows. A receiver whose composer nobody can tell gets one attempt all the same.

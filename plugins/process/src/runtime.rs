@@ -67,10 +67,9 @@ impl Runtime for ProcessRuntime {
         let place = Place::of(&request.handle)?;
         let (bytes, level) = match request.input {
             Input::Text { text } => (text.into_bytes(), DeliveryLevel::Drafted),
-            Input::Submit => (b"\n".to_vec(), DeliveryLevel::Submitted),
             // To whoever reads a pipe, keys are what they write.
             Input::Keys { text } => (text.into_bytes(), DeliveryLevel::Submitted),
-            Input::Key { key: Key::Enter } => (b"\n".to_vec(), DeliveryLevel::Submitted),
+            Input::Submit | Input::Key { key: Key::Enter } => (b"\n".to_vec(), DeliveryLevel::Submitted),
             _ => return Err(Error::unsupported(format!("the runtime `{NAME}` has no such key: it is a pipe"))),
         };
         let session = request.handle.session;
