@@ -112,9 +112,17 @@ matrix! {
 }
 
 /// What no host does by itself, or has done before it is one: `restore` and `takeover.lock.ended` are a human's, and a
-/// database is brought up to date by whichever command comes first. Their crashes are tested with the commands.
-const ELSEWHERE: &[&str] =
-    &["restore.relaunch", "restore.moved", "takeover.lock.ended", "migrate.backup", "migrate.step"];
+/// database is brought up to date by whichever command comes first. Their crashes are tested with the commands. Budgets need
+/// an agent that says what it uses: the engine's tests have one.
+const ELSEWHERE: &[&str] = &[
+    "restore.relaunch",
+    "restore.moved",
+    "takeover.lock.ended",
+    "migrate.backup",
+    "migrate.step",
+    "budget.interrupt",
+    "budget.notice",
+];
 
 /// The steps of merges are those of a plugin; its own tests kill it before each program that it runs.
 const OF_A_PLUGIN: &str = "merge.";
