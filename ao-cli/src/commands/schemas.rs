@@ -83,7 +83,7 @@ fn all() -> BTreeMap<&'static str, Schema> {
         ("report", schema_for!(report::ReportView)),
         ("send", schema_for!(send::SentView)),
         ("answer", schema_for!(answer::AnswerView)),
-        ("agent list", schema_for!(agent::list::AgentList)),
+        ("agent-list", schema_for!(agent::list::AgentList)),
         ("session-claim-pr", schema_for!(claim_pr::ClaimView)),
         ("session-cleanup", schema_for!(cleanup::CleanupView)),
         ("session-list", schema_for!(list::SessionList)),

@@ -112,6 +112,13 @@ impl Agent for AcpAgent {
         }
     }
 
+    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
+        match ask(known(request.directory)?, Request::Cancel).await? {
+            Reply::Cancelled => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+            other => Err(unexpected(other)),
+        }
+    }
+
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
         let found = program::detect(&self.settings, None).await?;
         let level = match found.state {

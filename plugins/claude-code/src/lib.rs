@@ -85,6 +85,11 @@ impl Agent for ClaudeCode {
         answer::answer(&request)
     }
 
+    /// Its own key for that. The host asks only about an agent that works: one that does not would take it for something else.
+    async fn interrupt(&self, _request: InterruptAgent) -> Result<DeliverPlan> {
+        Ok(DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] })
+    }
+
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
         Ok(availability::doctor(&self.settings, launch::User::of_this_process()).await)
     }

@@ -51,6 +51,22 @@ async fn prompts_wait_for_their_turn_and_a_cancelled_one_makes_way() {
 }
 
 #[tokio::test]
+async fn an_interrupted_turn_ends_and_the_agent_takes_the_next() {
+    let mut stage = Stage::new(&[]);
+    stage.launch(LaunchMode::Fresh, Some("hang")).await;
+    stage.until_heard("prompt", 1).await;
+    for key in ["i1", "i2"] {
+        let mut request = InterruptAgent::new(key, "app-1".parse::<SessionId>().unwrap());
+        request.directory = Some(stage.directory());
+        assert_eq!(stage.plugin.interrupt(request).await.unwrap(), ACKED);
+        stage.until_state(ActivityState::Ready).await;
+    }
+    assert_eq!(stage.heard("cancelled"), [true], "once: nothing ran when it was told again");
+    stage.send("m", "task").await.unwrap();
+    stage.until_heard("prompt", 2).await;
+}
+
+#[tokio::test]
 async fn a_failed_turn_blocks_and_a_limit_is_told() {
     let mut stage = Stage::new(&[]);
     stage.launch(LaunchMode::Fresh, Some("fail invalid key")).await;
