@@ -176,7 +176,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Starts a session for an issue.
     async fn start(&self, sessions: &Sessions, issue: &IssueId) -> One {
-        match self.try_start(sessions, issue).await {
+        match Box::pin(self.try_start(sessions, issue)).await {
             Ok(one) => one,
             Err(error) => One::without(issue, Became::Failed, error.to_string()),
         }

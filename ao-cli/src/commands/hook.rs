@@ -23,6 +23,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    #[expect(clippy::unnecessary_wraps, reason = "as every command ends")]
     pub(crate) fn run(self, edge: &Edge) -> Outcome {
         let mut payload: Box<dyn Read> = match self.payload {
             Some(payload) => Box::new(io::Cursor::new(payload)),

@@ -58,6 +58,7 @@ fn writer(name: &str) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::world::SystemProc;
+    use crate::world::files::{PRIVATE_FILE, write_whole};
 
     #[test]
     fn only_what_a_gone_process_left_half_written_goes() {
@@ -73,7 +74,7 @@ mod tests {
         let put = |path: &str| {
             let path = places.state().join(path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(&path, b"half").unwrap();
+            write_whole(&path, b"half", PRIVATE_FILE).unwrap();
             path
         };
         let leftovers = [

@@ -341,6 +341,18 @@ fn combine(recorded: Liveness, pane: Option<PaneState>) -> Liveness {
     }
 }
 
+/// What tmux calls a key (tmux(1), key bindings).
+fn name(key: Key) -> Result<&'static str> {
+    Ok(match key {
+        Key::Escape => "Escape",
+        Key::Enter => "Enter",
+        Key::Tab => "Tab",
+        Key::Up => "Up",
+        Key::Down => "Down",
+        _ => return Err(Error::unsupported(format!("the runtime `{NAME}` does not know this key"))),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,16 +368,4 @@ mod tests {
         assert_eq!(combine(dead(), Some(PaneState::Ended)), dead());
         assert_eq!(combine(Liveness::Alive, None), Liveness::Alive);
     }
-}
-
-/// What tmux calls a key (tmux(1), key bindings).
-fn name(key: Key) -> Result<&'static str> {
-    Ok(match key {
-        Key::Escape => "Escape",
-        Key::Enter => "Enter",
-        Key::Tab => "Tab",
-        Key::Up => "Up",
-        Key::Down => "Down",
-        _ => return Err(Error::unsupported(format!("the runtime `{NAME}` does not know this key"))),
-    })
 }

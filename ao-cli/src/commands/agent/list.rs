@@ -139,7 +139,7 @@ impl Row {
                 Err(error) => unknown(format!("it could not look: {error}")),
             },
             Ok(_) => unknown("its plugin is no agent".to_owned()),
-            Err(failure) => unknown(failure.message().to_string()),
+            Err(failure) => unknown(failure.message().clone()),
         };
         let AgentAvailability { state, message, version, .. } = found;
         Self { name, plugin, projects, state, version, message }

@@ -88,7 +88,7 @@ fn an_agent_that_its_provider_lets_wait_is_not_stuck_until_that_is_over() {
         session.agent.as_mut().unwrap().limit = Some(limit);
         session
     };
-    for (session, minute, name, reason) in vec![
+    let table: Vec<(Session, i64, StatusName, &str)> = vec![
         (idle(ActivityState::Idle, 30), 30, StatusName::Stuck, "no progress for 29 min"),
         (
             limited(idle(ActivityState::Idle, 30), Some(31)),
@@ -116,7 +116,8 @@ fn an_agent_that_its_provider_lets_wait_is_not_stuck_until_that_is_over() {
             "its provider lets it wait: usage limit reached",
         ),
         (with_activity(ActivityState::Blocked, 3), 4, StatusName::Stuck, "the agent says that it cannot go on"),
-    ] {
+    ];
+    for (session, minute, name, reason) in table {
         let found = status(&session, at(minute), &Policy::default());
         assert_eq!((found.name, found.reason.as_str()), (name, reason));
     }
