@@ -7,17 +7,13 @@ use ao_scripted_llm::{Llm, Rule, Script};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::scene::{PATIENCE, Scene};
+use super::scene::{PATIENCE, Scene, commit};
 use crate::host::pid;
 use crate::studio::Engine;
 use crate::support::World;
 
 /// Dollars for a million tokens.
 const PRICES: (u64, u64) = (3, 15);
-
-fn commit(message: &str) -> String {
-    format!("git commit --quiet --allow-empty --message {message}")
-}
 
 /// What the model does about what it is told.
 fn script() -> Script {

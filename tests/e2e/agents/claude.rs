@@ -5,16 +5,12 @@ use ao_scripted_llm::{Rule, Script};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::scene::{PATIENCE, Scene};
+use super::scene::{PATIENCE, Scene, commit};
 use crate::host::pid;
 use crate::studio::Engine;
 use crate::support::World;
 
 const KEY: &str = "sk-ant-of-the-tests-0123456789";
-
-fn commit(message: &str) -> String {
-    format!("git commit --quiet --allow-empty --message {message}")
-}
 
 /// What the model does about what it is told.
 fn script() -> Script {

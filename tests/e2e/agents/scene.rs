@@ -11,6 +11,11 @@ use crate::support::World;
 /// How long the model is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What an agent is told to run for a commit.
+pub(crate) fn commit(message: &str) -> String {
+    format!("git commit --quiet --allow-empty --message {message}")
+}
+
 /// A repository with an agent and its model, and a host.
 pub(crate) struct Scene {
     pub(crate) studio: Studio,

@@ -149,7 +149,8 @@ async fn ingest(agent: &dyn Agent, session: &Session, began: Instant) -> Ingeste
     let Some(spool) = Spool::of(session) else { return ingested };
     ingested.gone = session.spooled.iter().filter(|name| !spool.has(name)).cloned().collect();
     let names = spool.names();
-    let mut known_to = Known::of(session);
+    // Each hook builds on the one before.
+    let mut cursor = session.agent.as_ref().and_then(|agent| agent.cursor.clone());
     for (count, name) in names.into_iter().enumerate() {
         if count >= MOST_FILES || began.elapsed() > AT_ONCE {
             ingested.more = true;
@@ -161,7 +162,7 @@ async fn ingest(agent: &dyn Agent, session: &Session, began: Instant) -> Ingeste
             Err(why) => Outcome::Refused { why },
             Ok(Said::Report { id, report, at }) => Outcome::Report { id, report, at },
             Ok(Said::Hook { at, .. }) if known => Outcome::Seen { at, seen: Vec::new() },
-            Ok(Said::Hook { hook, payload, at }) => interpret(agent, session, &mut known_to, (hook, payload, at)).await,
+            Ok(Said::Hook { hook, payload, at }) => interpret(agent, session, &mut cursor, (hook, payload, at)).await,
         };
         let later = matches!(outcome, Outcome::Later { .. });
         ingested.reads.push(Read { name, outcome });
@@ -172,32 +173,21 @@ async fn ingest(agent: &dyn Agent, session: &Session, began: Instant) -> Ingeste
     ingested
 }
 
-/// What a plugin has left for its next call: each hook of a spool builds on the one before.
-struct Known {
-    cursor: Option<serde_json::Value>,
-}
-
-impl Known {
-    fn of(session: &Session) -> Self {
-        Self { cursor: session.agent.as_ref().and_then(|agent| agent.cursor.clone()) }
-    }
-}
-
 async fn interpret(
     agent: &dyn Agent,
     session: &Session,
-    known: &mut Known,
+    cursor: &mut Option<serde_json::Value>,
     (hook, payload, at): (String, serde_json::Value, Timestamp),
 ) -> Outcome {
     let mut event = HookEvent::new(session.id.clone(), hook, payload);
     event.at = Some(at);
-    event.cursor.clone_from(&known.cursor);
+    event.cursor.clone_from(cursor);
     event.directory = session.runtime.as_ref().map(|runtime| runtime.directory.clone());
     match agent.interpret(event).await {
         Ok(mut seen) => {
             // A hook speaks for its own session.
             seen.retain(|seen| seen.session == session.id);
-            known.cursor = seen.iter().rev().find_map(|seen| seen.cursor.clone()).or(known.cursor.take());
+            *cursor = seen.iter().rev().find_map(|seen| seen.cursor.clone()).or(cursor.take());
             Outcome::Seen { at, seen }
         }
         Err(error) if error.retryable() || error.code == Code::CANCELLED => Outcome::Later { error },
