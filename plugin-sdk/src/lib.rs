@@ -50,12 +50,14 @@ pub mod files;
 pub mod holder;
 pub mod host;
 pub mod keys;
+pub mod lenient;
 mod library;
 mod logging;
 mod open_stream;
 pub mod paste;
 mod plugin;
 pub mod prelude;
+pub mod record_file;
 
 pub use ao_core as core;
 pub use async_trait;

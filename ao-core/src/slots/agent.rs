@@ -101,6 +101,8 @@ record! {
             environment: BTreeMap<String, String>,
             /// The `ao` that launches it.
             program: Option<Utf8PathBuf>,
+            /// The [`AgentObservation::cursor`] of the last look at the conversation that is gone on with.
+            cursor: Option<Value>,
         }
     }
 

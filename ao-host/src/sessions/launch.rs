@@ -126,7 +126,11 @@ impl Sessions {
         let directory = next.directory.clone();
         let mut wanted = PlanLaunch::new(id.clone(), worktree.to_owned(), directory.clone());
         wanted.mode = next.mode.clone();
-        wanted.role = self.get(id)?.role;
+        let session = self.get(id)?;
+        wanted.role = session.role;
+        if matches!(next.mode, LaunchMode::Resume { .. }) {
+            wanted.cursor = session.agent.and_then(|agent| agent.cursor);
+        }
         if let Some(text) = &next.prompt {
             let prompt = write_prompt(&directory, PROMPT_FILE, text)?;
             let facts = PromptFacts::new(prompt.file.as_path(), sha256(text.as_bytes()), DeliveryLevel::Queued);

@@ -12,7 +12,7 @@ use ao_plugin_sdk::prelude::*;
 
 use crate::config::Settings;
 use crate::files;
-use crate::launch::{ROOT, User};
+use crate::launch::{ROOT, User, is_sandbox};
 
 /// The oldest version whose hooks, settings and options are known to be there.
 const OLDEST: (u64, u64) = (2, 1);
@@ -67,7 +67,9 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> Agent
         let message = format!("Claude Code {version} is older than {major}.{minor}; update it with `claude update`");
         (AvailabilityState::TooOld, message)
     } else {
-        let (state, mut login) = login(&environment);
+        let seen = environment.clone();
+        let found = blocking(move || Ok(login(&seen))).await;
+        let (state, mut login) = found.unwrap_or_else(|error| (AvailabilityState::Unknown, error.to_string()));
         if let Some(name) = unseen_login(&environment).filter(|_| state != AvailabilityState::Usable) {
             login = format!("{login}; `{name}` is set here, and sessions see it only if the agent's `env` has it");
         }
@@ -88,8 +90,7 @@ pub(crate) async fn doctor(settings: &Settings, user: User) -> Vec<Finding> {
     let mut findings = vec![Finding::new(level, settings.binary.as_str(), found.message)];
     if user == User::Root {
         let wants = settings.permissions == PermissionMode::Permissionless;
-        let is_set = environment(settings).get("IS_SANDBOX").is_some_and(|value| value == "1");
-        if wants && !is_set {
+        if wants && !is_sandbox(&environment(settings)) {
             findings.push(Finding::new(FindingLevel::Fail, "permissions: permissionless", ROOT));
         }
     }

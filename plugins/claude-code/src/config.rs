@@ -77,7 +77,7 @@ impl Config {
 }
 
 /// Options that a launch sets itself, and what to use in their place.
-const OURS: [(&str, &str); 8] = [
+const OURS: [(&str, &str); 9] = [
     ("--session-id", "ao names the conversation"),
     ("--resume", "use `ao session restore`"),
     ("--continue", "use `ao session restore`"),
@@ -86,13 +86,19 @@ const OURS: [(&str, &str); 8] = [
     ("--permission-mode", "use `permissions`"),
     ("--dangerously-skip-permissions", "use `permissions: permissionless`"),
     ("--print", "ao needs the terminal interface"),
+    ("--fork-session", "ao names the conversation"),
 ];
+
+/// The same, as letters: several may stand behind one hyphen, and a value behind the last.
+const SHORT: [(char, &str); 3] = [('r', "--resume"), ('c', "--continue"), ('p', "--print")];
 
 fn check_argument(argument: &str) -> Result<()> {
     if argument.contains('\0') {
         return Err(Error::invalid_input("it holds a NUL character"));
     }
     let name = argument.split_once('=').map_or(argument, |(name, _)| name);
+    let letter = name.strip_prefix('-').and_then(|letters| letters.chars().next());
+    let name = SHORT.iter().find(|(short, _)| letter == Some(*short)).map_or(name, |(_, long)| long);
     match OURS.iter().find(|(ours, _)| *ours == name) {
         Some((ours, instead)) => Err(Error::invalid_input(format!("`{ours}` is not for `args`: {instead}"))),
         None => Ok(()),

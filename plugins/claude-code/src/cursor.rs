@@ -1,6 +1,7 @@
 //! What one look or hook leaves for the next. Instances keep nothing.
 
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::record_file::Position;
 
 use crate::evidence::Said;
 use crate::transcript::Reading;
@@ -18,6 +19,12 @@ pub(crate) struct Cursor {
     /// The conversation's transcript.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) transcript: Option<Utf8PathBuf>,
+    /// Whether Claude Code itself has named the transcript, which else stands where it ought to be.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_named: bool,
+    /// Whether anything was ever said in the conversation, as far as was heard.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) was_used: bool,
     /// What the hooks said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hook: Option<Said>,
@@ -26,19 +33,10 @@ pub(crate) struct Cursor {
     pub(crate) reading: Reading,
     /// Where the transcript ended at the last look.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) mark: Option<Mark>,
+    pub(crate) mark: Option<Position>,
     /// What the last look reported, so that a state that only the screen tells has a beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shown: Option<Shown>,
-}
-
-/// Where a transcript ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
-    /// In bytes; 0 where there was no file.
-    pub(crate) offset: u64,
-    /// The file's own number; 0 where there was none.
-    pub(crate) inode: u64,
 }
 
 /// A state that was reported.
@@ -58,16 +56,27 @@ impl Cursor {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before stays counted.
+    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before, the host keeps.
     pub(crate) fn follow(&mut self, conversation: &str, transcript: Option<Utf8PathBuf>) {
         if self.conversation.as_deref() != Some(conversation) {
             self.conversation = Some(conversation.to_owned());
-            self.reading.begin_anew();
+            self.reading = Reading::default();
             self.mark = None;
             self.transcript = None;
+            (self.is_named, self.was_used) = (false, false);
         }
         if transcript.is_some() {
             self.transcript = transcript;
+            self.is_named = true;
         }
+    }
+
+    /// Whether it is known that nothing was ever said in this conversation, whose transcript would stand there.
+    pub(crate) fn is_known_empty(&self, conversation: &str, transcript: &Utf8Path) -> bool {
+        self.conversation.as_deref() == Some(conversation)
+            && self.transcript.as_deref() == Some(transcript)
+            && !self.was_used
+            && self.reading.is_empty()
+            && self.mark.is_none_or(|mark| mark.offset == 0)
     }
 }

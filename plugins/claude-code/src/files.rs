@@ -53,6 +53,19 @@ pub(crate) fn transcript(config: &Utf8Path, workspace: &Utf8Path, conversation: 
     named.find(|path| path.exists()).unwrap_or_else(|| projects.join(name).join(&file))
 }
 
+/// The transcript that Claude Code has named, if it is one: the conversation's, in a directory of its own `projects`. Looks at
+/// directories, as the same one may have been named by another way.
+pub(crate) fn named_transcript(config: &Utf8Path, named: &Utf8Path, conversation: &str) -> Option<Utf8PathBuf> {
+    let (project, file) = (named.parent()?, named.file_name()?);
+    let projects = config.join("projects");
+    let is_normal = |path: &Utf8Path| path.components().all(|part| part.as_str() != "..");
+    let canonical = |path: &Utf8Path| path.canonicalize_utf8().ok();
+    let is_there = project.parent()? == projects
+        || canonical(project.parent()?).is_some_and(|above| Some(above) == canonical(&projects));
+    (named.is_absolute() && is_normal(named) && is_there && file.strip_suffix(".jsonl") == Some(conversation))
+        .then(|| named.to_owned())
+}
+
 /// Where the transcripts of a conversation's sub-agents stand.
 pub(crate) fn sub_agents(transcript: &Utf8Path) -> Utf8PathBuf {
     transcript.with_extension("").join("subagents")
@@ -67,6 +80,25 @@ mod tests {
         let path = transcript(Utf8Path::new("/home/dev/.claude"), Utf8Path::new("/nowhere/work tree é/🦀 '\"x"), "c");
         assert_eq!(path, "/home/dev/.claude/projects/-nowhere-work-tree--------x/c.jsonl");
         assert_eq!(sub_agents(&path), "/home/dev/.claude/projects/-nowhere-work-tree--------x/c/subagents");
+    }
+
+    #[test]
+    fn a_transcript_that_was_named_stands_where_they_are_kept() {
+        let home = tempfile::tempdir().expect("scratch");
+        let home = Utf8Path::from_path(home.path()).expect("utf-8");
+        fs_err::create_dir_all(home.join(".claude/projects/-w")).expect("a directory");
+        std::os::unix::fs::symlink(home, home.join("other")).expect("a link");
+        let config = home.join(".claude");
+        let named = |path: Utf8PathBuf| named_transcript(&config, &path, "c").is_some();
+        assert!(named(config.join("projects/-w/c.jsonl")));
+        assert!(named(home.join("other/.claude/projects/-w/c.jsonl")), "the same directory");
+        for wrong in
+            ["projects/-w/d.jsonl", "projects/c.jsonl", "projects/-w/x/c.jsonl", "projects/../projects/c.jsonl"]
+        {
+            assert!(!named(config.join(wrong)), "{wrong}");
+        }
+        assert!(!named(home.join("projects/-w/c.jsonl")));
+        assert!(!named("projects/-w/c.jsonl".into()));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use ao_plugin_sdk::core::model::draft;
 use ao_plugin_sdk::prelude::*;
+use uuid::Uuid;
 
 use crate::cursor::Cursor;
 use crate::evidence::{Asked, Said, Source};
+use crate::files;
 use crate::transcript::one_line;
 
 /// The hooks that call us. A name that a version of Claude Code does not know makes it show a dialog at its start, so these
@@ -53,19 +55,23 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Reads what a hook pushed.
+/// Reads what a hook pushed, or what imitates one: any process of the agent can. So ids are ids, and a transcript stands where
+/// Claude Code keeps them.
 pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
     let mut cursor = Cursor::of(event.cursor.as_ref());
     let payload = Payload(&event.payload);
-    let conversation = payload.text("session_id")?;
+    let conversation = Uuid::try_parse(payload.text("session_id")?).ok()?.hyphenated().to_string();
     let begins = matches!(event.hook.as_str(), "SessionStart" | "UserPromptSubmit");
     if cursor.conversation.is_none() || begins {
-        let transcript = payload.text("transcript_path").map(Utf8PathBuf::from).filter(|path| path.is_absolute());
-        cursor.follow(conversation, transcript);
-    } else if cursor.conversation.as_deref() != Some(conversation) {
+        let named = payload.text("transcript_path").map(Utf8Path::new);
+        let transcript = cursor.config.as_deref().zip(named);
+        let transcript = transcript.and_then(|(config, named)| files::named_transcript(config, named, &conversation));
+        cursor.follow(&conversation, transcript);
+    } else if cursor.conversation.as_deref() != Some(&conversation) {
         // Of a conversation that was left, or of another Claude Code in the same worktree.
         return None;
     }
+    cursor.was_used |= !matches!(event.hook.as_str(), "SessionStart" | "SessionEnd" | "Notification");
     let before = cursor.hook.take();
     let at = event.at.or_else(|| before.as_ref().map(|before| before.at)).unwrap_or(Timestamp::from_millis(0));
     let said = says(&event.hook, &payload, before.as_ref(), at);

@@ -1,5 +1,7 @@
 //! A session's launch.
 
+use std::collections::BTreeMap;
+
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -42,6 +44,11 @@ pub(crate) const ROOT: &str = "Claude Code refuses `--dangerously-skip-permissio
                                that the machine is a sandbox; ao never says so for you: run ao as another user, use \
                                other `permissions`, or, in a sandbox, set it in the agent's `env`";
 
+/// Whether these variables say that the machine is a sandbox.
+pub(crate) fn is_sandbox(environment: &BTreeMap<String, String>) -> bool {
+    SANDBOXES.iter().any(|name| environment.get(*name).is_some_and(|value| value == "1"))
+}
+
 /// Plans a launch. Looks for the conversation's transcript.
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Result<LaunchPlan> {
     let mut environment = request.environment.clone();
@@ -50,8 +57,7 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
         PermissionMode::Default => settings.permissions,
         asked => asked,
     };
-    let is_sandbox = SANDBOXES.iter().any(|name| environment.get(*name).is_some_and(|value| value == "1"));
-    if permissions == PermissionMode::Permissionless && user == User::Root && !is_sandbox {
+    if permissions == PermissionMode::Permissionless && user == User::Root && !is_sandbox(&environment) {
         return Err(Error::invalid_input(ROOT).at_field("permissions"));
     }
     let config = files::config_directory(&environment, &request.workspace);
@@ -87,6 +93,7 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
     plan.cursor = Some(
         Cursor {
             transcript: config.as_deref().map(|config| files::transcript(config, &request.workspace, &conversation.id)),
+            was_used: conversation.option == RESUME,
             config,
             conversation: Some(conversation.id.clone()),
             ..Cursor::default()
@@ -97,6 +104,9 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
     Ok(plan)
 }
 
+/// The option that goes on with a conversation.
+const RESUME: &str = "--resume";
+
 /// Which conversation, and how the program is told.
 struct Conversation {
     option: &'static str,
@@ -105,8 +115,8 @@ struct Conversation {
 
 impl Conversation {
     fn of(request: &PlanLaunch, config: Option<&Utf8Path>) -> Result<Self> {
-        let is_there =
-            |id: &str| config.is_some_and(|config| files::transcript(config, &request.workspace, id).exists());
+        let transcript = |id: &str| config.map(|config| files::transcript(config, &request.workspace, id));
+        let is_there = |id: &str| transcript(id).is_some_and(|transcript| transcript.exists());
         match &request.mode {
             LaunchMode::Fresh => {
                 let mut fresh = (0..MOST_LEFT).map(|attempt| fresh_id(request, attempt));
@@ -119,9 +129,13 @@ impl Conversation {
                     Error::invalid_input(format!("`{shown}` is no conversation of Claude Code's: these are UUIDs"))
                 })?;
                 let id = id.hyphenated().to_string();
-                // Nothing was said in it yet, so the program knows nothing of it: it is begun under its id.
-                let is_known_empty = config.is_some_and(Utf8Path::is_dir) && !is_there(&id);
-                Ok(Self { option: if is_known_empty { "--session-id" } else { "--resume" }, id })
+                // Nothing was said in it yet, so the program knows nothing of it: it is begun under its id. That its
+                // transcript is not where it ought to be says nothing alone: the home or the worktree may have moved, and
+                // what has a past is not silently begun anew.
+                let last = Cursor::of(request.cursor.as_ref());
+                let is_known_empty =
+                    transcript(&id).is_some_and(|path| !path.exists() && last.is_known_empty(&id, &path));
+                Ok(Self { option: if is_known_empty { "--session-id" } else { RESUME }, id })
             }
             _ => Err(Error::unsupported("this kind of launch")),
         }

@@ -34,6 +34,7 @@ use ao_plugin_sdk::prelude::*;
 pub use config::{Config, Permissions};
 
 use config::Settings;
+use screen::Screen;
 
 /// Claude Code.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Agent for ClaudeCode {
     }
 
     async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
-        Ok(hooks::interpret(&request).into_iter().collect())
+        blocking(move || Ok(hooks::interpret(&request).into_iter().collect())).await
     }
 
     async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
@@ -85,8 +86,14 @@ impl Agent for ClaudeCode {
         answer::answer(&request)
     }
 
-    /// Its own key for that. The host asks only about an agent that works: one that does not would take it for something else.
-    async fn interrupt(&self, _request: InterruptAgent) -> Result<DeliverPlan> {
+    /// Its own key for that. A dialog would take it for an answer, and the one about trust for the end of the program.
+    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
+        if request.screen.as_deref().map(Screen::read).is_some_and(|screen| screen.dialog.is_some()) {
+            let id = &request.session;
+            let message =
+                format!("it shows a dialog, and does nothing until that is answered; `ao answer {id}` shows it");
+            return Err(Error::conflict(message));
+        }
         Ok(DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] })
     }
 

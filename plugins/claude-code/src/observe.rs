@@ -2,13 +2,13 @@
 //! behind.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use ao_plugin_sdk::core::model::draft;
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::record_file::Position;
 
-use crate::cursor::{Cursor, Mark, Shown};
+use crate::cursor::{Cursor, Shown};
 use crate::evidence::{Asked, Said, believed};
 use crate::hooks::limit;
 use crate::screen::{Dialog, Kind, Screen};
@@ -29,7 +29,7 @@ pub(crate) fn look(target: &AgentTarget, now: Timestamp, files: &mut Files) -> A
     if cursor.conversation.is_none() {
         cursor.conversation.clone_from(&target.agent_session);
     }
-    read_transcript(&mut cursor);
+    read_transcript(&mut cursor, target);
     let file = session_file(&cursor, target, files);
     let mut observation = AgentObservation::new(target.session.clone());
     observation.agent_session.clone_from(&cursor.conversation);
@@ -171,7 +171,7 @@ fn told(asked: &Asked, options: Vec<AskOption>) -> Ask {
     ask
 }
 
-fn read_transcript(cursor: &mut Cursor) {
+fn read_transcript(cursor: &mut Cursor, target: &AgentTarget) {
     let Some(path) = cursor.transcript.clone() else { return };
     if deadline().is_some_and(|left| left < TO_ANSWER) {
         return;
@@ -179,12 +179,12 @@ fn read_transcript(cursor: &mut Cursor) {
     if let Err(error) = cursor.reading.read_on(&path, A_LOOK) {
         tracing::warn!("cannot read the transcript `{path}`: {error}");
     }
-    cursor.mark = match std::fs::metadata(&path) {
-        Ok(found) => Some(Mark { offset: found.len(), inode: found.ino() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Mark::default()),
-        // Without a mark nothing is ever confirmed.
-        Err(_) => None,
-    };
+    // Who waits for a draft looks many times a second, and asks nothing about these.
+    if target.draft.is_none() {
+        cursor.reading.read_sub_agents(&path, A_LOOK);
+    }
+    // Without a mark nothing is ever confirmed.
+    cursor.mark = Position::at_end_of(&path);
 }
 
 fn session_file(cursor: &Cursor, target: &AgentTarget, files: &mut Files) -> Option<SessionFile> {

@@ -2,9 +2,9 @@
 //! believed where it is there, and missed nowhere.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::record_file;
 
 /// The most files that are read, and the most of each, in bytes.
 const MOST_FILES: usize = 512;
@@ -57,7 +57,5 @@ pub(crate) fn read(config: &Utf8Path) -> SessionFiles {
 }
 
 fn read_one(path: &Utf8Path) -> Option<Content> {
-    let mut bytes = Vec::new();
-    fs_err::File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    serde_json::from_str(&record_file::small(path, MOST_BYTES)?).ok()
 }

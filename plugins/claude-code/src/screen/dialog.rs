@@ -58,7 +58,7 @@ const START_UP: [&str; 9] = [
 /// Answers that want a text.
 const TYPED: [&str; 2] = ["Type something", "Chat about this"];
 
-/// The last dialog of a screen, if nothing but its own foot is below it.
+/// The last dialog of a screen: below a rule, or above the keys that it takes, and with no composer below it.
 pub(super) fn find(lines: &[&str]) -> Option<Dialog> {
     let marked = lines.iter().rposition(|line| choice(line).is_some_and(|(is_marked, _)| is_marked))?;
     // Below it a composer would begin with its mark.
@@ -86,13 +86,25 @@ pub(super) fn find(lines: &[&str]) -> Option<Dialog> {
             choices.push(found);
         }
     }
-    if choices.len() < 2 {
+    if choices.len() < 2 || !(is_framed(&lines[..first]) || has_foot(&lines[marked..])) {
         return None;
     }
     let body = body(&lines[..first]);
     let question = body.last().cloned().unwrap_or_default();
     let kind = kind(&body, &choices);
     Some(Dialog { kind, question, body: body.join("\n"), choices })
+}
+
+/// Whether a rule is above, and nothing of the conversation between: what was said in numbers is no dialog.
+fn is_framed(above: &[&str]) -> bool {
+    let rule = above.iter().rposition(|line| is_rule(line));
+    rule.is_some_and(|rule| !above[rule..].iter().any(|line| line.starts_with(['❯', '●', '⏺'])))
+}
+
+/// Whether the keys that it takes stand below.
+fn has_foot(below: &[&str]) -> bool {
+    const KEYS: [&str; 3] = ["Esc to cancel", "Enter to confirm", "Enter to select"];
+    below.iter().any(|line| KEYS.iter().any(|key| line.contains(key)))
 }
 
 /// What stands above the first answer, up to the rule that begins the dialog.

@@ -1,10 +1,11 @@
 //! What came of a transcript, up to where it was read.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::record_file::{Continuity, Lines, Position, Progress};
 
-use super::lines::{Lines, Position, Stop};
 use super::record::{Entry, Record, one_line, parse};
 use super::usage::{self, Counted, Totals};
 use crate::evidence::Said;
@@ -29,9 +30,9 @@ pub(crate) struct Reading {
     sub_agents: BTreeMap<String, SubAgent>,
     #[serde(skip_serializing_if = "Totals::is_empty")]
     of_sub_agents: Totals,
-    /// Of conversations before this one, of the same launch.
+    /// What was told before the transcript was cut or replaced: no less is told after it.
     #[serde(skip_serializing_if = "Totals::is_empty")]
-    before: Totals,
+    floor: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Said>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,41 +70,34 @@ impl Reading {
 
     /// What was used in all; `None` while not everything was read.
     pub(crate) fn usage(&self) -> Option<Vec<ModelUsage>> {
-        let was_read = self.position.offset > 0 || !self.before.is_empty();
-        if self.is_behind || !was_read {
+        if self.is_behind || self.position.offset == 0 {
             return None;
         }
-        let mut all = self.before.clone();
-        usage::add(&mut all, &self.totals);
+        let mut all = self.totals.clone();
+        usage::raise(&mut all, &self.floor);
         usage::add(&mut all, &self.of_sub_agents);
         Some(usage::told(&all))
     }
 
-    /// Goes over to another conversation.
-    pub(crate) fn begin_anew(&mut self) {
-        let mut before = std::mem::take(&mut self.before);
-        usage::add(&mut before, &self.totals);
-        usage::add(&mut before, &self.of_sub_agents);
-        *self = Self { before, ..Self::default() };
-    }
-
-    /// Reads on, at most so many bytes of the conversation and as many of its sub-agents, and says where its transcript ends.
+    /// Reads on in the conversation, about so many bytes.
     pub(crate) fn read_on(&mut self, transcript: &Utf8Path, limit: u64) -> std::io::Result<()> {
         self.is_behind = false;
         if let Some(mut lines) = Lines::open(transcript, self.position)? {
-            if lines.position().offset < self.position.offset {
-                // It was cut, or is another file: what it told is told anew.
+            if lines.continuity() == Continuity::BeginsAnew {
+                // What it told is told anew.
+                usage::raise(&mut self.floor, &self.totals);
                 (self.totals, self.counted, self.said) = (Totals::new(), Vec::new(), None);
             }
-            let stop = lines.read(limit, |line| {
+            let progress = lines.read(limit, |_, line| {
                 if let Some(record) = parse(line) {
                     self.take(record);
                 }
+                ControlFlow::Continue(())
             });
             self.position = lines.position();
-            self.is_behind |= stop? == Stop::AtLimit;
+            self.is_behind |= progress? == Progress::Behind;
         }
-        self.read_sub_agents(transcript, limit)
+        Ok(())
     }
 
     fn take(&mut self, record: Record) {
@@ -139,49 +133,71 @@ impl Reading {
         }
     }
 
-    fn read_sub_agents(&mut self, transcript: &Utf8Path, limit: u64) -> std::io::Result<()> {
-        let mut left = limit;
+    /// Reads on in the transcripts of its sub-agents, about so many bytes of all of them.
+    pub(crate) fn read_sub_agents(&mut self, transcript: &Utf8Path, limit: u64) {
+        let root = files::sub_agents(transcript);
         let mut found = Vec::new();
-        find(&files::sub_agents(transcript), DEEP, &mut found);
-        for (name, path) in found {
+        find(&root, &root, DEEP, &mut found);
+        // The same ones at every look, and of these those that are known already.
+        found.sort_by_key(|found| (!self.sub_agents.contains_key(&found.name), found.name.clone()));
+        if found.len() > SUB_AGENTS {
+            tracing::warn!("`{root}` holds {} transcripts, of which {SUB_AGENTS} are counted", found.len());
+        }
+        let mut left = limit;
+        for SubAgentFile { name, path, length } in found.into_iter().take(SUB_AGENTS) {
             let known = self.sub_agents.entry(name).or_default();
+            if length == known.position.offset {
+                continue;
+            }
             if left == 0 {
                 self.is_behind = true;
                 break;
             }
             let (totals, counted) = (&mut self.of_sub_agents, &mut known.counted);
-            let Some(mut lines) = Lines::open(&path, known.position)? else { continue };
-            let began = lines.position().offset;
-            if began < known.position.offset {
+            let mut lines = match Lines::open(&path, known.position) {
+                Ok(Some(lines)) if lines.continuity() == Continuity::GoesOn => lines,
                 // Nobody cuts these. One that is cut all the same is left alone, as what it told cannot be taken back.
-                continue;
-            }
-            let stop = lines.read(left, |line| {
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!("cannot read the transcript `{path}`: {error}");
+                    continue;
+                }
+            };
+            let progress = lines.read(left, |_, line| {
                 if let Some(Record { used: Some(used), .. }) = parse(line) {
                     usage::count(totals, counted, used);
                 }
+                ControlFlow::Continue(())
             });
             known.position = lines.position();
-            let read = known.position.offset - began;
-            left = left.saturating_sub(read);
+            left = left.saturating_sub(lines.consumed());
             // One after another: only the last message may go on.
             known.counted.drain(..known.counted.len().saturating_sub(1));
-            self.is_behind |= stop? == Stop::AtLimit;
+            self.is_behind |= progress.is_ok_and(|progress| progress == Progress::Behind);
         }
-        Ok(())
     }
 }
 
-/// The transcripts of sub-agents, by their names below the directory.
-fn find(directory: &Utf8Path, deep: usize, found: &mut Vec<(String, Utf8PathBuf)>) {
+/// A transcript of a sub-agent.
+struct SubAgentFile {
+    /// Its path below the directory of all of them, without its ending.
+    name: String,
+    path: Utf8PathBuf,
+    /// In bytes.
+    length: u64,
+}
+
+/// The transcripts of sub-agents.
+fn find(root: &Utf8Path, directory: &Utf8Path, deep: usize, found: &mut Vec<SubAgentFile>) {
     let entries = directory.read_dir_utf8().into_iter().flatten().filter_map(std::result::Result::ok);
     for entry in entries {
         let path = entry.path();
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_directory && deep > 0 {
-            find(path, deep - 1, found);
-        } else if path.extension() == Some("jsonl") && found.len() < SUB_AGENTS {
-            found.push((entry.file_name().trim_end_matches(".jsonl").to_owned(), path.to_owned()));
+        let Ok(metadata) = path.symlink_metadata() else { continue };
+        if metadata.is_dir() && deep > 0 {
+            find(root, path, deep - 1, found);
+        } else if metadata.is_file() && path.extension() == Some("jsonl") {
+            let name = path.strip_prefix(root).unwrap_or(path).with_extension("").into_string();
+            found.push(SubAgentFile { name, path: path.to_owned(), length: metadata.len() });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ao_plugin_sdk::lenient;
 use ao_plugin_sdk::prelude::*;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -55,12 +56,24 @@ pub(crate) struct Record {
 
 /// Reads a line. One that is no record says nothing.
 pub(crate) fn parse(line: &[u8]) -> Option<Record> {
-    // Broken characters stand in texts; the rest of the line is as good as ever.
-    let text = String::from_utf8_lossy(line);
-    let line: Line = serde_json::from_str(&text).ok()?;
+    let line = Line::read(line)?;
     let at = line.timestamp.as_deref().and_then(|at| at.parse().ok());
     let used = line.used();
     Some(Record { entry: line.entry(), at, used })
+}
+
+/// What a line says that the agent was told, or will read: the words as they stand there, whatever they begin with.
+pub(crate) fn told(line: &[u8]) -> Option<String> {
+    let line = Line::read(line)?;
+    if line.is_sidechain.0 || line.is_meta.0 || line.is_compact_summary.0 {
+        return None;
+    }
+    let content = match line.kind.as_deref()? {
+        "user" => line.message.map(|message| message.content)?,
+        "queue-operation" if line.operation.as_deref() == Some("enqueue") => line.content,
+        _ => return None,
+    };
+    Some(content.text).filter(|text| !text.is_empty() && !content.is_answer_of_tool)
 }
 
 /// A line as it is written. What has another type than it always had is passed over, and the rest is read all the same.
@@ -85,6 +98,7 @@ struct Line {
     is_meta: Flag,
     is_compact_summary: Flag,
     is_api_error_message: Flag,
+    #[serde(deserialize_with = "lenient::object")]
     message: Option<Message>,
     content: Content,
 }
@@ -97,6 +111,7 @@ struct Message {
     #[serde(deserialize_with = "text")]
     model: Option<String>,
     content: Content,
+    #[serde(deserialize_with = "lenient::object")]
     usage: Option<Usage>,
 }
 
@@ -105,9 +120,13 @@ struct Message {
 #[serde(default)]
 #[expect(clippy::struct_field_names, reason = "they are the provider's")]
 struct Usage {
+    #[serde(deserialize_with = "lenient::count")]
     input_tokens: Option<u64>,
+    #[serde(deserialize_with = "lenient::count")]
     output_tokens: Option<u64>,
+    #[serde(deserialize_with = "lenient::count")]
     cache_read_input_tokens: Option<u64>,
+    #[serde(deserialize_with = "lenient::count")]
     cache_creation_input_tokens: Option<u64>,
 }
 
@@ -129,9 +148,15 @@ const NOBODY: &str = "<synthetic>";
 const OWN_WORDS: [&str; 6] =
     ["<command-", "<local-command-", "<bash-", "<task-notification", "<system-reminder", "Caveat:"];
 
-const INTERRUPTED: &str = "[Request interrupted by user";
+/// All that Claude Code writes in a human's name of an interruption.
+const INTERRUPTED: [&str; 2] = ["[Request interrupted by user]", "[Request interrupted by user for tool use]"];
 
 impl Line {
+    fn read(line: &[u8]) -> Option<Self> {
+        // Broken characters stand in texts; the rest of the line is as good as ever.
+        serde_json::from_str(&String::from_utf8_lossy(line)).ok()
+    }
+
     fn used(&self) -> Option<Used> {
         let told = self.message.as_ref()?;
         let (message, model) = (told.id.clone()?, told.model.clone()?);
@@ -195,7 +220,7 @@ struct Content {
 impl Content {
     /// As a message in a human's name.
     fn said(self) -> Entry {
-        if self.text.starts_with(INTERRUPTED) {
+        if INTERRUPTED.contains(&self.text.as_str()) {
             return Entry::Interrupted;
         }
         if self.text.is_empty() || self.is_answer_of_tool {
@@ -375,6 +400,15 @@ mod tests {
         let record = parse(line.to_string().as_bytes()).expect("a record");
         assert_eq!(record.entry, Entry::Worked);
         assert_eq!(record.used.expect("usage").tokens, Tokens { input: 2, ..Tokens::default() });
+        let line = json!({"type": "assistant", "message": {"id": "m", "model": "opus",
+            "usage": {"input_tokens": 3.0, "output_tokens": "many", "cache_read_input_tokens": 5}}});
+        let used = parse(line.to_string().as_bytes()).expect("a record").used.expect("usage");
+        assert_eq!(used.tokens, Tokens { input: 3, cache_read: 5, ..Tokens::default() });
+        for message in [json!("x"), json!([1]), json!(null), json!({"usage": [1], "content": "x"})] {
+            assert_eq!(entry(&json!({"type": "assistant", "message": message})), Entry::Worked, "{message}");
+        }
+        let queued = json!({"type": "queue-operation", "operation": "enqueue", "content": "x", "message": "y"});
+        assert_eq!(told(queued.to_string().as_bytes()).as_deref(), Some("x"));
     }
 
     #[test]

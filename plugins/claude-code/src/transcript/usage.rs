@@ -79,6 +79,14 @@ pub(crate) fn add(totals: &mut Totals, more: &Totals) {
     }
 }
 
+/// Raises totals to others, where these are higher.
+pub(crate) fn raise(totals: &mut Totals, floor: &Totals) {
+    for (model, tokens) in floor {
+        let total = totals.entry(model.clone()).or_default();
+        *total = total.each(*tokens, u64::max);
+    }
+}
+
 /// As the slot tells it.
 pub(crate) fn told(totals: &Totals) -> Vec<ModelUsage> {
     let told = |(model, tokens): (&String, &Tokens)| {

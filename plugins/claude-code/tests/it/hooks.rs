@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ao_plugin_sdk::prelude::*;
 
-use super::{LONG, fixture, later, long_ago, look_at, pane, plain, target};
+use super::{LONG, Scratch, fixture, later, long_ago, look_at, pane, plain, target};
 
 async fn call(cursor: &mut Value, hook: &str, payload: Value, at: Timestamp) -> Option<AgentObservation> {
     let mut event = HookEvent::new(super::id(), hook, payload);
@@ -152,15 +152,16 @@ async fn a_limit_is_told_from_a_failure() {
 
 #[tokio::test]
 async fn another_conversation_is_followed_where_it_begins() {
-    let mut cursor = json!({"conversation": LONG});
+    let mut cursor = json!({"config": "/home/dev/.claude", "conversation": LONG});
     let other = "0192f0c0-aaaa-8bbb-8ccc-123456789abc";
-    let payload = json!({"session_id": other, "transcript_path": "/home/dev/t.jsonl", "source": "clear"});
+    let path = format!("/home/dev/.claude/projects/-home-dev/{other}.jsonl");
+    let payload = json!({"session_id": other, "transcript_path": path, "source": "clear"});
     assert_eq!(call(&mut cursor, "Stop", payload.clone(), later()).await, None, "of somebody else");
     let ended = call(&mut cursor, "SessionEnd", json!({"session_id": LONG, "reason": "clear"}), later()).await;
     assert_eq!(state(ended.as_ref()), None);
     let began = call(&mut cursor, "SessionStart", payload, later()).await.expect("one");
     assert_eq!(began.agent_session.as_deref(), Some(other));
-    assert_eq!(cursor["transcript"], json!("/home/dev/t.jsonl"));
+    assert_eq!(cursor["transcript"], json!(path));
     let compacted = json!({"session_id": other, "source": "compact"});
     assert_eq!(state(call(&mut cursor, "SessionStart", compacted, later()).await.as_ref()), None);
 }
@@ -174,4 +175,43 @@ async fn a_sub_agent_behind_a_turn_that_is_over_is_no_work() {
     call(&mut cursor, "UserPromptSubmit", json!({"session_id": LONG}), later()).await;
     let seen = call(&mut cursor, "PostToolUse", tool, later()).await;
     assert_eq!(state(seen.as_ref()), Some(ActivityState::Active));
+}
+
+/// Whatever can write into the spool can imitate a hook.
+#[tokio::test]
+async fn what_a_hook_names_is_checked() {
+    let scratch = Scratch::new();
+    let start = cursor_of(&scratch);
+    let pipe = scratch.path("work/pipe.jsonl");
+    rustix::fs::mkfifoat(rustix::fs::CWD, pipe.as_std_path(), 0o600.into()).expect("a pipe");
+    for id in ["x", "", "../../etc/passwd", "--help"] {
+        let mut cursor = start.clone();
+        let payload = json!({"session_id": id, "transcript_path": pipe});
+        assert_eq!(call(&mut cursor, "SessionStart", payload, later()).await, None, "{id}");
+    }
+    let inside = scratch.path("home/.claude/projects/-x");
+    fs_err::create_dir_all(&inside).expect("a directory");
+    std::os::unix::fs::symlink("/dev/zero", inside.join("212c6f67-fd8e-40d3-8d84-8e46956b9c31.jsonl")).expect("a link");
+    for (path, is_taken) in [
+        (pipe.clone(), false),
+        ("/dev/zero".into(), false),
+        (scratch.path("home/.claude/projects/-x/../../../pipe.jsonl"), false),
+        (scratch.path("home/.claude/projects/-x/other.jsonl"), false),
+        (inside.join(format!("{LONG}.jsonl")), true),
+    ] {
+        let mut cursor = start.clone();
+        let payload = json!({"session_id": LONG, "transcript_path": path});
+        call(&mut cursor, "SessionStart", payload, later()).await.expect("one");
+        assert_eq!(cursor["transcript"] == json!(path), is_taken, "{path}");
+        // It ends, and tells nothing.
+        assert_eq!(look_at(&plain(), target(cursor)).await.usage, None, "{path}");
+    }
+    // What was taken for a place, before these were looked at.
+    let mut cursor = start.clone();
+    cursor["transcript"] = json!(pipe);
+    assert_eq!(look_at(&plain(), target(cursor)).await.usage, None);
+}
+
+fn cursor_of(scratch: &Scratch) -> Value {
+    json!({"config": scratch.path("home/.claude")})
 }

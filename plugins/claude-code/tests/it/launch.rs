@@ -38,8 +38,28 @@ async fn a_conversation_goes_on_under_its_id() {
     let scratch = Scratch::new();
     let mut request = scratch.request();
     request.mode = LaunchMode::Resume { agent_session: LONG.to_owned() };
+    let unheard = plain().plan(request.clone()).await.expect("a plan");
+    assert!(has(&unheard, &["--resume", LONG]), "nobody knows that it is empty: {:?}", unheard.argv);
+    request.cursor = Some(scratch.cursor(LONG));
     let empty = plain().plan(request.clone()).await.expect("a plan");
     assert!(has(&empty, &["--session-id", LONG]), "nothing was said in it yet: {:?}", empty.argv);
+    // It has a past, and that is not where it ought to be: it is not silently begun anew, now or the next time.
+    let mut moved = request.clone();
+    let mut used = scratch.cursor(LONG);
+    for (name, value) in [
+        ("wasUsed", json!(true)),
+        ("mark", json!({"o": 10, "i": 7})),
+        ("transcript", json!("/home/other/.claude/projects/-w/c.jsonl")),
+        ("conversation", json!("0192f0c0-aaaa-8bbb-8ccc-123456789abc")),
+    ] {
+        used[name] = value;
+        moved.cursor = Some(std::mem::replace(&mut used, scratch.cursor(LONG)));
+        let plan = plain().plan(moved.clone()).await.expect("a plan");
+        assert!(has(&plan, &["--resume", LONG]), "{name}: {:?}", plan.argv);
+        moved.cursor = plan.cursor;
+        let again = plain().plan(moved.clone()).await.expect("a plan");
+        assert!(has(&again, &["--resume", LONG]), "{name}: {:?}", again.argv);
+    }
     add(&scratch.transcript(LONG), b"{}\n");
     let plan = plain().plan(request.clone()).await.expect("a plan");
     assert!(has(&plan, &["--resume", LONG]) && !plan.argv.contains(&"--session-id".to_owned()), "{:?}", plan.argv);

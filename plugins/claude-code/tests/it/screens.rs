@@ -123,6 +123,40 @@ async fn an_answered_dialog_is_no_dialog() {
     assert_eq!(shown(&above).await.composer, Composer::Empty);
 }
 
+/// A composer may be out of sight for a moment: what was said in numbers is no dialog even then.
+#[tokio::test]
+async fn numbers_in_the_conversation_are_no_dialog() {
+    let rule = "─".repeat(40);
+    for screen in [
+        "● Done.\n\n❯ 1. mend it\n  2. commit it\n\n● Working on it.\n".to_owned(),
+        format!("{rule}\n● Done.\n\n❯ 1. mend it\n  2. commit it\n"),
+        "❯ 1. mend it\n  2. commit it\n".to_owned(),
+    ] {
+        let seen = shown(&screen).await;
+        assert_eq!(seen.ask, None, "{screen}");
+    }
+    // A tall dialog's beginning is out of sight, and the keys that it takes are not.
+    let tall = "  the end of a plan\n\n❯ 1. Yes\n  2. No\n\n Esc to cancel\n";
+    assert!(shown(tall).await.ask.is_some());
+}
+
+/// An Escape answers a dialog; the one about trust it ends the program with.
+#[tokio::test]
+async fn what_shows_a_dialog_is_not_interrupted() {
+    let interrupt = async |screen: Option<&str>| {
+        let mut request = InterruptAgent::new("key", super::id());
+        request.screen = screen.map(pane);
+        plain().interrupt(request).await
+    };
+    for name in ["trust", "bypass-dialog", "permission", "ask-user"] {
+        assert_eq!(interrupt(Some(name)).await.expect_err(name).code, Code::CONFLICT);
+    }
+    let escape = DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] };
+    for name in [Some("working"), Some("queued"), None] {
+        assert_eq!(interrupt(name).await.expect("a plan"), escape);
+    }
+}
+
 #[tokio::test]
 async fn an_end_is_an_end() {
     let scratch = Scratch::new();

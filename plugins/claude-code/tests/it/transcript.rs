@@ -54,6 +54,48 @@ async fn sub_agents_count_and_decide_nothing() {
 }
 
 #[tokio::test]
+async fn sub_agents_of_one_name_in_two_folders_are_two() {
+    let scratch = Scratch::new();
+    let path = scratch.transcript(LONG);
+    add(&path, &fixture("transcripts/resumed.jsonl"));
+    let lines = fixture("transcripts/resumed/subagents/agent-af49b26faac94909d.jsonl");
+    let directory = path.with_extension("").join("subagents");
+    for folder in ["", "a", "b"] {
+        add(&directory.join(folder).join("agent-1.jsonl"), &lines);
+    }
+    // What is no file of theirs keeps nobody waiting.
+    rustix::fs::mkfifoat(rustix::fs::CWD, directory.join("agent-0.jsonl").as_std_path(), 0o600.into()).expect("a pipe");
+    let mut cursor = scratch.cursor(LONG);
+    assert_eq!(again(&mut cursor).await.usage, Some(usage(14)));
+    assert_eq!(again(&mut cursor).await.usage, Some(usage(14)));
+    // A look for a draft, many times a second, asks nothing about them.
+    add(&directory.join("agent-2.jsonl"), &lines);
+    let mut typing = target(cursor.clone());
+    typing.draft = Some("mend it".to_owned());
+    assert_eq!(look_at(&plain(), typing).await.usage, Some(usage(14)));
+    assert_eq!(again(&mut cursor).await.usage, Some(usage(16)));
+}
+
+#[tokio::test]
+async fn more_sub_agents_than_are_counted_leave_what_is_remembered_small() {
+    let scratch = Scratch::new();
+    let path = scratch.transcript(LONG);
+    add(&path, &fixture("transcripts/headless.jsonl"));
+    let directory = path.with_extension("").join("subagents");
+    for number in 0..1100 {
+        add(&directory.join(format!("agent-{number}.jsonl")), b"{}\n");
+    }
+    let mut cursor = scratch.cursor(LONG);
+    again(&mut cursor).await;
+    let known =
+        |cursor: &Value| cursor["reading"]["subAgents"].as_object().map(|known| known.keys().cloned().collect());
+    let first: Option<Vec<String>> = known(&cursor);
+    assert_eq!(first.as_ref().map(Vec::len), Some(1000));
+    again(&mut cursor).await;
+    assert_eq!(known(&cursor), first, "the same ones at every look");
+}
+
+#[tokio::test]
 async fn a_state_is_told_by_the_last_record() {
     use ActivityState::{Active, Blocked, Ready};
     let scratch = Scratch::new();
@@ -90,7 +132,7 @@ async fn one_that_was_cut_or_replaced_is_read_anew() {
     let file = std::fs::OpenOptions::new().write(true).open(&path).expect("a file");
     file.set_len(0).expect("cut");
     add(&path, &fixture("transcripts/headless.jsonl"));
-    assert_eq!(again(&mut cursor).await.usage, Some(usage(2)));
+    assert_eq!(again(&mut cursor).await.usage, Some(usage(11)), "what was used stays used");
     let mut twice = fixture("transcripts/long.jsonl");
     twice.extend(fixture("transcripts/headless.jsonl"));
     ao_plugin_sdk::files::write_atomically(&path, &twice).expect("replaced");
@@ -98,7 +140,7 @@ async fn one_that_was_cut_or_replaced_is_read_anew() {
 }
 
 #[tokio::test]
-async fn what_was_used_before_a_new_beginning_stays_counted() {
+async fn a_new_beginning_is_counted_by_itself() {
     let scratch = Scratch::new();
     add(&scratch.transcript(LONG), &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
@@ -108,10 +150,17 @@ async fn what_was_used_before_a_new_beginning_stays_counted() {
     let mut event = HookEvent::new(super::id(), "SessionStart", payload);
     event.cursor = Some(cursor.clone());
     cursor = plain().interpret(event).await.expect("one").remove(0).cursor.expect("a cursor");
-    assert_eq!(again(&mut cursor).await.usage, Some(usage(11)));
+    assert_eq!(again(&mut cursor).await.usage, None);
     add(&scratch.transcript(other), &fixture("transcripts/headless.jsonl"));
     let seen = again(&mut cursor).await;
-    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(13)), Some(other)));
+    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(2)), Some(other)));
+    // Back in the first one: that is counted once, by its name.
+    let payload = json!({"session_id": LONG, "transcript_path": scratch.transcript(LONG), "source": "resume"});
+    let mut event = HookEvent::new(super::id(), "SessionStart", payload);
+    event.cursor = Some(cursor.clone());
+    cursor = plain().interpret(event).await.expect("one").remove(0).cursor.expect("a cursor");
+    let seen = again(&mut cursor).await;
+    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(11)), Some(LONG)));
 }
 
 #[tokio::test]

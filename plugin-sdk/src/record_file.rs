@@ -1,0 +1,306 @@
+//! A record: a file of lines that an agent only adds to, such as a transcript. It is read on from where the last look came to,
+//! in bounded memory and bounded steps, and a message has arrived when a line behind a mark holds it.
+//!
+//! Where such a file is, is often told by somebody else: by a hook, which any process of the agent can imitate. So what is
+//! opened is a regular file and nothing that lets its reader wait or go elsewhere, a pipe, a device or a link. Whoever has a
+//! path from outside also sees to it that it lies in the agent's own directory.
+//!
+//! All of it blocks its thread: call it in [`crate::blocking`].
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+
+use ao_core::slots::common::Proof;
+use camino::Utf8Path;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+
+/// The longest line that is read, in bytes. A longer one, such as a tool's output with pictures in it, is passed over.
+pub const LONGEST: usize = 8 * 1024 * 1024;
+
+/// The most that is searched for a message, in bytes.
+const SEARCHED: u64 = 64 * 1024 * 1024;
+
+/// Opens a regular file for reading, and nothing else: opening never waits, and a link is not followed (the directories above
+/// it may be links).
+pub fn open(path: &Utf8Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if is_record(&file.metadata()?) {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
+/// The first bytes of a small regular file, as text: at most `limit` of them; `None` where there is no such file.
+#[must_use]
+pub fn small(path: &Utf8Path, limit: u64) -> Option<String> {
+    let mut bytes = Vec::new();
+    open(path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn is_record(found: &Metadata) -> bool {
+    found.file_type().is_file()
+}
+
+/// How far a record was read, for a cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Position {
+    /// In bytes.
+    #[serde(rename = "o")]
+    pub offset: u64,
+    /// The file's own number, 0 where it was not opened yet: another one under the same name is another file.
+    #[serde(rename = "i")]
+    pub inode: u64,
+    /// Whether this is in the middle of a line that is passed over.
+    #[serde(rename = "s", skip_serializing_if = "std::ops::Not::not")]
+    pub is_skipping: bool,
+}
+
+impl Position {
+    /// Where a record ends now: what comes later stands behind it. A file that is not there yet ends at its beginning; `None`
+    /// where it cannot be told, and nothing must be concluded.
+    #[must_use]
+    pub fn at_end_of(path: &Utf8Path) -> Option<Self> {
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if is_record(&found) => {
+                Some(Self { offset: found.len(), inode: found.ino(), is_skipping: false })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Self::default()),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// How far a reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All that is there was read, but for a last line that has no end yet.
+    Complete,
+    /// There is more.
+    Behind,
+}
+
+/// How a record that was opened again stands to what was read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// It goes on where it was left.
+    GoesOn,
+    /// It was cut, or is another file, and is read from its beginning: what it told before is told anew.
+    BeginsAnew,
+}
+
+/// A record's lines from a position on.
+#[derive(Debug)]
+pub struct Lines<F = File> {
+    reader: BufReader<F>,
+    position: Position,
+    continuity: Continuity,
+    consumed: u64,
+    /// What was read of a line that is not whole yet; `position` stands before it.
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Opens a record where it was left. `None` where there is none.
+    pub fn open(path: &Utf8Path, from: Position) -> io::Result<Option<Self>> {
+        let mut file = match open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let found = file.metadata()?;
+        let inode = found.ino();
+        let is_same = from.inode == 0 || from.inode == inode;
+        let (begin, continuity) = if is_same && from.offset <= found.len() {
+            (from, Continuity::GoesOn)
+        } else {
+            (Position::default(), Continuity::BeginsAnew)
+        };
+        file.seek(SeekFrom::Start(begin.offset))?;
+        Ok(Some(Self { continuity, ..Self::over(file, Position { inode, ..begin }) }))
+    }
+}
+
+impl<F: Read> Lines<F> {
+    /// The lines of something that stands at this position already.
+    pub fn over(reader: F, position: Position) -> Self {
+        let reader = BufReader::with_capacity(64 * 1024, reader);
+        Self { reader, position, continuity: Continuity::GoesOn, consumed: 0, line: Vec::new() }
+    }
+
+    /// Behind the last whole line that was read, or in the middle of one that is passed over.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Whether it goes on where it was left.
+    pub fn continuity(&self) -> Continuity {
+        self.continuity
+    }
+
+    /// How much was read in all, in bytes: also of a last line without an end, which the next look reads once more.
+    pub fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Calls `take` with the offset and the bytes of each whole line, without its line feed, until it breaks, the record ends,
+    /// or `limit` bytes were read, and those that end the line. A line that is passed over may be left in its middle; a last
+    /// line without an end is left for the next time.
+    pub fn read(&mut self, limit: u64, mut take: impl FnMut(u64, &[u8]) -> ControlFlow<()>) -> io::Result<Progress> {
+        let mut left = limit;
+        loop {
+            let available = match self.reader.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                available => available?,
+            };
+            if available.is_empty() {
+                return Ok(Progress::Complete);
+            }
+            if left == 0 && self.line.is_empty() {
+                return Ok(Progress::Behind);
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = end.map_or(available, |end| &available[..end]);
+            let was_skipping = self.position.is_skipping;
+            if !was_skipping {
+                self.line.extend_from_slice(part);
+            }
+            let used = part.len() + usize::from(end.is_some());
+            let length = used as u64;
+            self.reader.consume(used);
+            self.consumed += length;
+            left = left.saturating_sub(length);
+            if was_skipping {
+                self.position.offset += length;
+            } else if self.line.len() > LONGEST {
+                self.position.offset += self.line.len() as u64 + u64::from(end.is_some());
+                self.position.is_skipping = true;
+                self.line = Vec::new();
+            } else if end.is_some() {
+                let flow = take(self.position.offset, &self.line);
+                self.position.offset += self.line.len() as u64 + 1;
+                self.line.clear();
+                if flow.is_break() {
+                    return Ok(Progress::Behind);
+                }
+            }
+            if end.is_some() {
+                self.position.is_skipping = false;
+            }
+        }
+    }
+}
+
+/// Whether a message stands behind a mark: in a line for which `is_it` holds.
+///
+/// The mark is where the record ended before the delivery ([`Position::at_end_of`]). A record that was cut or replaced since
+/// may hold what was there before, and one that cannot be read, or not to its end, says nothing: these are [`Proof::Unknown`].
+pub fn find(path: &Utf8Path, mark: Position, is_it: impl FnMut(&[u8]) -> bool) -> Proof {
+    search(path, mark, is_it).unwrap_or_else(|error| {
+        tracing::warn!("cannot read the record `{path}`: {error}");
+        Proof::Unknown
+    })
+}
+
+fn search(path: &Utf8Path, mark: Position, mut is_it: impl FnMut(&[u8]) -> bool) -> io::Result<Proof> {
+    let Some(mut lines) = Lines::open(path, mark)? else {
+        return Ok(if mark.offset == 0 { Proof::Absent } else { Proof::Unknown });
+    };
+    if lines.continuity() == Continuity::BeginsAnew {
+        return Ok(Proof::Unknown);
+    }
+    let mut found = None;
+    let progress = lines.read(SEARCHED, |at, line| {
+        if is_it(line) {
+            found = Some(Proof::Found { reference: format!("{path}:{at}") });
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found.unwrap_or(match progress {
+        Progress::Complete => Proof::Absent,
+        Progress::Behind => Proof::Unknown,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch() -> (tempfile::TempDir, camino::Utf8PathBuf) {
+        let directory = tempfile::tempdir().expect("scratch");
+        let path = Utf8Path::from_path(directory.path()).expect("UTF-8").join("record");
+        (directory, path)
+    }
+
+    fn read(lines: &mut Lines<impl Read>, limit: u64) -> (Vec<String>, Progress) {
+        let mut all = Vec::new();
+        let progress = lines.read(limit, |_, line| {
+            all.push(String::from_utf8_lossy(line).into_owned());
+            ControlFlow::Continue(())
+        });
+        (all, progress.expect("read"))
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened_and_nobody_waits() {
+        let (directory, path) = scratch();
+        let kind = |path: &Utf8Path| Lines::open(path, Position::default()).map(|_| ()).expect_err("refused").kind();
+        rustix::fs::mkfifoat(rustix::fs::CWD, path.as_std_path(), 0o600.into()).expect("a pipe");
+        assert_eq!(kind(&path), io::ErrorKind::InvalidInput);
+        assert_eq!(Position::at_end_of(&path), None);
+        assert_eq!(find(&path, Position::default(), |_| true), Proof::Unknown);
+        assert_eq!(kind(Utf8Path::new("/dev/zero")), io::ErrorKind::InvalidInput);
+        let link = path.with_file_name("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).expect("a link");
+        Lines::open(&link, Position::default()).map(|_| ()).expect_err("refused");
+        assert_eq!(Position::at_end_of(&link), None);
+        assert_eq!(small(&link, 10), None);
+        Lines::open(Utf8Path::from_path(directory.path()).expect("UTF-8"), Position::default())
+            .map(|_| ())
+            .expect_err("refused");
+    }
+
+    /// What never ends a line, such as `/dev/zero`, comes to an end at its limit, in the middle of it.
+    #[test]
+    fn a_limit_holds_within_a_line() {
+        let mut lines = Lines::over(io::repeat(b'x'), Position::default());
+        let limit = 20 * 1024 * 1024;
+        assert_eq!(read(&mut lines, limit), (Vec::new(), Progress::Behind));
+        assert!(lines.consumed() < limit + 128 * 1024, "{}", lines.consumed());
+        let position = lines.position();
+        assert!(position.is_skipping && position.offset == lines.consumed(), "{position:?}");
+        // A line that could still be read is read to its end, or until it is too long.
+        let mut lines = Lines::over(io::repeat(b'x'), Position::default());
+        assert_eq!(read(&mut lines, 1), (Vec::new(), Progress::Behind));
+        assert!(lines.consumed() <= LONGEST as u64 + 128 * 1024, "{}", lines.consumed());
+        // The rest of the long line is passed over wherever it was left.
+        let mut lines = Lines::over(&b"xx\nnext\n"[..], position);
+        assert_eq!(read(&mut lines, 100), (vec!["next".to_owned()], Progress::Complete));
+    }
+
+    #[test]
+    fn a_record_is_read_on() {
+        let (_directory, path) = scratch();
+        crate::files::write_atomically(&path, b"one\ntwo\nthr").expect("written");
+        let mut lines = Lines::open(&path, Position::default()).expect("opened").expect("there");
+        assert_eq!(read(&mut lines, u64::MAX), (vec!["one".to_owned(), "two".to_owned()], Progress::Complete));
+        let left = lines.position();
+        assert_eq!((left.offset, lines.consumed()), (8, 11));
+        assert_eq!(
+            find(&path, Position::default(), |line| line == b"two"),
+            Proof::Found { reference: format!("{path}:4") }
+        );
+        assert_eq!(find(&path, left, |line| line == b"two"), Proof::Absent);
+        crate::files::write_atomically(&path, b"one\ntwo\nthree\n").expect("replaced");
+        let lines = Lines::open(&path, left).expect("opened").expect("there");
+        assert_eq!(lines.continuity(), Continuity::BeginsAnew);
+        assert_eq!(find(&path, left, |line| line == b"three"), Proof::Unknown);
+    }
+}
