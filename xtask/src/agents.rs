@@ -64,6 +64,14 @@ fn fetch(agent: Agent, directory: &Path) -> Result<(), Failure> {
     files::make_parent(&home.join("any"))?;
     let program = program(agent, &part, &home)?;
     files::link(&program, &part.join("bin").join(agent.name()))?;
+    // One without its program, in which somebody has tidied, would be in the way for ever.
+    if let Some(aside) = files::put_aside(&folder)? {
+        anstream::eprintln!(
+            "{} was not whole any more; what is left of it is in {}",
+            folder.display(),
+            aside.display()
+        );
+    }
     files::rename(&part, &folder)
 }
 
@@ -121,6 +129,24 @@ mod tests {
         let path = folder.join("node_modules").join(program);
         files::replace(&path, &format!("#!/bin/sh\nexit {code}\n")).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_without_its_program_makes_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Agent::Codex.folder(directory.path());
+        let part = folder.with_added_extension("part");
+        assert_eq!(files::put_aside(&folder).unwrap(), None, "there is none");
+        for _ in 0..2 {
+            files::replace(&folder.join("left"), "").unwrap();
+            files::replace(&part.join("new"), "").unwrap();
+            assert!(files::rename(&part, &folder).is_err(), "it is in the way");
+            let aside = files::put_aside(&folder).unwrap().expect("it was there");
+            assert!(aside.join("left").exists());
+            files::rename(&part, &folder).unwrap();
+            assert!(folder.join("new").exists());
+            fs::remove_file(folder.join("new")).unwrap();
+        }
     }
 
     #[test]

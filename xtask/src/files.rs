@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::process::Failure;
 
@@ -78,6 +78,16 @@ pub(crate) fn link(target: &Path, path: &Path) -> Result<(), Failure> {
 /// Gives a file or a folder another name.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
     fs::rename(from, to).map_err(|error| failure("rename", from, &error))
+}
+
+/// Gives what has a name another one beside it that nothing has, and says which; `None` where there is nothing.
+pub(crate) fn put_aside(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut names = (1_u32..).map(|number| path.with_added_extension(format!("old-{number}")));
+    let aside = names.find(|name| !name.exists()).unwrap_or_else(|| path.with_added_extension("old"));
+    rename(path, &aside).map(|()| Some(aside))
 }
 
 /// Makes the folders above a path.

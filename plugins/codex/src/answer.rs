@@ -26,8 +26,10 @@ fn is_asked(dialog: &Dialog, request: &AnswerAsk) -> bool {
         Some(Heard { at, said: Said::Asked { text } }) => hooks::ask(&text, at).id == request.ask,
         _ => false,
     };
-    let is_same = cursor.dialog.is_none_or(|seen| seen == dialog.id());
-    dialog.id() == request.ask || (by_hook && is_same && dialog.kind == DialogKind::Permission)
+    let id = dialog.id();
+    let is_same = cursor.dialog.as_ref().is_none_or(|seen| seen.id == id);
+    let told = cursor.dialog.and_then(|seen| seen.told).is_some_and(|(ask, _)| ask == request.ask);
+    id == request.ask || ((by_hook || told) && is_same && dialog.kind == DialogKind::Permission)
 }
 
 fn keys(dialog: &Dialog, answer: &str) -> Result<Input> {

@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::rollout::{Mark, Story};
+use crate::rollout::{Mark, Story, Wanted};
 
 /// All that outlasts the process: the plugin itself keeps no state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +25,28 @@ pub(crate) struct Cursor {
     pub(crate) mark: Option<Mark>,
     /// What it told up to there.
     pub(crate) story: Story,
+    /// The newest conversation that was there before a launch that begins one; empty where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<String>,
     /// What a hook said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heard: Option<Heard>,
-    /// The dialog that the last look saw, by its own name.
+    /// The dialog that the last look saw.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) dialog: Option<String>,
+    pub(crate) dialog: Option<Seen>,
     /// What the last look found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) found: Option<Found>,
+}
+
+/// A dialog that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    /// Its own name, by what it shows.
+    pub(crate) id: String,
+    /// Under which name a hook told of it, and when: it keeps that for as long as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<(String, Timestamp)>,
 }
 
 /// What a hook said.
@@ -78,13 +91,25 @@ impl Cursor {
         serde_json::to_value(self).ok()
     }
 
-    /// Turns to a conversation, with its record where that is known. What another one told is forgotten.
-    pub(crate) fn follow(&mut self, thread: String, record: Option<Utf8PathBuf>) {
+    /// Turns to a conversation, with its record where that is known. What another one told is forgotten; what that has used, the
+    /// host keeps.
+    pub(crate) fn follow(&mut self, thread: String, record: Option<Mark>) {
         let is_new = self.thread.as_deref() != Some(&thread);
         self.thread = Some(thread);
         if is_new || self.mark.is_none() {
-            self.mark = record.map(Mark::beginning);
+            self.mark = record;
             self.story = Story::default();
         }
+    }
+
+    /// What record is looked for, where enough is known for that.
+    pub(crate) fn wanted(&self) -> Option<Wanted<'_>> {
+        Some(Wanted {
+            home: self.home.as_deref()?,
+            thread: self.thread.as_deref(),
+            workspace: self.workspace.as_deref()?,
+            launched_at: self.launched_at?,
+            after: self.after.as_deref(),
+        })
     }
 }

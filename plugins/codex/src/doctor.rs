@@ -39,6 +39,10 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> Resul
                 format!("Codex {version} is not logged in; run `codex login`, or set up a provider of its own");
             says(AvailabilityState::LoggedOut, message)
         }
+        Login::Unknown(why) => {
+            let message = format!("Codex {version}; whether it is logged in cannot be told: {why}");
+            says(AvailabilityState::Unknown, message)
+        }
     }
 }
 
@@ -49,7 +53,9 @@ async fn version(
 ) -> std::result::Result<(Utf8PathBuf, String), AgentAvailability> {
     let path = settings.env.get("PATH").cloned().or_else(|| variable("PATH"));
     let binary = &settings.binary;
-    let Some(at) = program::find(binary, path.as_deref(), cwd) else {
+    let (wanted, from) = (binary.clone(), cwd.map(Utf8Path::to_owned));
+    let looked = blocking(move || Ok(program::find(&wanted, path.as_deref(), from.as_deref()))).await;
+    let Some(at) = looked.ok().flatten() else {
         let message = format!("there is no program `{binary}`; {INSTALL}");
         return Err(AgentAvailability::new(AvailabilityState::Missing, message));
     };
@@ -72,6 +78,7 @@ fn with_env(command: Command, env: &BTreeMap<String, String>) -> Command {
 enum Login {
     There(&'static str),
     None,
+    Unknown(String),
 }
 
 /// By what is there, without opening it; else by what Codex says of a login that is kept elsewhere.
@@ -88,9 +95,11 @@ async fn login(settings: &Settings, at: &Utf8Path) -> Login {
         _ => {}
     }
     let status = command(at.as_str()).args(["login", "status"]).timeout(WITHIN);
-    match with_env(status, &settings.env).run().await {
-        Ok(_) => Login::There("logged in"),
-        Err(_) => Login::None,
+    match with_env(status, &settings.env).output().await {
+        Ok(said) if said.status.success() => Login::There("logged in"),
+        Ok(said) if said.status.code().is_some() => Login::None,
+        Ok(said) => Login::Unknown(said.failure().to_string()),
+        Err(error) => Login::Unknown(error.to_string()),
     }
 }
 

@@ -27,7 +27,6 @@ pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) ->
 #[serde(default)]
 pub(crate) struct UserConfig {
     pub(crate) model_provider: Option<String>,
-    pub(crate) cli_auth_credentials_store: Option<String>,
     pub(crate) sandbox_workspace_write: WorkspaceWrite,
 }
 

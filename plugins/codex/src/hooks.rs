@@ -12,7 +12,7 @@ use toml::{Table, Value as Toml};
 
 use crate::cursor::{Cursor, Heard, Said};
 use crate::overrides::{entry, set};
-use crate::rollout;
+use crate::rollout::{self, Mark};
 
 /// The hooks that are asked for: Codex's name, and the one in a hook's key. Tools' are not: an agent calls many.
 const EVENTS: [(&str, &str); 5] = [
@@ -100,11 +100,14 @@ struct Payload {
     transcript_path: Option<Utf8PathBuf>,
     tool_name: Option<String>,
     tool_input: Option<Value>,
+    /// Why a conversation began.
+    source: Option<String>,
 }
 
-/// Reads what a hook said. The looks that follow have the last word.
+/// Reads what a hook said, or what imitates one: any process of the agent can. So ids are ids, and a record stands where Codex
+/// keeps them. The looks that follow have the last word.
 pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
-    let payload = Payload::deserialize(&event.payload).ok()?;
+    let payload = Payload::deserialize(&event.payload).ok().filter(|payload| rollout::is_id(&payload.session_id))?;
     let mut cursor = Cursor::read(event.cursor.as_ref());
     let is_ours = cursor.thread.as_ref().is_none_or(|thread| *thread == payload.session_id);
     let said = match event.hook.as_str() {
@@ -117,7 +120,12 @@ pub(crate) fn interpret(event: &HookEvent) -> Option<AgentObservation> {
         _ => return None,
     };
     if said == Said::Began || cursor.thread.is_none() {
-        let record = payload.transcript_path.filter(|path| rollout::belongs(path, &payload.session_id));
+        let home = cursor.home.clone();
+        let belongs = |path: &Utf8PathBuf| home.is_some_and(|home| rollout::belongs(&home, path, &payload.session_id));
+        let record = payload.transcript_path.filter(belongs).map(|path| match payload.source.as_deref() {
+            Some("resume") => Mark::now(path),
+            _ => Mark::beginning(path, Some(0)),
+        });
         cursor.follow(payload.session_id, record);
     }
     let mut observation = AgentObservation::new(event.session.clone());

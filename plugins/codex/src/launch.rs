@@ -8,11 +8,12 @@ use crate::config::Settings;
 use crate::cursor::Cursor;
 use crate::environment::variable;
 use crate::overrides::{entry, set};
+use crate::rollout::{self, Mark, Wanted, is_id};
 use crate::{git, home, hooks, migrations, program};
 
-/// The longest standing instructions that are an argument, in bytes; a longer text is read from its file. Linux takes 128 KiB
-/// (`MAX_ARG_STRLEN`, execve(2)), and quoting may double a text.
-const LONGEST: usize = 48 * 1024;
+/// The longest argument that holds standing instructions, in bytes, as it is quoted; a longer text is read from its file. Linux
+/// takes 128 KiB (`MAX_ARG_STRLEN`, execve(2)).
+const LONGEST: usize = 96 * 1024;
 
 /// Plans a launch. Reads where the program and the worktree's git directories are, and the user's own configuration.
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPlan> {
@@ -27,10 +28,14 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
     }
     // The background server would work on when the session is ended, with the permissions of who started it first.
     argv.push("--no-daemon".to_owned());
-    argv.extend(quiet_start(&request.workspace));
+    argv.extend(quiet_start());
+    if settings.trust_worktrees {
+        let trusted = entry(request.workspace.as_str(), entry("trust_level", "trusted"));
+        argv.extend(set("projects", trusted));
+    }
     argv.extend(hooks::overrides(&request.hook));
     if let Some(parts) = &request.parts {
-        argv.extend(set("developer_instructions", instructions(&parts.instructions)?));
+        argv.extend(instructions(&parts.instructions)?);
     }
     argv.extend(permissions(settings, request, home.as_deref())?);
     if let Some(model) = request.model.as_ref().or(settings.model.as_ref()) {
@@ -51,29 +56,49 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
         plan.message = message.map(|task| task.text.clone());
     }
     plan.agent_session.clone_from(&thread);
-    plan.cursor = Cursor { home, thread, workspace: Some(request.workspace.clone()), ..Cursor::default() }.write();
+    plan.cursor = cursor(request, home, thread).write();
     Ok(plan)
 }
 
+/// What the first look is to know: where the record ends now, or what was there before the conversation begins. A clock may be
+/// set back; the order of what is written stays.
+fn cursor(request: &PlanLaunch, home: Option<Utf8PathBuf>, thread: Option<String>) -> Cursor {
+    let mut cursor = Cursor { home, thread, workspace: Some(request.workspace.clone()), ..Cursor::default() };
+    match (&cursor.home, &cursor.thread) {
+        // Of a conversation with an id, the time of the launch is not asked for.
+        (Some(home), Some(thread)) => {
+            let launched_at = Timestamp::from_millis(0);
+            let (thread, workspace) = (Some(thread.as_str()), request.workspace.as_path());
+            let wanted = Wanted { home, thread, workspace, launched_at, after: None };
+            cursor.mark = rollout::find(&wanted).map(Mark::now);
+        }
+        (Some(home), None) => cursor.after = Some(rollout::newest(home)),
+        (None, _) => {}
+    }
+    cursor
+}
+
 /// What keeps Codex from asking something before it takes the first message.
-fn quiet_start(workspace: &Utf8Path) -> Vec<String> {
-    let trusted = entry(workspace.as_str(), entry("trust_level", "trusted"));
-    let all = [
-        set("check_for_update_on_startup", false),
-        set("projects", trusted),
-        set("notice.model_migrations", migrations::answered()),
-    ];
+///
+/// Whether the worktree is trusted is not among it: Codex runs what a trusted repository's own configuration names. It takes a
+/// worktree for trusted where its repository is.
+fn quiet_start() -> Vec<String> {
+    let all = [set("check_for_update_on_startup", false), set("notice.model_migrations", migrations::answered())];
     all.into_iter().flatten().collect()
 }
 
-fn instructions(prompt: &Prompt) -> Result<Toml> {
+/// The override that gives it its standing instructions. Codex has no file for these beside its own prompt
+/// (`model_instructions_file` replaces that), so they are an argument.
+fn instructions(prompt: &Prompt) -> Result<[String; 2]> {
     if prompt.text.contains('\0') {
         return Err(Error::invalid_input("the standing instructions hold a NUL character, which no argument can"));
     }
-    if prompt.text.len() <= LONGEST {
-        return Ok(prompt.text.as_str().into());
+    let set = |text: &str| set("developer_instructions", text);
+    let whole = set(&prompt.text);
+    if whole.iter().all(|argument| argument.len() <= LONGEST) {
+        return Ok(whole);
     }
-    Ok(format!("Before anything else, read the whole file {} and do what it says throughout.", prompt.file).into())
+    Ok(set(&format!("Before anything else, read the whole file {} and do what it says throughout.", prompt.file)))
 }
 
 /// The conversation to go on with. Codex takes names, too, and options; an id is neither.
@@ -87,14 +112,6 @@ fn resumed(mode: &LaunchMode) -> Result<Option<String>> {
         }
         _ => Err(Error::unsupported("this kind of launch")),
     }
-}
-
-fn is_id(text: &str) -> bool {
-    let is_digit = |(index, byte): (usize, u8)| match index {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    text.len() == 36 && text.bytes().enumerate().all(is_digit)
 }
 
 fn permissions(settings: &Settings, request: &PlanLaunch, home: Option<&Utf8Path>) -> Result<Vec<String>> {

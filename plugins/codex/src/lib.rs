@@ -35,6 +35,7 @@ pub use config::Config;
 
 use config::Settings;
 use cursor::Cursor;
+use screen::Screen;
 
 /// `OpenAI`'s Codex.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Agent for Codex {
     }
 
     async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
-        Ok(hooks::interpret(&request).into_iter().collect())
+        blocking(move || Ok(hooks::interpret(&request).into_iter().collect())).await
     }
 
     async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
@@ -76,15 +77,21 @@ impl Agent for Codex {
     }
 
     async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
-        blocking(move || Ok(message::find(&request.text, Cursor::read(request.cursor.as_ref())))).await
+        blocking(move || Ok(message::find(&request.text, &Cursor::read(request.cursor.as_ref())))).await
     }
 
     async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
         answer::answer(&request)
     }
 
-    /// Its own key for that. The host asks only about an agent that works: one that does not would take it for something else.
-    async fn interrupt(&self, _request: InterruptAgent) -> Result<DeliverPlan> {
+    /// Its own key for that. A dialog would take it for an answer.
+    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
+        if request.screen.as_deref().map(screen::read).is_some_and(|seen| matches!(seen, Screen::Dialog(_))) {
+            let id = &request.session;
+            let message =
+                format!("it shows a dialog, and does nothing until that is answered; `ao answer {id}` shows it");
+            return Err(Error::conflict(message));
+        }
         Ok(DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] })
     }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 use ao_plugin_sdk::prelude::*;
 
 use crate::config::Settings;
-use crate::cursor::{Cursor, Found, Said};
+use crate::cursor::{Cursor, Found, Said, Seen};
 use crate::home;
 use crate::hooks;
-use crate::rollout::{self, Mark, Progress, Story, Turn, Wanted};
+use crate::rollout::{self, Mark, Progress, Turn};
 use crate::screen::{self, DialogKind, Screen};
 
 /// The most that one call reads of records, in bytes.
@@ -41,18 +41,19 @@ fn one(settings: &Settings, target: &AgentTarget, now: Timestamp, budget: &mut u
     let mut observation = conclude(target, now, &mut cursor, read);
     observation.agent_session.clone_from(&cursor.thread);
     observation.summary.clone_from(&cursor.story.about);
-    observation.usage = cursor.story.usage();
+    // A part of it would be less than what was told before.
+    observation.usage = cursor.story.usage().filter(|_| read == Progress::Complete);
     observation.cursor = cursor.write();
     observation
 }
 
 /// Reads on in the conversation's record, which is looked for first where it is not known.
 fn read_record(cursor: &mut Cursor, budget: &mut u64) -> Progress {
-    if cursor.mark.is_none()
-        && let (Some(home), Some(workspace), Some(launched_at)) = (&cursor.home, &cursor.workspace, cursor.launched_at)
-    {
-        let wanted = Wanted { home, thread: cursor.thread.as_deref(), workspace, launched_at };
-        cursor.mark = rollout::find(&wanted).map(Mark::beginning);
+    if cursor.mark.is_none() {
+        // One that was begun by this process is its own from the first line on.
+        let before = (cursor.thread.is_none() && cursor.after.is_some()).then_some(0);
+        let found = cursor.wanted().and_then(|wanted| rollout::find(&wanted));
+        cursor.mark = found.map(|path| Mark::beginning(path, before));
     }
     let Some(mark) = &mut cursor.mark else { return Progress::Complete };
     if cursor.thread.is_none() {
@@ -63,8 +64,9 @@ fn read_record(cursor: &mut Cursor, budget: &mut u64) -> Progress {
         Err(error) => {
             // Not there yet, or gone: it is looked for again.
             tracing::debug!("cannot read Codex's record `{}`: {error}", mark.path);
-            if error.kind() == std::io::ErrorKind::NotFound && mark.inode != 0 {
-                (cursor.mark, cursor.story) = (None, Story::default());
+            if error.kind() == std::io::ErrorKind::NotFound && mark.position.inode != 0 {
+                cursor.mark = None;
+                cursor.story.begin_anew();
             }
             Progress::Complete
         }
@@ -92,12 +94,8 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         }
     }
     let screen = target.screen.as_deref().map(screen::read);
-    cursor.dialog = None;
     match &screen {
-        Some(Screen::Dialog(dialog)) => {
-            observation.composer = Composer::Dialog;
-            cursor.dialog = Some(dialog.id());
-        }
+        Some(Screen::Dialog(_)) => observation.composer = Composer::Dialog,
         Some(Screen::Composer { draft, .. }) => {
             (observation.composer, observation.draft_digest) = screen::held(draft, target.draft.as_deref());
         }
@@ -112,6 +110,7 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         observation.limit = Some(limit);
     }
     let waiting = waiting(cursor, screen.as_ref(), now);
+    cursor.dialog = waiting.as_ref().and_then(|waiting| waiting.seen.clone());
     let (state, source, strength, at) = match (&waiting, &turn, &screen) {
         (Some(waiting), ..) => (ActivityState::WaitingInput, waiting.source, waiting.strength, waiting.at),
         _ if read == Progress::Behind => {
@@ -143,6 +142,8 @@ struct Waiting {
     source: &'static str,
     strength: Strength,
     at: Option<Timestamp>,
+    /// Its dialog, where that shows.
+    seen: Option<Seen>,
 }
 
 fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<Waiting> {
@@ -155,30 +156,39 @@ fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<W
     match (screen, asked) {
         (Some(Screen::Dialog(dialog)), asked) => {
             let asked = asked.filter(|_| dialog.kind == DialogKind::Permission);
-            let id = asked.map_or_else(|| dialog.id(), |(at, text)| hooks::ask(text, at).id);
-            let mut ask = Ask::new(id, dialog.text.as_str());
+            let id = dialog.id();
+            // What else goes on may fill the record meanwhile: while it stands it is the same question.
+            let same = cursor.dialog.as_ref().filter(|seen| seen.id == id).and_then(|seen| seen.told.clone());
+            let told = asked.map(|(at, text)| (hooks::ask(text, at).id, at)).or(same);
+            let mut ask = Ask::new(told.as_ref().map_or(id.as_str(), |(id, _)| id.as_str()), dialog.text.as_str());
             ask.options = dialog.options();
-            let (source, strength) = if asked.is_some() { (HOOK, Strength::Strong) } else { (SCREEN, Strength::Weak) };
-            Some(Waiting { ask, source, strength, at: asked.map(|(at, _)| at) })
+            let (source, strength) = if told.is_some() { (HOOK, Strength::Strong) } else { (SCREEN, Strength::Weak) };
+            let at = told.as_ref().map(|(_, at)| *at);
+            Some(Waiting { ask, source, strength, at, seen: Some(Seen { id, told }) })
         }
         (screen, Some((at, text))) if screen.is_none() || now.since(at) <= DIALOG_WITHIN => {
-            Some(Waiting { ask: hooks::ask(text, at), source: HOOK, strength: Strength::Strong, at: Some(at) })
+            let ask = hooks::ask(text, at);
+            Some(Waiting { ask, source: HOOK, strength: Strength::Strong, at: Some(at), seen: None })
         }
         _ => None,
     }
 }
 
 /// The last turn, as far as it is this process's, and with what hooks told of it sooner than the record.
+///
+/// Where it is known how long the record was before, its order decides, and no clock: that may have been set back since.
 fn present_turn(cursor: &Cursor, launched_at: Timestamp) -> Turn {
+    let is_by_order = cursor.mark.as_ref().is_none_or(|mark| mark.before.is_some());
     let turn = match &cursor.story.turn {
         Turn::Running { since } | Turn::Over { since } | Turn::Failed { since, .. }
-            if since.is_none_or(|since| since < launched_at) =>
+            if !is_by_order && since.is_none_or(|since| since < launched_at) =>
         {
             Turn::None
         }
         turn => turn.clone(),
     };
-    let is_news = |at: Timestamp| at >= launched_at && cursor.story.last_at.is_none_or(|last| last <= at);
+    // A hook of an earlier launch is in no cursor of this one.
+    let is_news = |at: Timestamp| cursor.story.last_at.is_none_or(|last| last <= at);
     let Some(heard) = cursor.heard.as_ref().filter(|heard| is_news(heard.at)) else { return turn };
     match (&heard.said, turn) {
         // Its last line follows within a moment, unless another hook has it go on.

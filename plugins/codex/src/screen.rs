@@ -12,6 +12,8 @@ use crate::message::typed;
 const PLACEHOLDER: &str = "Ask Codex to do anything";
 /// What stands below it only then.
 const SHORTCUTS: &str = "? for shortcuts";
+/// How lines of the conversation begin, and the composer's first.
+const MARKS: [char; 6] = ['›', '•', '◦', '■', '✔', '✗'];
 /// How many lines above its options a question may have.
 const QUESTION: usize = 14;
 
@@ -95,13 +97,18 @@ pub fn fingerprint(text: &str) -> String {
 
 // ---- dialogs ----
 
-/// A dialog ends the screen with the keys that it takes.
+/// A dialog ends the screen with the keys that it takes, and stands in the composer's place. What is typed into that may end
+/// with the same words: so a marked answer is above them, or nothing of the composer's.
 fn dialog(lines: &[&str]) -> Option<Dialog> {
     let (footer, above) = lines.split_last()?;
-    if !is_key_hint(footer) {
+    if !is_footer(footer) {
         return None;
     }
     let (first, choices) = choices(above);
+    let is_list = choices.len() > 1 && choices.iter().any(|choice| choice.marked);
+    if !is_list && above.iter().rev().find(|line| line.starts_with(MARKS)).is_some_and(|line| is_prompt(line)) {
+        return None;
+    }
     let kind = match footer.trim() {
         hint if hint.contains("submit answer") => DialogKind::Question,
         hint if hint.contains("confirm or esc") => DialogKind::Permission,
@@ -111,12 +118,26 @@ fn dialog(lines: &[&str]) -> Option<Dialog> {
     (!text.is_empty()).then_some(Dialog { text, choices, kind })
 }
 
-/// Whether a line names an Enter or an Escape and what it does.
-fn is_key_hint(line: &str) -> bool {
-    let line = line.to_lowercase();
-    let names_key = line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "enter" || word == "esc");
-    let does = ["confirm", "continue", "submit", "skip", "cancel", "quit", "exit", "back", "select"];
-    names_key && does.iter().any(|word| line.contains(word)) && !line.trim_start().starts_with(['›', '•', '◦'])
+/// Whether a line holds keys with what they do, an Enter or an Escape among them, and nothing else: such as `enter confirm ·
+/// esc skip`, `Press enter to confirm or esc to cancel`. A path or a sentence with such words is none.
+fn is_footer(line: &str) -> bool {
+    const NAMES: [&str; 7] = ["enter", "esc", "tab", "space", "shift", "ctrl", "alt"];
+    const MOST_WORDS: usize = 4;
+    let line = line.trim().to_lowercase();
+    let apart = [" · ", " | ", ", ", " or "].iter().fold(line, |line, between| line.replace(between, "   "));
+    let parts = apart.split("   ").map(|part| part.trim().trim_start_matches("press ")).filter(|part| !part.is_empty());
+    let mut has_answer = false;
+    for part in parts {
+        let Some((keys, does)) = part.split_once(' ') else { return false };
+        let is_key = |key: &str| NAMES.contains(&key) || (1..=2).contains(&key.chars().count());
+        let is_word = |word: &str| word.chars().all(|c| c.is_alphabetic() || "-'".contains(c));
+        let words = does.split_whitespace();
+        if !keys.split('/').all(is_key) || words.clone().count() > MOST_WORDS || !words.clone().all(is_word) {
+            return false;
+        }
+        has_answer |= keys.split('/').any(|key| key == "enter" || key == "esc");
+    }
+    has_answer
 }
 
 /// The numbered lines at the end, and where they begin.

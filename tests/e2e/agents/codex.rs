@@ -20,8 +20,17 @@ fn script() -> Script {
         .rule(Rule::on("Wait").hang())
 }
 
-/// A home in which a provider is set up, and nothing else.
+/// A home in which a provider is set up, and its user has trusted the repository. Its worktrees are elsewhere.
 fn set_up(world: &World) {
+    untrusted(world);
+    let config = world.path("home/.codex/config.toml");
+    let text = fs_err::read_to_string(&config).unwrap();
+    let repository = world.path("app");
+    world.file("home/.codex/config.toml", format!("{text}\n[projects.\"{repository}\"]\ntrust_level = \"trusted\"\n"));
+}
+
+/// One in which only the provider is set up.
+fn untrusted(world: &World) {
     let config = "model = \"gpt-5.5\"\nmodel_provider = \"scripted\"\n\n[model_providers.scripted]\nname = \"scripted\"\n\
                   env_key = \"SCRIPTED_KEY\"\nwire_api = \"responses\"\nrequires_openai_auth = false\n\
                   supports_websockets = false\n";
@@ -97,4 +106,25 @@ fn exclusive_codex_in_tmux() {
     if Engine::Tmux.is_here(test) {
         whole_life(Engine::Tmux, test);
     }
+}
+
+/// Who has not trusted the repository is asked, and its prompt waits: nothing that a branch brings along is run before.
+#[test]
+fn exclusive_codex_is_not_trusted_yet() {
+    let Some(program) = Agent::Codex.or_skip(concat!(module_path!(), "::exclusive_codex_is_not_trusted_yet")) else {
+        return;
+    };
+    let scene = Scene::new(Engine::Pty, script(), untrusted, |url| agent(&program, url));
+    let studio = &scene.studio;
+    let id = studio.spawn(&["--agent", "agent", "--prompt", "Write the parser."]);
+    studio.wait_for_status(&id, "needs_input");
+    let asked = studio.world.json(&["answer", &id]);
+    assert!(asked["ask"]["text"].as_str().unwrap().contains("Folder access"), "{asked}");
+    assert!(scene.llm.turns().is_empty());
+    assert_eq!(studio.show(&id)["session"]["prompt"]["delivery"], "queued");
+    studio.world.ao(&["answer", &id, "1"]).succeeds();
+    scene.llm.wait_for(PATIENCE, |request| request.round == 1).unwrap();
+    scene.llm.open("reviewed");
+    studio.wait_for_status(&id, "ready");
+    assert_eq!(scene.commits(&id), ["first", "first"], "its own, and the repository's");
 }

@@ -18,6 +18,18 @@ async fn detect(scratch: &Scratch, says: Option<&str>) -> AgentAvailability {
     agent.detect(DetectAgent::new()).await.expect("an answer")
 }
 
+/// What a launch takes for a sandbox, the doctor does, too.
+#[tokio::test]
+async fn a_sandbox_is_one_for_launch_and_doctor() {
+    for (name, is_sandbox) in [("IS_SANDBOX", true), ("CLAUDE_CODE_BUBBLEWRAP", true), ("OTHER", false)] {
+        let env = json!({"HOME": "/nonexistent", name: "1"});
+        let agent = agent(json!({"binary": "/nonexistent/claude", "permissions": "permissionless", "env": env}));
+        let findings = agent.expect("a plugin").doctor(Doctor::new(Owner::new("00000000", "/run", "/state"))).await;
+        let refused = findings.expect("findings").iter().any(|finding| finding.subject.starts_with("permissions"));
+        assert_eq!(refused, !is_sandbox && rustix::process::geteuid().is_root(), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn missing_too_old_or_not_set_up() {
     let missing = detect(&Scratch::new(), None).await;

@@ -1,5 +1,6 @@
 //! One line of a record, as far as it matters here. What is not known is skipped, and nothing in a line is a reason to fail.
 
+use ao_plugin_sdk::lenient;
 use ao_plugin_sdk::prelude::*;
 
 /// A line.
@@ -59,24 +60,36 @@ pub struct Failure {
 #[serde(default)]
 pub struct Tokens {
     /// All that was read.
+    #[serde(deserialize_with = "tokens")]
     pub input_tokens: u64,
     /// Of it, from a cache.
+    #[serde(deserialize_with = "tokens")]
     pub cached_input_tokens: u64,
     /// Of it, written to a cache.
+    #[serde(deserialize_with = "tokens")]
     pub cache_write_input_tokens: u64,
     /// Written, with what was thought.
+    #[serde(deserialize_with = "tokens")]
     pub output_tokens: u64,
+}
+
+/// What is counted in another way is not counted.
+fn tokens<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<u64, D::Error> {
+    lenient::count(deserializer).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize)]
 struct Head {
+    #[serde(default, deserialize_with = "lenient::text")]
     timestamp: Option<String>,
     r#type: String,
-    payload: Kind,
+    #[serde(default, deserialize_with = "lenient::object")]
+    payload: Option<Kind>,
 }
 
 #[derive(Deserialize)]
 struct Kind {
+    #[serde(default, deserialize_with = "lenient::text")]
     r#type: Option<String>,
 }
 
@@ -88,9 +101,11 @@ struct Whole<T> {
 /// Reads a line; none where it is no record at all.
 #[must_use]
 pub fn parse(line: &[u8]) -> Option<Line> {
-    let head = serde_json::from_slice::<Head>(line).ok()?;
+    // Broken characters stand in texts; the rest of the line is as good as ever.
+    let line = &*String::from_utf8_lossy(line);
+    let head = serde_json::from_str::<Head>(line).ok()?;
     let at = head.timestamp.and_then(|at| at.parse().ok());
-    let kind = head.payload.r#type.unwrap_or_default();
+    let kind = head.payload.and_then(|payload| payload.r#type).unwrap_or_default();
     let record = match (head.r#type.as_str(), kind.as_str()) {
         ("session_meta", _) => meta(line),
         ("turn_context", _) => payload::<Context>(line).map(|context| Record::Model(context.model)),
@@ -110,8 +125,8 @@ pub fn parse(line: &[u8]) -> Option<Line> {
     Some(Line { at, record: record.unwrap_or(Record::Other) })
 }
 
-fn payload<T: serde::de::DeserializeOwned>(line: &[u8]) -> Option<T> {
-    serde_json::from_slice::<Whole<T>>(line).ok().map(|whole| whole.payload)
+fn payload<T: serde::de::DeserializeOwned>(line: &str) -> Option<T> {
+    serde_json::from_str::<Whole<T>>(line).ok().map(|whole| whole.payload)
 }
 
 #[derive(Deserialize)]
@@ -122,7 +137,7 @@ struct Meta {
     source: Option<Value>,
 }
 
-fn meta(line: &[u8]) -> Option<Record> {
+fn meta(line: &str) -> Option<Record> {
     let meta = payload::<Meta>(line)?;
     // Of a subordinate conversation, the source is an object that names its parent.
     let by_user =
@@ -138,13 +153,14 @@ struct Context {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct End {
+    #[serde(deserialize_with = "lenient::object")]
     error: Option<Error>,
 }
 
 #[derive(Deserialize)]
 struct Error {
-    #[serde(default)]
-    message: String,
+    #[serde(default, deserialize_with = "lenient::text")]
+    message: Option<String>,
     codex_error_info: Option<Value>,
 }
 
@@ -153,14 +169,15 @@ impl Error {
         let info = self.codex_error_info.unwrap_or_default();
         let status = info.as_object().and_then(|info| info.values().next()).and_then(|why| why.get("http_status_code"));
         let limited = info == "usage_limit_exceeded" || status.is_some_and(|status| *status == 429);
-        Failure { text: self.message, limited }
+        Failure { text: self.message.unwrap_or_default(), limited }
     }
 }
 
 #[derive(Deserialize)]
 struct Count {
+    #[serde(default, deserialize_with = "lenient::object")]
     info: Option<Info>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::object")]
     rate_limits: Option<Limits>,
 }
 
@@ -172,7 +189,9 @@ struct Info {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Limits {
+    #[serde(deserialize_with = "lenient::object")]
     primary: Option<Window>,
+    #[serde(deserialize_with = "lenient::object")]
     secondary: Option<Window>,
 }
 
@@ -244,7 +263,7 @@ struct Part {
     text: Option<String>,
 }
 
-fn message_item(line: &[u8]) -> Option<Record> {
+fn message_item(line: &str) -> Option<Record> {
     let item = payload::<Completed>(line)?.item;
     let text = || item.content.iter().filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join("\n");
     (item.r#type == "UserMessage").then(|| Record::Message(text()))

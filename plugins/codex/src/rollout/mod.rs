@@ -3,18 +3,18 @@
 
 mod find;
 mod line;
-mod lines;
 mod story;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::ops::ControlFlow;
 
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::record_file::{Continuity, Lines};
 
-pub use find::{Wanted, belongs, find, thread_of};
+pub use ao_plugin_sdk::record_file::{Position, Progress};
+
+pub use find::{Wanted, belongs, find, is_id, newest, thread_of};
 pub use line::{Failure, Line, Record, Tokens, parse};
-pub use lines::{LONGEST_LINE, Reached, each_line};
 pub use story::{Story, Turn};
 
 /// How far a record was read.
@@ -22,49 +22,50 @@ pub use story::{Story, Turn};
 pub struct Mark {
     /// The file.
     pub path: Utf8PathBuf,
-    /// Its number in its file system; 0 until it was opened. Another file of the same name is read from its beginning.
-    pub inode: u64,
-    /// In bytes.
-    pub offset: u64,
+    /// Up to where.
+    pub position: Position,
+    /// How long it was before the present process wrote to it, in bytes: turns before that are another process's. `None` where
+    /// that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
 }
 
 impl Mark {
-    /// Of a file of which nothing was read.
+    /// Of a file of which nothing was read, and that was so long when the present process began.
     #[must_use]
-    pub fn beginning(path: Utf8PathBuf) -> Self {
-        Self { path, inode: 0, offset: 0 }
+    pub fn beginning(path: Utf8PathBuf, before: Option<u64>) -> Self {
+        Self { path, position: Position::default(), before }
+    }
+
+    /// Of a file whose present end is where a process begins to write.
+    #[must_use]
+    pub fn now(path: Utf8PathBuf) -> Self {
+        let before = Position::at_end_of(&path).map(|end| end.offset);
+        Self::beginning(path, before)
     }
 }
 
-/// Whether a reading came to the end of what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// All that is there was read.
-    Complete,
-    /// There is more: the budget was used up.
-    Behind,
-}
-
-/// Reads on from a mark, at most `budget` bytes, and adds what stands there to the story. A file that was cut or replaced is
+/// Reads on from a mark, about `budget` bytes, and adds what stands there to the story. A file that was cut or replaced is
 /// read from its beginning, and its story begins anew.
 pub fn read_on(mark: &mut Mark, story: &mut Story, budget: &mut u64) -> io::Result<Progress> {
-    let file = File::open(&mark.path)?;
-    let found = file.metadata()?;
-    if (mark.inode != 0 && mark.inode != found.ino()) || found.len() < mark.offset {
-        mark.offset = 0;
-        *story = Story::default();
+    let Some(mut lines) = Lines::open(&mark.path, mark.position)? else {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    };
+    if lines.continuity() == Continuity::BeginsAnew {
+        story.begin_anew();
+        mark.before = mark.before.map(|_| 0);
     }
-    mark.inode = found.ino();
-    if found.len() == mark.offset {
-        return Ok(Progress::Complete);
-    }
-    let reached = each_line(file, mark.offset, *budget, |_, line| {
+    let before = mark.before.unwrap_or(0);
+    let progress = lines.read(*budget, |at, line| {
         if let Some(line) = parse(line) {
             story.tell(line);
+            if at < before {
+                story.leave_turn();
+            }
         }
-        true
-    })?;
-    *budget = budget.saturating_sub(reached.offset.saturating_sub(mark.offset));
-    mark.offset = reached.offset;
-    Ok(reached.progress)
+        ControlFlow::Continue(())
+    });
+    *budget = budget.saturating_sub(lines.consumed());
+    mark.position = lines.position();
+    progress
 }

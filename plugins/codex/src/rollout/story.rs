@@ -31,6 +31,9 @@ pub struct Story {
     total: Tokens,
     /// The same, a model each.
     used: BTreeMap<String, Tokens>,
+    /// What was told before the record was cut or replaced, a model each: no less is told after it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    floor: BTreeMap<String, Tokens>,
 }
 
 /// The last turn.
@@ -84,6 +87,26 @@ impl Story {
         }
     }
 
+    /// Forgets all but what was used: the record is told from its beginning.
+    pub fn begin_anew(&mut self) {
+        *self = Self { floor: self.highest(), ..Self::default() };
+    }
+
+    /// Forgets the last turn: the process that it was of is gone.
+    pub fn leave_turn(&mut self) {
+        (self.turn, self.last_at) = (Turn::None, None);
+    }
+
+    /// What was used, and no less than was told before.
+    fn highest(&self) -> BTreeMap<String, Tokens> {
+        let mut all = self.used.clone();
+        for (model, floor) in &self.floor {
+            let used = all.entry(model.clone()).or_default();
+            *used = used.with(*floor, u64::max);
+        }
+        all
+    }
+
     /// Adds what was used since the last total to the present model. A total comes more than once, and a lower one is old.
     fn use_up(&mut self, total: Tokens) {
         let more = total.since(self.total);
@@ -108,7 +131,8 @@ impl Story {
             usage.cache_write_tokens = tokens.cache_write_input_tokens;
             usage
         };
-        (!self.used.is_empty()).then(|| self.used.iter().map(usage).collect())
+        let all = self.highest();
+        (!all.is_empty()).then(|| all.iter().map(usage).collect())
     }
 }
 

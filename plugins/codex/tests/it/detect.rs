@@ -39,6 +39,22 @@ async fn what_is_there_is_said() {
     assert!(missing.message.contains("npm install -g @openai/codex"), "{}", missing.message);
 }
 
+/// What could not be asked is not logged out.
+#[tokio::test]
+async fn a_login_that_nobody_can_tell_is_unknown() {
+    let scratch = Scratch::new();
+    let binary = stand_in(&scratch, "codex-cli 0.169.0", 0);
+    let text = std::fs::read_to_string(&binary).expect("a program").replace("exit 0", "kill -9 $$");
+    std::fs::OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(&binary)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .expect("written");
+    let found = detect(&scratch, &binary).await;
+    assert_eq!(found.state, AvailabilityState::Unknown, "{}", found.message);
+}
+
 #[tokio::test]
 async fn a_login_and_a_provider_are_seen_without_being_read() {
     for (file, content) in [("auth.json", "{}"), ("config.toml", "model_provider = \"mine\"\n")] {

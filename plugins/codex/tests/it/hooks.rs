@@ -2,7 +2,7 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::{ASKING, agent, fixtures};
+use crate::{ASKING, Scratch, agent, fixtures};
 
 fn payload(hook: &str, thread: &str) -> Value {
     let all = std::fs::read_to_string(fixtures().join("hooks.jsonl")).expect("captures");
@@ -51,11 +51,38 @@ async fn other_conversations_and_other_hooks_say_nothing() {
     assert_eq!(said("Stop", json!([1]), ours).await, None);
 }
 
+/// Whatever can write into the spool can imitate a hook.
 #[tokio::test]
-async fn a_record_is_taken_only_from_a_name_that_fits() {
-    let mut wrong = payload("SessionStart", ASKING);
-    wrong["transcript_path"] = json!("/etc/passwd");
-    let seen = said("SessionStart", wrong, None).await.expect("something");
-    let cursor = seen.cursor.expect("a cursor");
-    assert_eq!(cursor.get("mark"), None, "{cursor}");
+async fn what_a_hook_names_is_checked() {
+    let home = Scratch::new();
+    let name = format!("rollout-2026-11-22T02-39-30-{ASKING}.jsonl");
+    let there = home.write(&format!("sessions/2026/11/22/{name}"), "123\n");
+    home.write(&format!("outside/{name}"), "");
+    std::os::unix::fs::symlink(home.path(), home.path().join("way")).expect("a link");
+    let mark = async |path: &str, source: &str| {
+        let mut payload = payload("SessionStart", ASKING);
+        (payload["transcript_path"], payload["source"]) = (json!(path), json!(source));
+        let seen = said("SessionStart", payload, Some(json!({"home": home.path()}))).await.expect("something");
+        seen.cursor.expect("a cursor").get("mark").cloned()
+    };
+    assert_eq!(mark(there.as_str(), "startup").await.expect("a mark")["before"], json!(0));
+    assert_eq!(mark(there.as_str(), "resume").await.expect("a mark")["before"], json!(4));
+    let by_a_link = home.path().join("way/sessions/2026/11/22").join(&name);
+    assert!(mark(by_a_link.as_str(), "startup").await.is_some(), "the same directory");
+    let root = home.path();
+    for wrong in [
+        "/etc/passwd".to_owned(),
+        format!("{root}/outside/{name}"),
+        format!("{root}/sessions/2026/11/22/../../../../outside/{name}"),
+        format!("{root}/sessions/{name}"),
+        format!("sessions/2026/11/22/{name}"),
+        there.as_str().replace(ASKING, "01a2011f-0000-7000-8000-000000000000"),
+    ] {
+        assert_eq!(mark(&wrong, "startup").await, None, "{wrong}");
+    }
+    for id in ["x", "", "../../x", "--last"] {
+        let mut wrong = payload("SessionStart", ASKING);
+        wrong["session_id"] = json!(id);
+        assert_eq!(said("SessionStart", wrong, None).await, None, "{id}");
+    }
 }

@@ -43,6 +43,7 @@ fn linked(scratch: &Scratch) {
         scratch.write(&format!("repo/.git/{name}"), "");
     }
     scratch.write("repo/.git/worktrees/it's/commondir", "../..\n");
+    scratch.write("repo/.git/worktrees/it's/gitdir", format!("{}/work tree/.git\n", scratch.path()));
     scratch.write("work tree/.git", format!("gitdir: {}/repo/.git/worktrees/it's\n", scratch.path()));
 }
 
@@ -53,12 +54,74 @@ async fn it_asks_nothing_at_its_start_and_leaves_no_server() {
     let plan = plan(json!({}), request(&scratch, worktree)).await.expect("a plan");
     assert_eq!(plain(&plan), ["codex", "--no-daemon"]);
     assert_eq!(set(&plan, "check_for_update_on_startup"), Some(false.into()));
-    let projects = set(&plan, "projects").expect("projects");
-    let path = scratch.path().join(worktree);
-    assert_eq!(projects[path.as_str()]["trust_level"].as_str(), Some("trusted"));
+    assert_eq!(set(&plan, "projects"), None, "whether it is trusted is the user's");
     assert_eq!(set(&plan, "notice.model_migrations").expect("notices")["gpt-5.5"].as_str(), Some("gpt-6-sol"));
     assert_eq!((plan.prompt, plan.message, plan.agent_session), (PromptDelivery::AtLaunch, None, None));
     assert_eq!(plan.cursor.expect("a cursor")["home"], json!(scratch.path().join(".codex")));
+}
+
+#[tokio::test]
+async fn worktrees_are_trusted_by_whoever_says_so() {
+    let scratch = Scratch::new();
+    let worktree = r#"it's a "tree" ünï.dots"#;
+    let plan = plan(json!({"trustWorktrees": true}), request(&scratch, worktree)).await.expect("a plan");
+    let projects = set(&plan, "projects").expect("projects");
+    let path = scratch.path().join(worktree);
+    assert_eq!(projects[path.as_str()]["trust_level"].as_str(), Some("trusted"));
+}
+
+/// What is there before a launch is told apart from what comes by its order, and by no clock.
+#[tokio::test]
+async fn what_was_there_before_is_remembered() {
+    let scratch = Scratch::new();
+    let cursor = async |resumed: Option<&str>| {
+        let mut wanted = request(&scratch, "w");
+        if let Some(thread) = resumed {
+            wanted.mode = LaunchMode::Resume { agent_session: thread.to_owned() };
+        }
+        plan(json!({}), wanted).await.expect("a plan").cursor.expect("a cursor")
+    };
+    assert_eq!(cursor(None).await["after"], json!(""));
+    let path = |id: &str| format!(".codex/sessions/2026/11/21/rollout-2026-11-21T00-11-54-{id}.jsonl");
+    let older = "01a1fb64-9c47-7c72-a710-e050db61b9d1";
+    scratch.write(&path(FINISHED), "12345\n");
+    scratch.write(&path(older), "1\n");
+    scratch.write(".codex/sessions/2026/11/20/rollout-2026-11-20T00-11-54-notes.jsonl", "");
+    assert_eq!(cursor(None).await["after"], json!(FINISHED));
+    let resumed = cursor(Some(FINISHED)).await;
+    assert_eq!(resumed["mark"]["before"], json!(6), "{resumed}");
+    assert_eq!(cursor(Some("01a1fb71-0000-7000-8000-000000000000")).await.get("mark"), None);
+}
+
+/// A worktree's `.git` is its agent's to write; what it names becomes writable only where git's own files agree.
+#[tokio::test]
+async fn a_git_file_that_lies_makes_nothing_writable() {
+    let added = async |scratch: &Scratch| {
+        let mut wanted = request(scratch, "work tree");
+        wanted.permissions = PermissionMode::AutoEdit;
+        let plan = plan(json!({}), wanted).await.expect("a plan");
+        plain(&plan).iter().filter(|word| **word == "--add-dir").count()
+    };
+    let scratch = Scratch::new();
+    linked(&scratch);
+    assert_eq!(added(&scratch).await, 5);
+    // Another directory, one that is laid out like git's, and another worktree's.
+    scratch.write(".ssh/id", "");
+    scratch.write("evil/worktrees/x/commondir", "../..\n");
+    scratch.write("evil/worktrees/x/gitdir", format!("{}/elsewhere/.git\n", scratch.path()));
+    scratch.write("repo/.git/worktrees/other/commondir", "../..\n");
+    scratch.write("repo/.git/worktrees/other/gitdir", format!("{}/other/.git\n", scratch.path()));
+    for named in [".ssh", "evil/worktrees/x", "repo/.git/worktrees/other", "repo/.git", "repo/.git/worktrees"] {
+        scratch.write("work tree/.git", format!("gitdir: {}/{named}\n", scratch.path()));
+        assert_eq!(added(&scratch).await, 1, "{named}: the spool alone");
+    }
+    // One that says all of that rightly, and leads elsewhere by links.
+    scratch.write("evil/worktrees/x/gitdir", format!("{}/work tree/.git\n", scratch.path()));
+    std::os::unix::fs::symlink(scratch.path().join(".ssh"), scratch.path().join("evil/objects")).expect("a link");
+    scratch.write("work tree/.git", format!("gitdir: {}/evil/worktrees/x\n", scratch.path()));
+    assert_eq!(added(&scratch).await, 2, "itself, and no link");
+    scratch.write("evil/worktrees/x/commondir", "../../../.ssh\n");
+    assert_eq!(added(&scratch).await, 1);
 }
 
 #[tokio::test]
@@ -100,6 +163,11 @@ async fn the_task_is_sent_and_instructions_have_their_place() {
     let long = plan(json!({}), wanted.clone()).await.expect("a plan");
     assert!(long.argv.iter().all(|argument| argument.len() < 128 * 1024));
     assert!(set(&long, "developer_instructions").expect("set").to_string().contains("/session/prompt.md"));
+    // Quoting makes six characters of one.
+    parts.instructions = prompt(&"\u{1b}".repeat(40 * 1024));
+    wanted.parts = Some(parts.clone());
+    let quoted = plan(json!({}), wanted.clone()).await.expect("a plan");
+    assert!(quoted.argv.iter().all(|argument| argument.len() < 128 * 1024));
     parts.instructions = prompt("\0");
     wanted.parts = Some(parts);
     assert_eq!(plan(json!({}), wanted).await.expect_err("NUL").code, Code::INVALID_INPUT);
@@ -199,14 +267,22 @@ fn contradictions_are_refused() {
     for config in [
         json!({"binary": " "}),
         json!({"args": ["--", "x"]}),
+        json!({"args": ["--search", "--", "x"]}),
+        json!({"args": ["exec"]}),
+        json!({"args": ["--model=x"]}),
+        json!({"args": ["-mx"]}),
+        json!({"args": ["--search", "--sandbox", "danger-full-access"]}),
+        json!({"args": ["--no-daemon"]}),
         json!({"env": {"A=B": "c"}}),
         json!({"env": {"A": "\0"}}),
         json!({"model": ""}),
         json!({"Model": "x"}),
         json!({"permissions": "all"}),
     ] {
-        // A mode that nobody knows is refused when it is planned for.
-        let refused = agent(config.clone()).is_err();
-        assert!(refused || config["permissions"] == "all", "{config}");
+        assert!(agent(config.clone()).is_err(), "{config}");
     }
+    let message = agent(json!({"permissions": "autoedit"})).expect_err("refused").message;
+    assert!(message.contains("autoedit") && message.contains("auto-edit"), "{message}");
+    agent(json!({"args": ["-c", "model_verbosity=low", "--search", "--add-dir", "/srv"]}))
+        .expect("these are for users");
 }

@@ -25,7 +25,9 @@ async fn proof(text: &str, cursor: Option<&Value>) -> Proof {
 async fn what_stands_behind_the_mark_has_arrived() {
     let home = Scratch::new();
     let before = look(&home).await;
-    assert_eq!(proof("SLOW=20 interrupt", before.as_ref()).await, Proof::Absent, "there is no record yet");
+    assert_eq!(proof("SLOW=20 interrupt", before.as_ref()).await, Proof::Unknown, "there is none to be found");
+    let named = json!({"thread": ASKING, "mark": {"path": home.path().join(NAME), "position": {}, "before": 0}});
+    assert_eq!(proof("SLOW=20 interrupt", Some(&named)).await, Proof::Absent, "Codex itself says where it will be");
     let whole = record(ASKING);
     let text = String::from_utf8(whole.clone()).expect("UTF-8");
     let second = text.find("\"HTTP").or_else(|| text.find("deny me")).expect("the second message");

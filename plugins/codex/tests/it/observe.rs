@@ -219,11 +219,103 @@ async fn a_conversation_belongs_to_its_worktree() {
     assert_eq!(desk.look().await.agent_session, None, "none of them is ours");
     desk.keeps(ASKING, asking.as_bytes());
     assert_eq!(desk.look().await.agent_session.as_deref(), Some(ASKING));
+    // A later one is what the agent itself began here.
+    let later = "01a2011f-ffff-7d3b-b21e-1af29adb5d6c";
+    desk.target.cursor = None;
+    desk.target.agent_session = None;
+    desk.keeps(later, asking.replace(ASKING, later).as_bytes());
+    assert_eq!(desk.look().await.agent_session.as_deref(), Some(ASKING));
     // One from before the launch is another session's, which worked here before.
     let mut later = Desk::new();
     later.target.launched_at = at("2026-11-22T02:39:31.000Z");
     later.keeps(ASKING, asking.as_bytes());
     assert_eq!(later.look().await.agent_session, None);
+}
+
+/// A clock that was set back after the launch makes no working agent ready, and hides no conversation.
+#[tokio::test]
+async fn a_clock_that_was_set_back_hides_nothing() {
+    let mut desk = Desk::new();
+    let mut fresh = PlanLaunch::new(desk.target.session.clone(), "/home/dev/src/wt-a", "/session");
+    fresh.environment = [("CODEX_HOME".to_owned(), desk.home.path().to_string())].into();
+    let plan = agent(json!({})).expect("agent").plan(fresh).await.expect("a plan");
+    desk.target.cursor = plan.cursor;
+    // It was launched later than anything that is written down.
+    desk.target.launched_at = at("2026-11-22T03:30:00.000Z");
+    desk.shows("working");
+    desk.keeps(ASKING, &until(ASKING, "custom_tool_call"));
+    assert_eq!(desk.state().await, found(ActivityState::Active, "record", Strength::Strong));
+    let payload = json!({"session_id": ASKING, "transcript_path": null});
+    desk.keeps(ASKING, &until(ASKING, "task_complete"));
+    assert_eq!(desk.state().await.0, ActivityState::Ready);
+    desk.hears("UserPromptSubmit", payload, "2026-11-22T02:50:00.000Z").await;
+    assert_eq!(desk.state().await.0, ActivityState::Active, "a hook is believed, too");
+}
+
+/// While its dialog stands a question keeps its name, whatever else is written meanwhile.
+#[tokio::test]
+async fn a_question_is_told_once_however_long_it_stands() {
+    let mut desk = Desk::new();
+    desk.keeps(ASKING, &until(ASKING, "\"type\":\"custom_tool_call\""));
+    desk.target.agent_session = Some(ASKING.to_owned());
+    desk.look().await;
+    let payload =
+        json!({"session_id": ASKING, "transcript_path": null, "tool_name": "Bash", "tool_input": {"command": "make"}});
+    desk.hears("PermissionRequest", payload, "2026-11-22T02:39:36.000Z").await;
+    desk.shows("permission");
+    let told = desk.look().await.ask.expect("a question");
+    // A tool beside it has ended.
+    desk.keeps(ASKING, &until(ASKING, "task_complete"));
+    for _ in 0..2 {
+        let seen = desk.look().await;
+        assert_eq!(seen.ask.as_ref().map(|ask| &ask.id), Some(&told.id));
+        assert_eq!(seen.activity.expect("an activity").strength, Strength::Strong);
+    }
+    let mut answer = AnswerAsk::new("key", desk.target.session.clone(), told.id.clone(), "allow_once");
+    (answer.screen, answer.cursor) = (Some(screen("permission")), desk.target.cursor.clone());
+    agent(json!({})).expect("agent").answer(answer).await.expect("it is still that question");
+    let other = desk.shows("permission-edit").look().await.ask.expect("a question");
+    assert_ne!(other.id, told.id);
+}
+
+/// What a conversation has used never becomes less: of a part that was read, nothing is told.
+#[tokio::test]
+async fn what_was_used_stays_used() {
+    let mut desk = Desk::new();
+    desk.target.agent_session = Some(FAILING.to_owned());
+    let path = desk.keeps(FAILING, &record(FAILING));
+    let used = desk.look().await.usage.expect("usage");
+    std::fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(200)).expect("cut");
+    assert_eq!(desk.look().await.usage.as_ref(), Some(&used));
+    desk.keeps(FAILING, &until(FAILING, "token_count"));
+    assert_eq!(desk.look().await.usage.as_ref(), Some(&used));
+    // A conversation that another one follows is counted by itself, each under its name.
+    let payload = json!({"session_id": ASKING, "transcript_path": "/elsewhere"});
+    desk.hears("SessionStart", payload, "2026-11-22T02:39:36.000Z").await;
+    let seen = desk.look().await;
+    assert_eq!((seen.usage, seen.agent_session.as_deref()), (None, Some(ASKING)));
+    // A line of many MiB that has no end: what is known of it is a part.
+    let mut long = record(ASKING);
+    long.resize(70 * 1024 * 1024, b'x');
+    desk.keeps(ASKING, &long);
+    assert_eq!(desk.look().await.usage, None);
+    assert!(desk.look().await.usage.is_some());
+}
+
+#[tokio::test]
+async fn what_shows_a_dialog_is_not_interrupted() {
+    let interrupt = async |name: Option<&str>| {
+        let mut request = InterruptAgent::new("key", "app-1".parse::<SessionId>().expect("id"));
+        request.screen = name.map(screen);
+        agent(json!({})).expect("agent").interrupt(request).await
+    };
+    for name in ["trust", "login", "permission", "question"] {
+        assert_eq!(interrupt(Some(name)).await.expect_err(name).code, Code::CONFLICT);
+    }
+    let escape = DeliverPlan::Runtime { inputs: vec![Input::Key { key: Key::Escape }] };
+    for name in [Some("working"), None] {
+        assert_eq!(interrupt(name).await.expect("a plan"), escape);
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Records are read to the same end however they are cut, whatever stands in them, in bounded memory.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
 
-use ao_plugin_codex::rollout::{LONGEST_LINE, Mark, Progress, Record, Story, Turn, each_line, parse, read_on};
+use ao_plugin_codex::rollout::{Failure, Mark, Position, Progress, Record, Story, Tokens, Turn, parse, read_on};
+use ao_plugin_sdk::record_file::{LONGEST, Lines};
 use proptest::prelude::*;
 
 use crate::{ASKING, FAILING, FINISHED, Scratch, record};
@@ -76,19 +78,20 @@ fn cut_at_every_byte_it_comes_to_the_same_end() {
     let whole = story(&bytes);
     for at in 0..bytes.len() {
         let mut told = Story::default();
-        let mut tell = |bytes: &[u8], from| {
+        let mut tell = |bytes: &[u8], from: usize| {
+            let mut lines = Lines::over(&bytes[from..], Position { offset: from as u64, ..Position::default() });
             let each = |_, line: &[u8]| {
                 if let Some(line) = parse(line) {
                     told.tell(line);
                 }
-                true
+                ControlFlow::Continue(())
             };
-            each_line(io::Cursor::new(bytes), from, u64::MAX, each).expect("read").offset
+            lines.read(u64::MAX, each).expect("read");
+            usize::try_from(lines.position().offset).expect("an offset")
         };
-        let reached = tell(&bytes[..at], 0);
-        let left = usize::try_from(reached).expect("an offset");
+        let left = tell(&bytes[..at], 0);
         assert!(left <= at && !bytes[left..at].contains(&b'\n'), "a line without an end is left at {at}");
-        tell(&bytes, reached);
+        tell(&bytes, left);
         assert_eq!(told, whole, "cut at {at}");
     }
 }
@@ -98,25 +101,25 @@ fn a_file_that_was_cut_or_replaced_is_read_anew() {
     let (first, second) = (record(FAILING), record(FINISHED));
     let scratch = Scratch::new();
     let path = scratch.write("record.jsonl", &first);
-    let (mut mark, mut told, mut budget) = (Mark::beginning(path.clone()), Story::default(), u64::MAX);
+    let (mut mark, mut told, mut budget) = (Mark::beginning(path.clone(), Some(0)), Story::default(), u64::MAX);
     read_on(&mut mark, &mut told, &mut budget).expect("read");
     assert_eq!(told, story(&first));
     // Replaced by another file, which is longer than what was read.
     let longer: Vec<u8> = first.iter().chain(&second).copied().collect();
     scratch.write("record.jsonl", &longer);
     read_on(&mut mark, &mut told, &mut budget).expect("read");
-    assert_eq!(told, story(&longer));
+    assert_eq!((&told.turn, usage(&told)), (&story(&longer).turn, usage(&story(&longer))));
     // The same file, cut.
     std::fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(0)).expect("cut");
     read_on(&mut mark, &mut told, &mut budget).expect("read");
-    assert_eq!(told, Story::default());
+    assert_eq!((&told.turn, usage(&told)), (&Turn::None, usage(&story(&longer))), "what was used stays used");
 }
 
 #[test]
 fn a_budget_is_kept_and_the_rest_is_read_later() {
     let bytes = record(FAILING);
     let scratch = Scratch::new();
-    let (mut mark, mut told) = (Mark::beginning(scratch.write("record.jsonl", &bytes)), Story::default());
+    let (mut mark, mut told) = (Mark::beginning(scratch.write("record.jsonl", &bytes), Some(0)), Story::default());
     let mut looks = 0;
     loop {
         let mut budget = 4096;
@@ -159,27 +162,55 @@ impl Read for Huge {
     }
 }
 
-impl Seek for Huge {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        if let SeekFrom::Start(at) = to {
-            self.at = at;
-        }
-        Ok(self.at)
-    }
-}
-
 #[test]
 fn long_lines_take_no_memory() {
     let (mut found, mut longest) = (0, 0);
-    let reached = each_line(Huge { at: 0 }, 0, u64::MAX, |_, line| {
+    let mut lines = Lines::over(Huge { at: 0 }, Position::default());
+    let progress = lines.read(u64::MAX, |_, line| {
         longest = longest.max(line.len());
         found += usize::from(parse(line).is_some_and(|line| line.record == Record::Started));
-        true
+        ControlFlow::Continue(())
     });
-    let reached = reached.expect("read");
-    assert_eq!((found, reached.progress), (3, Progress::Complete));
-    assert_eq!(reached.offset, 3 * (LONG + SHORT.len() as u64), "the last line has no end yet");
-    assert!(longest <= LONGEST_LINE, "{longest}");
+    assert_eq!((found, progress.expect("read")), (3, Progress::Complete));
+    let position = lines.position();
+    assert!(position.is_skipping && position.offset == 100 * 1024 * 1024, "{position:?}");
+    assert!(longest <= LONGEST, "{longest}");
+}
+
+/// What changed its type costs no more than itself, and neither do broken characters.
+#[test]
+fn what_is_written_otherwise_costs_only_itself() {
+    let said = |line: &str| parse(line.as_bytes()).expect("a line").record;
+    let count = r#"{"timestamp":7,"type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":
+        {"input_tokens":3.0,"output_tokens":"many","cached_input_tokens":1}},"rate_limits":"none"}}"#;
+    let tokens = Tokens { input_tokens: 3, cached_input_tokens: 1, ..Tokens::default() };
+    assert_eq!(said(count), Record::Used(tokens));
+    let ended = r#"{"type":"event_msg","payload":{"type":"task_complete","error":{"message":7,"codex_error_info":"usage_limit_exceeded"}}}"#;
+    assert_eq!(said(ended), Record::Ended(Some(Failure { text: String::new(), limited: true })));
+    assert_eq!(said(r#"{"type":"event_msg","payload":[1]}"#), Record::Other);
+    let mut broken = br#"{"type":"event_msg","payload":{"type":"user_message","message":"mend "#.to_vec();
+    broken.extend_from_slice(b"\xff\xc3\"}}");
+    let told = parse(&broken).expect("a line").record;
+    assert!(matches!(&told, Record::Message(text) if text.starts_with("mend ")), "{told:?}");
+}
+
+/// A turn that another process began is over, whatever the clock says; one behind it is this process's.
+#[test]
+fn the_order_of_lines_tells_whose_a_turn_is() {
+    let bytes = record(ASKING);
+    let scratch = Scratch::new();
+    let path = scratch.write("record.jsonl", &bytes);
+    let (mut mark, mut told) = (Mark::now(path.clone()), Story::default());
+    let mut read = |mark: &mut Mark| {
+        read_on(mark, &mut told, &mut u64::MAX.clone()).expect("read");
+        told.turn.clone()
+    };
+    assert_eq!(read(&mut mark), Turn::None);
+    let began = r#"{"timestamp":"2020-01-01T00:00:00.000Z","type":"event_msg","payload":{"type":"task_started"}}"#;
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("a file");
+    std::io::Write::write_all(&mut file, format!("{began}\n").as_bytes()).expect("appended");
+    assert!(matches!(read(&mut mark), Turn::Running { .. }));
+    assert_eq!(usage(&told), usage(&story(&bytes)));
 }
 
 proptest! {

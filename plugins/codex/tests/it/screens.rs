@@ -100,6 +100,30 @@ fn a_list_is_no_dialog() {
     assert_eq!(read(typed), Screen::Composer { draft, working: false });
 }
 
+/// A path in the status line, and the last line of what is being typed, may speak of keys.
+#[test]
+fn words_about_keys_are_no_dialog() {
+    let held = |screen: &str| match read(screen) {
+        Screen::Composer { draft: Draft::Text(text), .. } => text,
+        other => panic!("{screen} shows {other:?}"),
+    };
+    for path in ["/wt/enter-key-back", "/wt/esc back", "/wt/press enter to continue"] {
+        let shown = screen("draft-multiline").replace("/home/dev/src/wt-a", path);
+        assert!(held(&shown).starts_with("line one\nline two"), "{path}");
+    }
+    // A draft as tall as the screen has no status line.
+    for last in ["Press Enter to continue", "Press enter to confirm or esc to cancel", "enter continue · esc back"] {
+        let tall = screen("draft-tall").replace("  line 69", &format!("  {last}"));
+        assert!(held(&tall).ends_with(last), "{last}");
+        let listed = tall.replace("  line 67", "  1. Yes").replace("  line 68", "  2. No");
+        assert!(held(&listed).ends_with(last), "{last}");
+    }
+    for name in ["permission", "question", "trust", "locked", "login", "model-nudge-dialog", "hooks-review"] {
+        let above = format!("› an earlier message\n\n• Done.\n\n{}", screen(name));
+        assert!(matches!(read(&above), Screen::Dialog(_)), "{name}");
+    }
+}
+
 #[test]
 fn a_command_line_is_a_draft() {
     let typed = "\n! echo hi\n\n  GPT-5.5 default · /w\n                              Shell mode";
