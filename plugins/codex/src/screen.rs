@@ -234,6 +234,10 @@ fn permission(label: &str) -> Option<&'static str> {
 /// The last line with a prompt sign begins it; below are its further lines and the status lines.
 fn composer(lines: &[&str]) -> Option<Screen> {
     let start = lines.iter().rposition(|line| is_prompt(line))?;
+    // While Codex starts, its composer shows with this alone below, and a dialog may still come in its place.
+    if lines[start + 1..].iter().all(|line| line.is_empty() || line.trim() == SHORTCUTS) && lines.len() > start + 1 {
+        return None;
+    }
     let body = &lines[start..status_lines(&lines[start..], start)];
     let working = lines[..start].iter().rev().take(10).any(|line| is_working(line));
     let is_empty_by_hint = lines.last().is_some_and(|line| line.contains(SHORTCUTS));

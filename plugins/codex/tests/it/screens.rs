@@ -100,6 +100,15 @@ fn a_list_is_no_dialog() {
     assert_eq!(read(typed), Screen::Composer { draft, working: false });
 }
 
+/// For a moment the composer shows before the question whether the directory is trusted, without its status line.
+#[test]
+fn a_composer_without_its_status_takes_nothing_yet() {
+    let starting = screen("idle-fresh").replace("  GPT-5.5 default · /home/dev/src/wt-codex\n", "");
+    let starting = starting.replace("← for agents · ", "");
+    assert!(starting.trim_end().ends_with("› Ask Codex to do anything\n\n  ? for shortcuts"), "{starting}");
+    assert_eq!(read(&starting), Screen::Other);
+}
+
 /// A path in the status line, and the last line of what is being typed, may speak of keys.
 #[test]
 fn words_about_keys_are_no_dialog() {
