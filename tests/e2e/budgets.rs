@@ -83,3 +83,22 @@ fn a_budget_holds_refuses_and_is_lifted() {
     assert_eq!(studio.show(&id)["session"].get("hold"), None, "raised, it is lifted");
     studio.world.ao(&["spawn", "--agent", "sleeper"]).succeeds();
 }
+
+/// A program that keeps no conversation begins another with each launch.
+#[test]
+fn what_was_used_before_a_restore_counts() {
+    let studio = Studio::new(Engine::Process);
+    let id = studio.spawn(&["--agent", "sleeper"]);
+    studio.uses(&id, &[("mine", 1000)]);
+    studio.budget("session: { tokens: 1200 }", "mine: { input: 0.3, output: 1.5 }");
+    for (more, left) in [(150, 50), (49, 1)] {
+        studio.world.ao(&["session", "kill", &id]).succeeds();
+        studio.world.ao(&["session", "restore", &id]).succeeds();
+        studio.uses(&id, &[("mine", more)]);
+        assert_eq!(studio.show(&id)["usage"]["tokens_left"], left);
+    }
+    studio.uses(&id, &[("mine", 50)]);
+    studio.world.ao(&["reconcile"]);
+    assert_eq!(studio.status(&id), "paused");
+    assert_eq!(studio.world.json(&["status"])["projects"][0]["tokens"], 1200);
+}

@@ -53,7 +53,7 @@ impl Arguments {
         let (ask, answered) = match self.answer {
             None => (block_on(sessions.asked(&self.session, &crew))??, None),
             Some(answer) => {
-                let reply = Reply { kind: kind(&answer), ask: self.ask };
+                let reply = Reply { kind: kind(&answer), ask: self.ask, caller: manager::calling_session(edge)? };
                 let done = block_on(sessions.answer(&self.session, &crew, &reply))??;
                 (Some(done.ask), Some(done.kind))
             }

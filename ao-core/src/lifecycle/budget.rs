@@ -24,9 +24,9 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What a conversation has used.
+    /// What was used of these models.
     #[must_use]
-    pub fn of(usage: &[ModelUsage], prices: &Prices) -> Self {
+    pub fn of<'a>(usage: impl IntoIterator<Item = &'a ModelUsage>, prices: &Prices) -> Self {
         let mut spent = Self::default();
         for used in usage {
             spent.tokens = spent.tokens.saturating_add(used.tokens());
@@ -38,10 +38,10 @@ impl Spent {
         spent
     }
 
-    /// What a session has used, whether it has ended or not.
+    /// What all conversations of a session have used, whether it has ended or not.
     #[must_use]
     pub fn of_session(session: &Session, prices: &Prices) -> Self {
-        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(&agent.usage, prices))
+        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(agent.spent(), prices))
     }
 
     /// What all sessions of the project in this directory have used, those that have ended among them.
@@ -334,7 +334,9 @@ mod tests {
             let (id, project): (SessionId, ProjectName) = (id.parse().unwrap(), project.parse().unwrap());
             let mut session = Session::new(id, project, path, Timestamp::from_millis(0));
             let mut agent = AgentFacts::new(name.clone(), name.clone());
-            agent.usage = vec![used("claude-haiku-4-5", tokens), used("nobody-knows", 1)];
+            // Half of it in a conversation before this one.
+            agent.usage = vec![used("claude-haiku-4-5", tokens / 2), used("nobody-knows", 1)];
+            agent.former_usage.insert("before".to_owned(), vec![used("claude-haiku-4-5", tokens / 2)]);
             session.agent = Some(agent);
             session
         };

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use ao_core::model::SessionId;
-use ao_core::model::facts::{OperationKind, Session};
+use ao_core::model::event::{AgentAnswered, EventData};
+use ao_core::model::facts::{OperationKind, Reporter, Session};
 use ao_core::slots::agent::{AgentObservation, AnswerAsk, Ask, DeliverPlan};
 use ao_core::slots::runtime::{Liveness, RuntimeObservation, SendInput};
+use ao_core::text::one_line;
 use ao_core::{Code, Error, Result};
 use tokio::time::Instant;
 
@@ -16,6 +18,9 @@ use super::{Crew, Sessions};
 /// How long an agent may take to go on.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How much of a question and of its answer the log tells, in characters.
+const TOLD: usize = 200;
+
 /// What a question is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -23,6 +28,8 @@ pub struct Reply {
     pub kind: String,
     /// The question that is meant, by its id; else whichever there is.
     pub ask: Option<String>,
+    /// The session whose agent answers; none is a human.
+    pub caller: Option<SessionId>,
 }
 
 /// A question that was answered.
@@ -70,6 +77,8 @@ impl Sessions {
             let send = SendInput::new(key.as_str(), runtime.handle.clone(), input);
             crew.runtime.instance.send(send).await?;
         }
+        let event = self.event(id, EventData::AgentAnswered(answered(&ask, reply)));
+        self.change_telling(id, |_| vec![event])?;
         self.wait_until_gone(&session, crew, &ask).await?;
         Ok(Answered { ask, kind: reply.kind.clone() })
     }
@@ -90,6 +99,17 @@ impl Sessions {
             tokio::time::sleep(LOOK_EVERY * 4).await;
         }
     }
+}
+
+/// What the log says of an answer.
+fn answered(ask: &Ask, reply: &Reply) -> AgentAnswered {
+    let mut data = AgentAnswered::new(ask.id.as_str(), reply.kind.as_str());
+    data.text = one_line(&ask.text, TOLD);
+    let option = ask.options.iter().find(|option| option.answer == reply.kind);
+    data.label = option.map(|option| one_line(&option.label, TOLD)).unwrap_or_default();
+    data.by = if reply.caller.is_some() { Reporter::Agent } else { Reporter::Human };
+    data.caller.clone_from(&reply.caller);
+    data
 }
 
 /// The question that is to be answered, if it can be.
@@ -125,7 +145,8 @@ mod tests {
         let id: SessionId = "app-1".parse().unwrap();
         let mut seen = RuntimeObservation::new(id.clone(), Liveness::Alive);
         let mut agent = AgentObservation::new(id.clone());
-        let reply = |kind: &str, ask: Option<&str>| Reply { kind: kind.to_owned(), ask: ask.map(str::to_owned) };
+        let reply =
+            |kind: &str, ask: Option<&str>| Reply { kind: kind.to_owned(), ask: ask.map(str::to_owned), caller: None };
         let code = |seen: &RuntimeObservation, agent: &AgentObservation, reply: &Reply| {
             question(&id, seen, agent, reply).map_err(|error| error.code)
         };

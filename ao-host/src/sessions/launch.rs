@@ -218,7 +218,13 @@ impl Sessions {
             begin_anew(session);
             if let Some(agent) = &mut session.agent {
                 agent.cursor.clone_from(&launch.plan.cursor);
-                agent.agent_session = launch.plan.agent_session.clone().or(agent.agent_session.take());
+                // An agent that is told anew counts from nothing again.
+                if next.mode == LaunchMode::Fresh {
+                    agent.leave(launch_key(id, next.number.saturating_sub(1)));
+                }
+                if let Some(conversation) = &launch.plan.agent_session {
+                    agent.follow(conversation);
+                }
             }
             let mut facts = RuntimeFacts::new(directory, handle, now);
             facts.launch = next.number;

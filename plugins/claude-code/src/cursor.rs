@@ -58,11 +58,11 @@ impl Cursor {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before stays counted.
+    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before, the host keeps.
     pub(crate) fn follow(&mut self, conversation: &str, transcript: Option<Utf8PathBuf>) {
         if self.conversation.as_deref() != Some(conversation) {
             self.conversation = Some(conversation.to_owned());
-            self.reading.begin_anew();
+            self.reading = Reading::default();
             self.mark = None;
             self.transcript = None;
         }

@@ -13,8 +13,7 @@ pub fn hook(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, pol
         return super::agent(facts, &whole, now, policy);
     }
     facts.cursor = seen.cursor.clone().or(facts.cursor.take());
-    facts.usage = seen.usage.clone().unwrap_or_else(|| std::mem::take(&mut facts.usage));
     facts.ask = seen.ask.clone().or(facts.ask.take());
     facts.summary = seen.summary.clone().or(facts.summary.take());
-    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
+    super::agent::conversation(facts, seen);
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use crate::error::Error;
 use crate::lifecycle::StatusName;
 use crate::model::condition::ConditionState;
-use crate::model::facts::ExitFacts;
+use crate::model::facts::{ExitFacts, Reporter};
 use crate::model::{DeliveryLevel, PluginName, ProcessId, ProjectName, SessionId, Timestamp};
 use crate::record::record;
 use crate::slots::Slot;
@@ -106,6 +106,27 @@ record! {
         optional {
             /// What it does now; absent where nothing is known any more.
             state: Option<ActivityState>,
+        }
+    }
+
+    /// A question of an agent's was answered.
+    #[derive(Eq, JsonSchema)]
+    pub struct AgentAnswered {
+        required {
+            /// The question's id.
+            ask: String,
+            /// What it was answered with, such as `allow_once`, or the number of a choice.
+            answer: String,
+        }
+        optional {
+            /// What was asked, in one line.
+            text: String,
+            /// What the agent calls the answer.
+            label: String,
+            /// Who answered.
+            by: Reporter,
+            /// The session whose agent answered, where one did.
+            caller: Option<SessionId>,
         }
     }
 

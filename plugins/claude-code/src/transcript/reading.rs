@@ -29,9 +29,6 @@ pub(crate) struct Reading {
     sub_agents: BTreeMap<String, SubAgent>,
     #[serde(skip_serializing_if = "Totals::is_empty")]
     of_sub_agents: Totals,
-    /// Of conversations before this one, of the same launch.
-    #[serde(skip_serializing_if = "Totals::is_empty")]
-    before: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Said>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,22 +66,12 @@ impl Reading {
 
     /// What was used in all; `None` while not everything was read.
     pub(crate) fn usage(&self) -> Option<Vec<ModelUsage>> {
-        let was_read = self.position.offset > 0 || !self.before.is_empty();
-        if self.is_behind || !was_read {
+        if self.is_behind || self.position.offset == 0 {
             return None;
         }
-        let mut all = self.before.clone();
-        usage::add(&mut all, &self.totals);
+        let mut all = self.totals.clone();
         usage::add(&mut all, &self.of_sub_agents);
         Some(usage::told(&all))
-    }
-
-    /// Goes over to another conversation.
-    pub(crate) fn begin_anew(&mut self) {
-        let mut before = std::mem::take(&mut self.before);
-        usage::add(&mut before, &self.totals);
-        usage::add(&mut before, &self.of_sub_agents);
-        *self = Self { before, ..Self::default() };
     }
 
     /// Reads on, at most so many bytes of the conversation and as many of its sub-agents, and says where its transcript ends.

@@ -98,7 +98,7 @@ async fn one_that_was_cut_or_replaced_is_read_anew() {
 }
 
 #[tokio::test]
-async fn what_was_used_before_a_new_beginning_stays_counted() {
+async fn a_new_beginning_is_counted_by_itself() {
     let scratch = Scratch::new();
     add(&scratch.transcript(LONG), &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
@@ -108,10 +108,10 @@ async fn what_was_used_before_a_new_beginning_stays_counted() {
     let mut event = HookEvent::new(super::id(), "SessionStart", payload);
     event.cursor = Some(cursor.clone());
     cursor = plain().interpret(event).await.expect("one").remove(0).cursor.expect("a cursor");
-    assert_eq!(again(&mut cursor).await.usage, Some(usage(11)));
+    assert_eq!(again(&mut cursor).await.usage, None);
     add(&scratch.transcript(other), &fixture("transcripts/headless.jsonl"));
     let seen = again(&mut cursor).await;
-    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(13)), Some(other)));
+    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(2)), Some(other)));
 }
 
 #[tokio::test]
