@@ -12,10 +12,20 @@ use crate::text::one_line;
 /// How much of a question, or of a provider's words, a reason shows, in characters.
 const ASK_COLUMNS: usize = 120;
 
+/// The longest that a provider lets wait: limits are counted by the week at most. A later end was read wrongly.
+const LONGEST_LIMIT: Duration = Duration::from_hours(8 * 24);
+/// How long a limit without an end is believed after it was last seen.
+const LIMIT_BELIEVED: Duration = Duration::from_hours(1);
+
 /// What its provider says, as long as that lets it wait.
 pub(in crate::lifecycle) fn limited(facts: &Session, now: Timestamp) -> Option<&RateLimit> {
-    let limit = facts.agent.as_ref()?.limit.as_ref()?;
-    limit.until.is_none_or(|until| now < until).then_some(limit)
+    let agent = facts.agent.as_ref()?;
+    let limit = agent.limit.as_ref()?;
+    let holds = match limit.until.filter(|until| until.since(now) <= LONGEST_LIMIT) {
+        Some(until) => now < until,
+        None => agent.observed_at.is_none_or(|seen| now.since(seen) <= LIMIT_BELIEVED),
+    };
+    holds.then_some(limit)
 }
 
 fn waiting(limit: &RateLimit) -> String {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use crate::error::Error;
 use crate::lifecycle::StatusName;
 use crate::model::condition::ConditionState;
-use crate::model::facts::{ExitFacts, Reporter};
+use crate::model::facts::ExitFacts;
 use crate::model::{DeliveryLevel, PluginName, ProcessId, ProjectName, SessionId, Timestamp};
 use crate::record::record;
 use crate::slots::Slot;
@@ -123,10 +123,6 @@ record! {
             text: String,
             /// What the agent calls the answer.
             label: String,
-            /// Who answered.
-            by: Reporter,
-            /// The session whose agent answered, where one did.
-            caller: Option<SessionId>,
         }
     }
 

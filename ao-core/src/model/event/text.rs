@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::EventData;
-use crate::model::facts::Reporter;
 use crate::slots::runtime::Liveness;
 
 /// One line, without what a terminal would act on only as far as others did not write it: who shows it takes that out.
@@ -47,10 +46,6 @@ impl fmt::Display for EventData {
                 f.write_str(&data.answer)?;
                 if !data.label.is_empty() && data.label != data.answer {
                     write!(f, " ({})", data.label)?;
-                }
-                match (&data.caller, data.by) {
-                    (Some(caller), _) => write!(f, " by {caller}")?,
-                    (None, by) => write!(f, " by {}", if by == Reporter::Human { "a human" } else { "an agent" })?,
                 }
                 if data.text.is_empty() { Ok(()) } else { write!(f, ", to: {}", data.text) }
             }

@@ -51,6 +51,23 @@ record! {
             former_usage: BTreeMap<String, Vec<ModelUsage>>,
             /// Its provider lets it wait.
             limit: Option<RateLimit>,
+            /// What its plugin has settled for a launch, written down before that.
+            planned: Option<PlannedLaunch>,
+        }
+    }
+
+    /// What an agent plugin knows of a launch before it.
+    #[derive(JsonSchema)]
+    pub struct PlannedLaunch {
+        required {
+            /// Which launch, from 1.
+            launch: u32,
+        }
+        optional {
+            /// The conversation's id, where the plugin chooses it.
+            agent_session: Option<String>,
+            /// For the plugin's first look.
+            cursor: Option<Value>,
         }
     }
 

@@ -18,7 +18,12 @@ fn desk(notifiers: &[(&str, &str)]) -> Desk {
 }
 
 fn configure(desk: &Desk, notifiers: &[(&str, &str)]) {
-    desk.configure(PROJECTS);
+    configure_with(desk, PROJECTS, notifiers);
+}
+
+/// These projects, and these notifiers with their plugins, who are told of everything.
+pub(super) fn configure_with(desk: &Desk, projects: &str, notifiers: &[(&str, &str)]) {
+    desk.configure(projects);
     let names: Vec<_> = notifiers.iter().map(|(name, _)| *name).collect();
     let named = |(name, plugin): &(&str, &str)| {
         format!("  {name}: {{ plugin: {plugin}, desk: \"{}\", name: {name} }}\n", desk.root)
