@@ -64,8 +64,8 @@ fn what_cannot_be_launched_is_said_with_what_to_do() {
             "correct the first element of `argv`",
         ),
     ];
-    let agents: String = table.iter().map(|(name, config, ..)| format!("  {name}: {config}\n")).collect();
-    studio.write_config(&studio.config("").replace("agents:\n", &format!("agents:\n{agents}")));
+    let agents: Vec<_> = table.iter().map(|(name, config, ..)| format!("  {name}: {config}\n")).collect();
+    studio.write_config(&studio.config("").replace("agents:\n", &format!("agents:\n{}", agents.concat())));
     let list = studio.world.json(&["agent", "list"]);
     let doctor = studio.world.ao(&["doctor", "--json"]).json();
     let before = studio.traces();
@@ -123,7 +123,7 @@ fn a_hook_that_nobody_waits_for_leaves_nothing() {
     let studio = Studio::new(Engine::Process);
     let spool = studio.world.path("spool");
     fs_err::create_dir(&spool).unwrap();
-    let garbage: Vec<u8> = (0..MAX_SPOOL_FILE + 10).map(|index| (index * 31 % 251) as u8).collect();
+    let garbage = b"\xff{\"a\": [".repeat(MAX_SPOOL_FILE / 8 + 10);
     hook(&studio, Some(&spool), &Input::Bytes(&garbage));
     hook(&studio, Some(&spool), &Input::Zeros);
     assert_eq!(left(&spool), 0, "what is no JSON, and too long");

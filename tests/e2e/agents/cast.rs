@@ -1,6 +1,6 @@
 //! The agents, each set up as by its user, with a model that answers by a script.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ao_real_agents::Agent;
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ impl Player {
     pub(crate) fn config(&self, url: &str) -> Value {
         let program = &self.program;
         match self.agent {
+            Agent::OpenCode => opencode(program, url),
             Agent::Claude | Agent::ClaudeAcp => json!({
                 "plugin": "claude-code", "binary": program,
                 "env": {
@@ -46,11 +47,31 @@ impl Player {
                 },
             }),
             // Codex keeps no helpers of its sandbox below the directory for temporary files, where the home is.
-            Agent::Codex | Agent::OpenCode => json!({
+            Agent::Codex => json!({
                 "plugin": "codex", "binary": program, "permissions": "auto-edit",
                 "args": ["-c", format!("model_providers.scripted.base_url=\"{url}/v1\"")],
                 "env": {"SCRIPTED_KEY": "sk-scripted", "TMPDIR": "/var/tmp"},
             }),
         }
     }
+}
+
+/// `OpenCode`, by the Agent Client Protocol: it does what it is told, and knows one model.
+fn opencode(program: &Path, url: &str) -> Value {
+    let model = json!({"name": "Test", "tool_call": true, "limit": {"context": 200_000, "output": 8000}});
+    let provider = json!({
+        "npm": "@ai-sdk/openai-compatible", "name": "Test",
+        "options": {"baseURL": format!("{url}/v1"), "apiKey": "k"}, "models": {"model": model},
+    });
+    let config = json!({
+        "autoupdate": false, "share": "disabled", "enabled_providers": ["test"], "provider": {"test": provider},
+        "model": "test/model", "small_model": "test/model",
+    });
+    json!({
+        "plugin": "acp", "argv": [program, "acp"],
+        "env": {
+            "OPENCODE_CONFIG_CONTENT": config.to_string(), "OPENCODE_PURE": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1",
+            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        },
+    })
 }
