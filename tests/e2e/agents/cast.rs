@@ -1,11 +1,18 @@
 //! The agents, each set up as by its user, with a model that answers by a script.
 
+#![expect(clippy::disallowed_methods, reason = "tests ask whether they are to be thorough")]
+
 use std::path::{Path, PathBuf};
 
 use ao_real_agents::Agent;
 use serde_json::{Value, json};
 
 use crate::support::World;
+
+/// Whether there is time for what takes long.
+pub(crate) fn is_deep() -> bool {
+    std::env::var("AO_DEEP").is_ok()
+}
 
 /// An agent that is tested, and where its program is.
 #[derive(Clone, Debug)]
