@@ -72,7 +72,8 @@ enum Readiness {
 impl Sessions {
     /// Sends a new session its prompt, once its agent is ready. The spawn's operation covers it.
     pub(super) async fn first_prompt(&self, id: &SessionId, crew: &Crew, text: &str) -> Result<Sent> {
-        let message = self.queue(id, &Letter::of(text)).await?;
+        // An issue may hold what no terminal takes.
+        let message = self.queue(id, &Letter { text, origin: Origin::File }).await?;
         match self.wait_until_ready(id, crew).await {
             Ok(Readiness::Ready) => self.deliver(&message, crew).await,
             Ok(Readiness::NotYet(why)) => self.held(&message, why),

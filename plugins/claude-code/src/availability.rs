@@ -86,6 +86,16 @@ pub(crate) async fn doctor(settings: &Settings, user: User) -> Vec<Finding> {
         _ => FindingLevel::Warn,
     };
     let mut findings = vec![Finding::new(level, settings.binary.as_str(), found.message)];
+    let config = files::config_directory(&environment(settings), Utf8Path::new("/"));
+    if let Some((config, error)) = config.and_then(|config| files::closed(&config).map(|error| (config, error))) {
+        let message = format!(
+            "Claude Code cannot write to `{config}` ({error}): it keeps no record and calls no hooks, so messages stay \
+             unconfirmed, and what it uses is not counted"
+        );
+        let mut finding = Finding::new(FindingLevel::Warn, "CLAUDE_CONFIG_DIR", message);
+        finding.remedy = Some("make it writable, or set `CLAUDE_CONFIG_DIR` to another directory".to_owned());
+        findings.push(finding);
+    }
     if user == User::Root {
         let wants = settings.permissions == PermissionMode::Permissionless;
         let is_set = environment(settings).get("IS_SANDBOX").is_some_and(|value| value == "1");

@@ -6,6 +6,7 @@ use ao_plugin_sdk::core::model::draft::digest;
 use ao_plugin_sdk::prelude::*;
 
 use crate::cursor::Cursor;
+use crate::deliver::as_data;
 use crate::transcript::{Entry, Lines, Position, parse};
 
 /// Looks for a message behind a cursor's mark.
@@ -27,7 +28,7 @@ fn search(text: &str, path: &Utf8Path, from: Position) -> io::Result<Proof> {
     if lines.position().offset < from.offset || (from.inode != 0 && lines.position().inode != from.inode) {
         return Ok(Proof::Unknown);
     }
-    let wanted = digest(text);
+    let wanted = digest(&as_data(text));
     let mut found = false;
     lines.read(u64::MAX, |line| {
         found |= match parse(line).map(|record| record.entry) {

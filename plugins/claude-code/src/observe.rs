@@ -123,7 +123,8 @@ fn see(
         let is_ready = screen.composer.is_some() && !screen.is_working;
         return Some(Seen::on_screen(if is_ready { ActivityState::Ready } else { ActivityState::Active }));
     };
-    let is_settled = now.since(said.at) > SCREEN_LAGS;
+    // What is ahead of the clock was said before that was set back.
+    let is_settled = now.since(said.at) > SCREEN_LAGS || said.at.since(now) > SCREEN_LAGS;
     let shows = screen.composer.as_ref().map(|_| screen.is_working);
     let on_screen = match (said.state, shows) {
         // The dialog has gone, and nothing has told how.

@@ -32,6 +32,9 @@ pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> Resul
         let message = format!("Codex {version} is older than {oldest}; update it with `npm install -g @openai/codex`");
         return says(AvailabilityState::TooOld, message);
     }
+    if let Some(why) = home::of(settings, &BTreeMap::new()).as_deref().and_then(home::closed) {
+        return says(AvailabilityState::Unknown, format!("Codex {version}: {why}"));
+    }
     match login(settings, &at).await {
         Login::There(how) => says(AvailabilityState::Usable, format!("Codex {version} (`{at}`), {how}")),
         Login::None => {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use ao_plugin_sdk::prelude::*;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use crate::config::Settings;
 use crate::environment::variable;
@@ -20,6 +22,16 @@ pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) ->
     let seen = |name: &str| settings.env.get(name).cloned().or_else(|| inherited(name));
     let named = seen("CODEX_HOME").map(Utf8PathBuf::from);
     named.or_else(|| seen("HOME").map(|home| Utf8PathBuf::from(home).join(".codex")))
+}
+
+/// Why Codex cannot write to its directory, without which it ends at its start; none where it can, or nobody knows.
+pub(crate) fn closed(home: &Utf8Path) -> Option<String> {
+    let there = home.ancestors().find(|at| at.exists())?;
+    let error = access(there.as_std_path(), Access::WRITE_OK).err()?;
+    matches!(error, Errno::ROFS | Errno::ACCESS).then(|| {
+        let error = std::io::Error::from(error);
+        format!("Codex cannot write to its directory `{home}` ({error}), and ends without; set `CODEX_HOME` to another")
+    })
 }
 
 /// The user's own configuration, as far as it matters here.

@@ -17,6 +17,9 @@ const LONGEST: usize = 48 * 1024;
 /// Plans a launch. Reads where the program and the worktree's git directories are, and the user's own configuration.
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPlan> {
     let home = home::of(settings, &request.environment);
+    if let Some(why) = home.as_deref().and_then(home::closed) {
+        return Err(Error::new(Code::CONFLICT, why));
+    }
     let path = settings.env.get("PATH").or_else(|| request.environment.get("PATH")).cloned();
     let path = path.or_else(|| variable("PATH"));
     let program = program::resolve(&settings.binary, path.as_deref(), Some(&request.workspace));

@@ -111,6 +111,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         limit.until = cursor.story.limited_until;
         observation.limit = Some(limit);
     }
+    if let (Turn::Running { .. }, Some(Screen::Composer { working: true, .. })) = (&turn, &screen) {
+        observation.limit = target.screen.as_deref().and_then(screen::retry).map(RateLimit::new);
+    }
     let waiting = waiting(cursor, screen.as_ref(), now);
     let (state, source, strength, at) = match (&waiting, &turn, &screen) {
         (Some(waiting), ..) => (ActivityState::WaitingInput, waiting.source, waiting.strength, waiting.at),
@@ -161,7 +164,8 @@ fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<W
             let (source, strength) = if asked.is_some() { (HOOK, Strength::Strong) } else { (SCREEN, Strength::Weak) };
             Some(Waiting { ask, source, strength, at: asked.map(|(at, _)| at) })
         }
-        (screen, Some((at, text))) if screen.is_none() || now.since(at) <= DIALOG_WITHIN => {
+        // What is ahead of the clock was said before that was set back.
+        (screen, Some((at, text))) if screen.is_none() || now.since(at).max(at.since(now)) <= DIALOG_WITHIN => {
             Some(Waiting { ask: hooks::ask(text, at), source: HOOK, strength: Strength::Strong, at: Some(at) })
         }
         _ => None,

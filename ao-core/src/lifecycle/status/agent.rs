@@ -72,13 +72,19 @@ pub(super) fn waits(facts: &Session, now: Timestamp, policy: &Policy) -> Option<
     Some(from_report(StatusName::NeedsInput, "needs input", report))
 }
 
-/// Row 10: it cannot go on, and not only for now.
-pub(super) fn blocked(facts: &Session, now: Timestamp) -> Option<Status> {
-    if limited(facts, now).is_some() {
-        return None;
-    }
+/// Row 10: it cannot go on, and not only for now. One that has given up on its provider, which did not say until when to
+/// wait, does not try again by itself.
+pub(super) fn blocked(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
     let (agent, activity) = activity(facts).filter(|(_, seen)| seen.state == ActivityState::Blocked)?;
-    Some(from_activity(StatusName::Stuck, "the agent says that it cannot go on", agent, activity))
+    let gone_by = now.since(activity.since);
+    let reason = match limited(facts, now) {
+        None => "the agent says that it cannot go on".to_owned(),
+        Some(limit) if limit.until.is_none() && gone_by >= policy.stuck_after => {
+            format!("the agent gave up {} ago: {}", in_words(gone_by), one_line(&limit.text, ASK_COLUMNS))
+        }
+        Some(_) => return None,
+    };
+    Some(from_activity(StatusName::Stuck, reason, agent, activity))
 }
 
 /// How long it has been idle, as far as somebody looked.
