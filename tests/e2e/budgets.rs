@@ -5,7 +5,7 @@ use ao_core::model::SessionId;
 use ao_core::slots::agent::ModelUsage;
 use ao_host::store::{SqliteStore, Store};
 
-use crate::studio::{Engine, Studio};
+use crate::studio::{Engine, Studio, said};
 
 impl Studio {
     /// A session's conversation has used so many tokens of these models.
@@ -82,6 +82,25 @@ fn a_budget_holds_refuses_and_is_lifted() {
     studio.world.ao(&["reconcile"]);
     assert_eq!(studio.show(&id)["session"].get("hold"), None, "raised, it is lifted");
     studio.world.ao(&["spawn", "--agent", "sleeper"]).succeeds();
+}
+
+/// One more turn is what a used up budget forbids, whoever asks for it.
+#[test]
+fn a_message_to_whoever_may_use_nothing_more_waits() {
+    let studio = Studio::new(Engine::Pty);
+    let id = studio.listen("prompter");
+    studio.uses(&id, &[("mine", 1000)]);
+    studio.budget("session: { tokens: 1000 }", "");
+    studio.world.ao(&["reconcile"]);
+    let run = studio.world.ao(&["send", "--json", &id, "go on"]);
+    assert_eq!((run.code(), &run.json()["level"]), (75, &serde_json::Value::from("queued")), "{run}");
+    assert!(run.json()["detail"].as_str().unwrap().starts_with("its budget is used up"), "{run}");
+    studio.world.ao(&["reconcile"]);
+    assert!(said(&studio, &id).is_empty());
+    studio.budget("session: { tokens: 1001 }", "");
+    studio.world.ao(&["reconcile"]);
+    studio.world.ao(&["send", "--wait", &id, "and on"]).succeeds();
+    assert_eq!(said(&studio, &id), ["go on", "and on"]);
 }
 
 /// A program that keeps no conversation begins another with each launch.

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use ao_core::Error;
 use ao_core::model::SessionId;
 use ao_core::slots::agent::Ask;
-use ao_core::Error;
 use ao_host::sessions::{Crew, Reply};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -269,8 +269,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::facts::{AgentFacts, End, EndKind};
     use crate::model::PluginName;
+    use crate::model::facts::{AgentFacts, End, EndKind};
 
     fn budgets(session: (u64, u64), project: (u64, u64)) -> Budgets {
         let some = |limit: u64| (limit > 0).then_some(limit);

@@ -163,7 +163,8 @@ mod tests {
         agent.unknown = Some("no screen".to_owned());
         assert_eq!(standing(&agent, &ask), Standing::Untold("no screen".to_owned()));
         agent.unknown = None;
-        agent.activity = Some(Activity::new(ActivityState::Active, "hook", Strength::Strong, Timestamp::from_millis(0)));
+        agent.activity =
+            Some(Activity::new(ActivityState::Active, "hook", Strength::Strong, Timestamp::from_millis(0)));
         assert_eq!(standing(&agent, &ask), Standing::Gone);
         agent.ask = Some(ask.clone());
         assert_eq!(standing(&agent, &ask), Standing::Asked);
@@ -176,8 +177,7 @@ mod tests {
         let id: SessionId = "app-1".parse().unwrap();
         let mut seen = RuntimeObservation::new(id.clone(), Liveness::Alive);
         let mut agent = AgentObservation::new(id.clone());
-        let reply =
-            |kind: &str, ask: Option<&str>| Reply { kind: kind.to_owned(), ask: ask.map(str::to_owned) };
+        let reply = |kind: &str, ask: Option<&str>| Reply { kind: kind.to_owned(), ask: ask.map(str::to_owned) };
         let code = |seen: &RuntimeObservation, agent: &AgentObservation, reply: &Reply| {
             question(&id, seen, agent, reply).map_err(|error| error.code)
         };

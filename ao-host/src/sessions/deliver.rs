@@ -368,7 +368,9 @@ pub(super) fn refuse_spent(session: &Session) -> Result<()> {
         return Ok(());
     }
     let id = &session.id;
-    Err(Error::unavailable(format!("its budget is used up; raise it, and it is sent (`ao session show {id}` says which)")))
+    Err(Error::unavailable(format!(
+        "its budget is used up; raise it, and it is sent (`ao session show {id}` says which)"
+    )))
 }
 
 /// A message of white space cannot be seen in a composer, so its Enter would be one without a draft.

@@ -131,7 +131,8 @@ pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<E
         events.push(world.event(Some(id), EventData::AgentActivityChanged(data)));
     }
     let limit = |session: &Session| session.agent.as_ref().and_then(|facts| facts.limit.clone());
-    if let Some(limit) = limit(after).filter(|now| limit(before).as_ref().map(|before| before.until) != Some(now.until)) {
+    if let Some(limit) = limit(after).filter(|now| limit(before).as_ref().map(|before| before.until) != Some(now.until))
+    {
         let mut data = LimitHit::new();
         data.until = limit.until;
         events.push(world.event(Some(id), EventData::AgentLimitHit(data)));

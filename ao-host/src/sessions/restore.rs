@@ -2,10 +2,10 @@
 //! launched once more.
 
 use ao_core::lifecycle::{Policy, status};
-use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::model::event::{EventData, TrashMoved};
 use ao_core::model::facts::{OperationKind, Session, TrashItem, TrashState, WorkspaceFacts};
 use ao_core::model::process::CARD_FILE;
+use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::LaunchMode;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes, Liveness, ObserveRuntimes};
 use ao_core::slots::workspace::{Purpose, RelocateWorkspace, RestoreWorkspace};
@@ -95,7 +95,8 @@ impl Sessions {
 
     /// The prompt is told anew: a message that still waits to tell it would be a second one.
     fn withdraw_prompt(&self, session: &Session) -> Result<()> {
-        let is_prompt = |message: &Message| session.prompt.as_ref().is_some_and(|prompt| prompt.sha256 == message.sha256);
+        let is_prompt =
+            |message: &Message| session.prompt.as_ref().is_some_and(|prompt| prompt.sha256 == message.sha256);
         let waiting = self.store.messages(&session.id)?.into_iter();
         for message in waiting.filter(|message| message.level == DeliveryLevel::Queued && is_prompt(message)) {
             self.withdraw(&message, "the agent is launched anew with it")?;

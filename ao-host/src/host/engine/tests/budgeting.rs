@@ -1,7 +1,7 @@
 //! Conversations that use more than they may.
 
-use ao_core::model::{Notice, NoticeState};
 use ao_core::model::facts::{End, EndKind, HoldReason};
+use ao_core::model::{Notice, NoticeState};
 use ao_core::slots::agent::{Activity, ActivityState, AgentTarget, DeliverPlan, ModelUsage, Strength};
 use ao_core::slots::notifier::Priority;
 use ao_core::slots::runtime::{Input, Key};
@@ -225,10 +225,7 @@ async fn an_agent_that_goes_on_is_interrupted_again_and_told_of_once() {
 async fn no_key_is_given_to_an_agent_that_asks_or_of_which_nothing_is_known() {
     for (state, says) in [
         (ActivityState::WaitingInput, "its agent asks something, and was left alone\n"),
-        (
-            ActivityState::Unknown,
-            "its agent could not be interrupted and goes on: what it does cannot be told\n",
-        ),
+        (ActivityState::Unknown, "its agent could not be interrupted and goes on: what it does cannot be told\n"),
     ] {
         let (desk, uses) = desk(1, "session: { tokens: 10 }", state);
         desk.uses(&uses, 0, 10);
