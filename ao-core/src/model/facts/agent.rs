@@ -269,7 +269,7 @@ mod tests {
                 used.output_tokens = tokens;
                 agent.usage = vec![used];
             }
-            agent.spent().map(ModelUsage::tokens).sum::<u64>()
+            agent.spent().map(|used| used.output_tokens).sum::<u64>()
         };
         assert_eq!(uses(None, Some(1)), 1, "nobody knows yet of which");
         assert_eq!(uses(Some("a"), Some(5)), 5);
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(uses(Some("a"), Some(6)), 8);
         assert_eq!(uses(Some("c"), Some(10)), 18);
         agent.leave("launch-2".to_owned());
-        assert_eq!((agent.usage.len(), agent.spent().map(ModelUsage::tokens).sum::<u64>()), (0, 18));
+        assert_eq!((agent.usage.len(), agent.spent().map(|used| used.output_tokens).sum::<u64>()), (0, 18));
     }
 
     #[test]
