@@ -15,6 +15,7 @@ use ao_plugin_sdk::agent::settings::{Config, Settings};
 use ao_plugin_sdk::core::model::draft::normalised;
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::serde_json;
 
 /// The program, and the oldest version that does all that is used here.
 const PROGRAM: Known = Known {

@@ -77,7 +77,8 @@ fn it_keeps_the_contract() {
 async fn the_record_has_the_last_word_and_the_screen_is_weak() {
     let desk = Desk::new().await;
     let seen = desk.look(desk.plan.cursor.as_ref(), "example-agent is ready\n> \n\n").await;
-    assert_eq!((state(&seen), seen.composer), ((ActivityState::Ready, "screen", Strength::Weak), Composer::Empty));
+    assert_eq!(state(&seen), (ActivityState::Ready, "screen", Strength::Weak));
+    assert_eq!(seen.composer, Composer::Empty);
     desk.write(&[json!({"kind": "began"}), json!({"kind": "told", "text": "Fix \"it\""})]);
     let seen = desk.look(seen.cursor.as_ref(), "> Fix").await;
     assert_eq!(state(&seen), (ActivityState::Active, "record", Strength::Strong));

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests start cargo, and wait for what was started")]
 
+mod agent;
 mod page;
 
 use std::process::Output;
@@ -53,6 +54,12 @@ impl Author {
         let directory = world.path("author");
         fs_err::create_dir(&directory).unwrap();
         Self { world, directory }
+    }
+
+    /// Somebody who is at home.
+    fn at_home() -> Self {
+        let author = Self::new();
+        Self { directory: author.world.path("home"), ..author }
     }
 
     fn run(&self, words: &[&str]) -> Output {
@@ -113,14 +120,22 @@ fn trimmed(text: &str) -> String {
 /// Takes what was built of a crate out of the directory that all share, so that it does not grow with every run.
 struct Built<'a> {
     author: &'a mut Author,
-    package: &'static str,
+    /// Where its package stands.
+    at: Utf8PathBuf,
+}
+
+impl<'a> Built<'a> {
+    /// The package of this name that will be where the author is.
+    fn new(author: &'a mut Author, package: &str) -> Self {
+        Self { at: author.directory.join(package), author }
+    }
 }
 
 impl Drop for Built<'_> {
     fn drop(&mut self) {
-        self.author.directory = self.author.world.path("author").join(self.package);
-        if exists(&self.author.directory) {
-            self.author.run(&["cargo", "clean", "--package", self.package]);
+        self.author.directory.clone_from(&self.at);
+        if exists(&self.at) {
+            self.author.run(&["cargo", "clean", "--package", self.at.file_name().unwrap()]);
         }
     }
 }
@@ -129,7 +144,7 @@ impl Drop for Built<'_> {
 fn the_guide_is_true_word_for_word() {
     let page = fs_err::read_to_string(repository().join("docs/plugins/README.md")).unwrap();
     let mut author = Author::new();
-    let built = Built { author: &mut author, package: "my-tracker" };
+    let built = Built::new(&mut author, "my-tracker");
     built.author.follow(&page);
     // What the session of the guide started has ended before its world goes.
     let deadline = Instant::now() + Duration::from_mins(1);
