@@ -5,12 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Author, Built, repository, said};
+use super::{Author, Built, PATIENCE, repository, said};
 use crate::host::pid;
 use crate::studio::marked;
-
-/// How long a state is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Author {
     fn ao(&self, arguments: &[&str]) -> String {

@@ -15,7 +15,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use crate::support::{World, exists, machine_path};
-use page::{Block, Command, Step, blocks, is_as_said};
+use page::{Block, Command, Step, Tries, blocks, is_as_said};
+
+/// How long a state is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The slots.
 const SLOTS: [&str; 7] = ["runtime", "agent", "workspace", "tracker", "scm", "notifier", "terminal"];
@@ -95,15 +98,19 @@ impl Author {
             self.directory = self.directory.join(directory).canonicalize_utf8().unwrap();
             return;
         }
-        let output = self.run(&words);
-        let text = said(&output);
-        let shown = format!("line {line}: $ {}\n{text}", words.join(" "));
-        assert_eq!(output.status.code(), Some(command.exit), "{shown}");
-        assert!(
-            command.prints.is_empty() || is_as_said(&command.prints, &text),
-            "{shown}\nthe page:\n{}",
-            command.prints
-        );
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let output = self.run(&words);
+            let text = said(&output);
+            let shown = format!("line {line}: $ {}\n{text}", words.join(" "));
+            assert_eq!(output.status.code(), Some(command.exit), "{shown}");
+            if command.prints.is_empty() || is_as_said(&command.prints, &text) {
+                return;
+            }
+            let goes_on = command.tries == Tries::Until && Instant::now() < give_up;
+            assert!(goes_on, "{shown}\nthe page:\n{}", command.prints);
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
