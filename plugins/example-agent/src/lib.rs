@@ -34,7 +34,7 @@ const HOOK: &str = "changed";
 /// The most of a record that one look reads, in bytes.
 const A_LOOK: u64 = 16 * 1024 * 1024;
 
-/// The plugin. An instance keeps nothing but its settings: what must outlast a look stands in the [`Cursor`].
+/// The plugin. An instance keeps nothing but its settings: what must outlast a look stands in the cursor.
 #[derive(Debug)]
 pub struct ExampleAgent {
     settings: Settings,

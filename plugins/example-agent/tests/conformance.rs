@@ -43,9 +43,9 @@ impl Desk {
         std::fs::create_dir_all(&directory).expect("a directory");
         let path = directory.join(self.plan.agent_session.as_deref().expect("a conversation")).with_extension("jsonl");
         let mut record = std::fs::File::options().append(true).create(true).open(path).expect("a record");
-        lines
-            .iter()
-            .for_each(|line| std::io::Write::write_all(&mut record, format!("{line}\n").as_bytes()).expect("ok"));
+        for line in lines {
+            std::io::Write::write_all(&mut record, format!("{line}\n").as_bytes()).expect("written");
+        }
     }
 
     async fn look(&self, cursor: Option<&Value>, screen: &str) -> AgentObservation {
