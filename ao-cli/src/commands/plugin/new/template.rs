@@ -79,7 +79,7 @@ pub(super) fn files(slot: Slot, name: &CrateName, sdk: &Sdk) -> Vec<NewFile> {
     let mut source = renamed(example.source);
     if !source.contains("export_plugin! {") {
         let summary = summary(slot);
-        source += &format!("\nexport_plugin! {{\n    /// {summary}\n    {slot} \"{name}\" => {type_name},\n}}\n");
+        source = format!("{source}\nexport_plugin! {{\n    /// {summary}\n    {slot} \"{name}\" => {type_name},\n}}\n");
     }
     let file = |path, text| NewFile { path, text };
     let mut files = vec![
