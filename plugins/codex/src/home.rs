@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::program::host_variable;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-
-use crate::config::Settings;
-use crate::environment::variable;
 
 /// The most of a configuration file that is read, in bytes.
 const CONFIG_LIMIT: u64 = 1024 * 1024;
@@ -16,7 +15,7 @@ const CONFIG_LIMIT: u64 = 1024 * 1024;
 /// process's stands for it.
 pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
     let inherited = |name: &str| {
-        let known = if environment.is_empty() { variable(name) } else { environment.get(name).cloned() };
+        let known = if environment.is_empty() { host_variable(name) } else { environment.get(name).cloned() };
         known.filter(|value| !value.is_empty())
     };
     let seen = |name: &str| settings.env.get(name).cloned().or_else(|| inherited(name));

@@ -7,6 +7,7 @@ mod cast;
 mod claude;
 mod codex;
 mod hostile;
+mod life;
 mod limits;
 mod places;
 mod scene;

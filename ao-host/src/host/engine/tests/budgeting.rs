@@ -261,19 +261,7 @@ async fn a_host_that_is_killed_on_the_way_leaves_no_session_untold() {
     for point in ["budget.interrupt.before", "budget.notice.before"] {
         let (desk, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
         desk.uses(&uses, 0, 10);
-        let mut engine = desk.starting(&format!("{point}=error"));
-        let ended = async {
-            loop {
-                engine.begin_calls()?;
-                match engine.calls.join_next().await {
-                    Some(done) => engine.finish(done.unwrap())?,
-                    None => return Ok(()),
-                }
-            }
-        };
-        let error: Error = ended.await.unwrap_err();
-        assert!(error.message.contains(point), "{error}");
-        drop(engine);
+        desk.killed_at(point).await;
         assert_eq!((desk.held(0), desk.budget_notices().len()), (Some(HoldReason::Budget), 0), "{point}");
         let mut engine = desk.engine().await;
         engine.pass(&desk, 30 * SECOND).await;
