@@ -39,6 +39,7 @@
 //! runs its calls on a tokio runtime of its own, so anything that needs a reactor works, and a call that blocks its
 //! thread delays only other calls of the same library; put such work into [`blocking`].
 
+pub mod agent;
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -50,14 +51,12 @@ pub mod files;
 pub mod holder;
 pub mod host;
 pub mod keys;
-pub mod lenient;
 mod library;
 mod logging;
 mod open_stream;
 pub mod paste;
 mod plugin;
 pub mod prelude;
-pub mod record_file;
 
 pub use ao_core as core;
 pub use async_trait;

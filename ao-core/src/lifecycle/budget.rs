@@ -5,12 +5,12 @@ use std::fmt;
 
 use crate::config::{Budget, Budgets};
 use crate::model::facts::Session;
-use crate::model::{Dollars, ProjectName, SessionId};
+use crate::model::{Dollars, ProjectName, SessionId, Timestamp};
 use crate::prices::Prices;
 use crate::slots::agent::ModelUsage;
 
-/// What the ids of notices about budgets begin with.
-const NOTICES: &str = "budget/";
+/// What the ids of notices about budgets begin with: no name of a project, with which those of reactions begin.
+const NOTICES: &str = "*budget/";
 
 /// What was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What a conversation has used.
+    /// What was used of these models.
     #[must_use]
-    pub fn of(usage: &[ModelUsage], prices: &Prices) -> Self {
+    pub fn of<'a>(usage: impl IntoIterator<Item = &'a ModelUsage>, prices: &Prices) -> Self {
         let mut spent = Self::default();
         for used in usage {
             spent.tokens = spent.tokens.saturating_add(used.tokens());
@@ -38,10 +38,10 @@ impl Spent {
         spent
     }
 
-    /// What a session has used, whether it has ended or not.
+    /// What all conversations of a session have used, whether it has ended or not.
     #[must_use]
     pub fn of_session(session: &Session, prices: &Prices) -> Self {
-        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(&agent.usage, prices))
+        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(agent.spent(), prices))
     }
 
     /// What all sessions of the project in this directory have used, those that have ended among them.
@@ -183,6 +183,8 @@ pub enum Turn {
     Interrupted,
     /// There was none: the agent waits for what it is told.
     None,
+    /// The agent asks something, and is left alone: the question is not answered by the way.
+    Asks,
     /// It goes on, for this reason.
     GoesOn {
         /// In words.
@@ -195,6 +197,7 @@ impl fmt::Display for Turn {
         match self {
             Self::Interrupted => f.write_str("its agent's turn was interrupted"),
             Self::None => f.write_str("its agent waits for a message"),
+            Self::Asks => f.write_str("its agent asks something, and was left alone"),
             Self::GoesOn { why } => write!(f, "its agent could not be interrupted and goes on: {why}"),
         }
     }
@@ -207,14 +210,14 @@ impl Overrun {
         matches!(self.key, BudgetKey::ProjectTokens | BudgetKey::ProjectUsd)
     }
 
-    /// Names what a human is told of it: once for each session, budget and limit.
+    /// Names what a human is told of it: once for each session, budget, limit and hold. `since` is when the session was held.
     #[must_use]
-    pub fn notice_id(&self, session: &SessionId) -> String {
+    pub fn notice_id(&self, session: &SessionId, since: Timestamp) -> String {
         let limit = match self.limit {
             Amount::Tokens(tokens) => tokens,
             Amount::Usd(dollars) => dollars.micros(),
         };
-        format!("{NOTICES}{session}/{}/{limit}", self.key)
+        format!("{NOTICES}{session}/{}/{limit}/{}", self.key, since.as_millis())
     }
 
     /// Whether a notice is of a budget that is used up.
@@ -266,8 +269,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::PluginName;
     use crate::model::facts::{AgentFacts, End, EndKind};
-    use crate::model::{PluginName, Timestamp};
 
     fn budgets(session: (u64, u64), project: (u64, u64)) -> Budgets {
         let some = |limit: u64| (limit > 0).then_some(limit);
@@ -313,7 +316,10 @@ mod tests {
         let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
         assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
         assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
-        assert_eq!(own.notice_id(&id), "budget/app-1/budgets.session.usd/5000000");
+        let at = Timestamp::from_millis;
+        assert_eq!(own.notice_id(&id, at(7)), "*budget/app-1/budgets.session.usd/5000000/7");
+        assert_ne!(own.notice_id(&id, at(7)), own.notice_id(&id, at(8)), "another hold is told anew");
+        assert!(Overrun::is_notice(&own.notice_id(&id, at(7))) && !Overrun::is_notice("budget/app-1/ci-failed"));
         let together = over((0, 0), (50, 0));
         assert_eq!(
             together.of_session(&id, &app),
@@ -324,7 +330,8 @@ mod tests {
                 .refusal(&app)
                 .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
         );
-        assert_ne!(together.notice_id(&id), over((0, 0), (60, 0)).notice_id(&id), "another limit is told anew");
+        let other = over((0, 0), (60, 0));
+        assert_ne!(together.notice_id(&id, at(7)), other.notice_id(&id, at(7)), "another limit is told anew");
     }
 
     #[test]
@@ -334,7 +341,9 @@ mod tests {
             let (id, project): (SessionId, ProjectName) = (id.parse().unwrap(), project.parse().unwrap());
             let mut session = Session::new(id, project, path, Timestamp::from_millis(0));
             let mut agent = AgentFacts::new(name.clone(), name.clone());
-            agent.usage = vec![used("claude-haiku-4-5", tokens), used("nobody-knows", 1)];
+            // Half of it in a conversation before this one.
+            agent.usage = vec![used("claude-haiku-4-5", tokens / 2), used("nobody-knows", 1)];
+            agent.former_usage.insert("before".to_owned(), vec![used("claude-haiku-4-5", tokens / 2)]);
             session.agent = Some(agent);
             session
         };

@@ -231,7 +231,8 @@ record! {
             cursor: Option<Value>,
             /// Why nothing could be told.
             unknown: Option<String>,
-            /// What the conversation has used in all, a model each; none where that cannot be told.
+            /// What this conversation has used in all, from its beginning on and over all launches, a model each; none where that
+            /// cannot be told. The host adds up conversations, by their `agent_session`.
             usage: Option<Vec<ModelUsage>>,
             /// Its provider lets it wait.
             limit: Option<RateLimit>,

@@ -1,10 +1,11 @@
 //! Whether a message has arrived: whether the transcript holds it behind where it ended before.
 
+use ao_plugin_sdk::agent::record;
 use ao_plugin_sdk::core::model::draft::digest;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file;
 
 use crate::cursor::Cursor;
+use crate::deliver::as_data;
 use crate::transcript::told;
 
 /// Looks for a message behind a cursor's mark.
@@ -15,7 +16,7 @@ pub(crate) fn find(text: &str, cursor: Option<&Value>) -> Proof {
     if !cursor.is_named && !path.exists() {
         return Proof::Unknown;
     }
-    let wanted = digest(text);
+    let wanted = digest(&as_data(text));
     // The words are compared as they stand: a human's may begin like Claude Code's own.
-    record_file::find(&path, mark, |line| told(line).is_some_and(|text| digest(&text) == wanted))
+    record::find(&path, mark, |line| told(line).is_some_and(|text| digest(&text) == wanted))
 }

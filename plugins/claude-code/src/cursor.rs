@@ -1,7 +1,8 @@
 //! What one look or hook leaves for the next. Instances keep nothing.
 
+use ao_plugin_sdk::agent::life::Lasting;
+use ao_plugin_sdk::agent::record::Position;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file::Position;
 
 use crate::evidence::Said;
 use crate::transcript::Reading;
@@ -36,14 +37,7 @@ pub(crate) struct Cursor {
     pub(crate) mark: Option<Position>,
     /// What the last look reported, so that a state that only the screen tells has a beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shown: Option<Shown>,
-}
-
-/// A state that was reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Shown {
-    pub(crate) state: ActivityState,
-    pub(crate) since: Timestamp,
+    pub(crate) shown: Option<Lasting>,
 }
 
 impl Cursor {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::record;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file;
 
 /// The most files that are read, and the most of each, in bytes.
 const MOST_FILES: usize = 512;
@@ -57,5 +57,5 @@ pub(crate) fn read(config: &Utf8Path) -> SessionFiles {
 }
 
 fn read_one(path: &Utf8Path) -> Option<Content> {
-    serde_json::from_str(&record_file::small(path, MOST_BYTES)?).ok()
+    serde_json::from_str(&record::small(path, MOST_BYTES)?).ok()
 }

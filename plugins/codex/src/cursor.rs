@@ -1,5 +1,6 @@
 //! What is remembered between two looks at a session.
 
+use ao_plugin_sdk::agent::life::Lasting;
 use ao_plugin_sdk::prelude::*;
 
 use crate::rollout::{Mark, Story, Wanted};
@@ -36,7 +37,7 @@ pub(crate) struct Cursor {
     pub(crate) dialog: Option<Seen>,
     /// What the last look found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) found: Option<Found>,
+    pub(crate) found: Option<Lasting>,
 }
 
 /// A dialog that was seen.
@@ -71,13 +72,6 @@ pub(crate) enum Said {
     },
     /// A turn ended, or was ended.
     Stopped,
-}
-
-/// What a look found, so that the next one knows since when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Found {
-    pub(crate) state: ActivityState,
-    pub(crate) since: Timestamp,
 }
 
 impl Cursor {

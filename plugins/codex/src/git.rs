@@ -1,7 +1,7 @@
 //! What a commit writes outside of the worktree: of a linked worktree, all of git's own files.
 
+use ao_plugin_sdk::agent::record;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file;
 
 /// The most of git's pointer files that is read, in bytes.
 const LIMIT: u64 = 8 * 1024;
@@ -33,7 +33,7 @@ fn linked(worktree: &Utf8Path) -> Option<(Utf8PathBuf, Utf8PathBuf)> {
 
 /// What a file of one line names behind a prefix.
 fn pointer(file: &Utf8Path, prefix: &str) -> Option<Utf8PathBuf> {
-    let text = record_file::small(file, LIMIT)?;
+    let text = record::small(file, LIMIT)?;
     let named = text.lines().next()?.strip_prefix(prefix)?.trim();
     (!named.is_empty()).then(|| named.into())
 }

@@ -16,7 +16,6 @@ mod answer;
 mod config;
 mod cursor;
 mod doctor;
-mod environment;
 mod git;
 mod home;
 mod hooks;
@@ -54,7 +53,7 @@ impl Plugin for Codex {
 #[async_trait]
 impl Agent for Codex {
     async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
-        doctor::detect(&self.settings, request.cwd.as_deref()).await
+        Ok(doctor::detect(&self.settings.shared, request.cwd.as_deref()).await)
     }
 
     async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
@@ -63,7 +62,7 @@ impl Agent for Codex {
     }
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-        let settings = self.settings.clone();
+        let settings = self.settings.shared.clone();
         blocking(move || Ok(observe::observe(&settings, &request))).await
     }
 
@@ -96,7 +95,7 @@ impl Agent for Codex {
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        doctor::doctor(&self.settings).await
+        Ok(doctor::doctor(&self.settings.shared).await)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Messages on their way: how one is typed so that it arrives as text, and how it is found in the record.
 
+use ao_plugin_sdk::agent::record::{self, Position};
 use ao_plugin_sdk::core::model::draft::normalised;
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file::{self, Position};
 
 use crate::cursor::Cursor;
 use crate::rollout::{self, Record};
@@ -27,7 +27,7 @@ pub(crate) fn find(text: &str, cursor: &Cursor) -> Proof {
         },
     };
     let wanted = normalised(text);
-    record_file::find(&path, from, |line| {
+    record::find(&path, from, |line| {
         let said = rollout::parse(line).map(|line| line.record);
         matches!(&said, Some(Record::Message(said)) if normalised(said) == wanted)
     })

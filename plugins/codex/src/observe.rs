@@ -8,13 +8,15 @@
 
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::life::{Lasting, Life};
+use ao_plugin_sdk::agent::record::Progress;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
 
-use crate::config::Settings;
-use crate::cursor::{Cursor, Found, Said, Seen};
+use crate::cursor::{Cursor, Said, Seen};
 use crate::home;
 use crate::hooks;
-use crate::rollout::{self, Mark, Progress, Turn};
+use crate::rollout::{self, Mark, Turn};
 use crate::screen::{self, DialogKind, Screen};
 
 /// The most that one call reads of records, in bytes.
@@ -75,21 +77,16 @@ fn read_record(cursor: &mut Cursor, budget: &mut u64) -> Progress {
 
 fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Progress) -> AgentObservation {
     let mut observation = AgentObservation::new(target.session.clone());
-    match &target.liveness {
-        Liveness::Alive => {}
-        Liveness::Dead { exit } => {
-            let (source, strength) =
-                if exit.is_some() { ("exit status", Strength::Strong) } else { ("process", Strength::Weak) };
-            let since = since(cursor, ActivityState::Exited, None, now);
-            observation.activity = Some(Activity::new(ActivityState::Exited, source, strength, since));
+    match Life::of(&target.liveness) {
+        Life::Alive => {}
+        Life::Ended { source, strength } => {
+            let found = Lasting::now(cursor.found, ActivityState::Exited, None, now);
+            cursor.found = Some(found);
+            observation.activity = Some(found.activity(source, strength));
             return observation;
         }
-        Liveness::Unknown { why } => {
-            observation.unknown = Some(why.clone());
-            return observation;
-        }
-        _ => {
-            observation.unknown = Some("the runtime says something that this version does not know".to_owned());
+        Life::Unclear(why) => {
+            observation.unknown = Some(why.to_owned());
             return observation;
         }
     }
@@ -108,6 +105,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         let mut limit = RateLimit::new(why.text.as_str());
         limit.until = cursor.story.limited_until;
         observation.limit = Some(limit);
+    }
+    if let (Turn::Running { .. }, Some(Screen::Composer { working: true, .. })) = (&turn, &screen) {
+        observation.limit = target.screen.as_deref().and_then(screen::retry).map(RateLimit::new);
     }
     let waiting = waiting(cursor, screen.as_ref(), now);
     cursor.dialog = waiting.as_ref().and_then(|waiting| waiting.seen.clone());
@@ -130,8 +130,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
             return observation;
         }
     };
-    let since = since(cursor, state, at, now);
-    observation.activity = Some(Activity::new(state, source, strength, since));
+    let found = Lasting::now(cursor.found, state, at, now);
+    cursor.found = Some(found);
+    observation.activity = Some(found.activity(source, strength));
     observation.ask = waiting.map(|waiting| waiting.ask);
     observation
 }
@@ -166,7 +167,8 @@ fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<W
             let at = told.as_ref().map(|(_, at)| *at);
             Some(Waiting { ask, source, strength, at, seen: Some(Seen { id, told }) })
         }
-        (screen, Some((at, text))) if screen.is_none() || now.since(at) <= DIALOG_WITHIN => {
+        // What is ahead of the clock was said before that was set back.
+        (screen, Some((at, text))) if screen.is_none() || now.since(at).max(at.since(now)) <= DIALOG_WITHIN => {
             let ask = hooks::ask(text, at);
             Some(Waiting { ask, source: HOOK, strength: Strength::Strong, at: Some(at), seen: None })
         }
@@ -198,12 +200,4 @@ fn present_turn(cursor: &Cursor, launched_at: Timestamp) -> Turn {
         }
         (_, turn) => turn,
     }
-}
-
-/// Since when this is so: as its source says, else as the last look found, else from now on.
-fn since(cursor: &mut Cursor, state: ActivityState, at: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let lasted = cursor.found.as_ref().filter(|found| found.state == state).map(|found| found.since);
-    let since = at.or(lasted).unwrap_or(now).min(now);
-    cursor.found = Some(Found { state, since });
-    since
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use ao_plugin_sdk::agent::record::{Continuity, Lines, Position, Progress};
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file::{Continuity, Lines, Position, Progress};
 
 use super::record::{Entry, Record, one_line, parse};
 use super::usage::{self, Counted, Totals};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ao_plugin_sdk::lenient;
+use ao_plugin_sdk::agent::lenient;
 use ao_plugin_sdk::prelude::*;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::record::{Lines, Position};
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file::{Lines, Position};
 
 use super::line::{Record, parse};
 

@@ -8,10 +8,8 @@ mod story;
 use std::io;
 use std::ops::ControlFlow;
 
+use ao_plugin_sdk::agent::record::{Continuity, Lines, Position, Progress};
 use ao_plugin_sdk::prelude::*;
-use ao_plugin_sdk::record_file::{Continuity, Lines};
-
-pub use ao_plugin_sdk::record_file::{Position, Progress};
 
 pub use find::{Wanted, belongs, find, is_id, newest, thread_of};
 pub use line::{Failure, Line, Record, Tokens, parse};
@@ -23,6 +21,7 @@ pub struct Mark {
     /// The file.
     pub path: Utf8PathBuf,
     /// Up to where.
+    #[serde(flatten)]
     pub position: Position,
     /// How long it was before the present process wrote to it, in bytes: turns before that are another process's. `None` where
     /// that is not known.
