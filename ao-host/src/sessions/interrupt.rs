@@ -2,7 +2,7 @@
 //! waits already is left alone.
 
 use ao_core::lifecycle::Turn;
-use ao_core::model::SessionId;
+use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::model::facts::OperationKind;
 use ao_core::slots::agent::{DeliverPlan, InterruptAgent};
 use ao_core::slots::runtime::{Liveness, SendInput};
@@ -41,6 +41,8 @@ impl Sessions {
         request.directory = Some(runtime.directory.clone());
         let inputs = match crew.agent.instance.interrupt(request).await? {
             DeliverPlan::Runtime { inputs } => inputs,
+            // Its plugin knows better: no turn ran, and none will before somebody says something.
+            DeliverPlan::Done { level: DeliveryLevel::Withdrawn } => return Ok(Turn::None),
             DeliverPlan::Done { .. } => Vec::new(),
             _ => return Err(Error::unsupported("this kind of interruption")),
         };

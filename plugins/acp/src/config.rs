@@ -18,12 +18,36 @@ pub struct Config {
     #[serde(default)]
     env_remove: Vec<String>,
     /// What it may do without asking, where the session does not say.
-    #[serde(default)]
-    permissions: PermissionMode,
+    permissions: Option<Permissions>,
     /// Its model, by the id that it offers, where the session does not say.
     model: Option<String>,
     /// Its own mode, by the id that it offers, such as `plan`.
     mode: Option<String>,
+}
+
+/// What an agent may do without asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Permissions {
+    /// Everything.
+    Permissionless,
+    /// Edits of the worktree.
+    AutoEdit,
+    /// What its own settings say; what it asks, a human answers.
+    Default,
+    /// Nothing.
+    Suggest,
+}
+
+impl From<Permissions> for PermissionMode {
+    fn from(permissions: Permissions) -> Self {
+        match permissions {
+            Permissions::Permissionless => Self::Permissionless,
+            Permissions::AutoEdit => Self::AutoEdit,
+            Permissions::Default => Self::Default,
+            Permissions::Suggest => Self::Suggest,
+        }
+    }
 }
 
 /// A configuration without contradictions.
@@ -75,7 +99,7 @@ impl Config {
             argv: self.argv,
             env: self.env,
             env_remove: self.env_remove,
-            permissions: self.permissions,
+            permissions: self.permissions.map_or(PermissionMode::Default, PermissionMode::from),
             model: self.model,
             mode: self.mode,
         })

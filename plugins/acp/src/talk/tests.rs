@@ -24,7 +24,6 @@ fn at(millis: i64) -> Timestamp {
 fn launch(permissions: PermissionMode) -> Launch {
     Launch {
         version: LAUNCH_VERSION,
-        session: "app-1".parse().unwrap(),
         workspace: "/work/tree".into(),
         directory: "/state/app-1".into(),
         argv: vec!["agent".into()],
@@ -37,8 +36,13 @@ fn launch(permissions: PermissionMode) -> Launch {
     }
 }
 
+/// A disk without links.
+fn as_written(workspace: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    path.strip_prefix(workspace).ok().or_else(|| path.is_relative().then_some(path)).map(Utf8Path::to_owned)
+}
+
 fn talk(launch: Launch, prompt: Option<&str>) -> Talk {
-    Talk::new(launch, prompt.map(str::to_owned), (View::new(at(0)), Queue::default()))
+    Talk::new(launch, prompt.map(str::to_owned), (View::new(at(0)), Queue::default()), as_written)
 }
 
 fn hears(talk: &mut Talk, frame: &Value) -> Vec<Effect> {
@@ -187,7 +191,7 @@ fn what_was_handed_over_is_not_handed_over_by_the_next_helper() {
     let mut talk = opened(launch(PermissionMode::Default), Some("first"));
     control(&mut talk, prompt("a"));
     let known = (talk.view().clone(), talk.queue().clone());
-    let mut next = Talk::new(launch(PermissionMode::Default), Some("first".to_owned()), known);
+    let mut next = Talk::new(launch(PermissionMode::Default), Some("first".to_owned()), known, as_written);
     next.handle(at(3), Input::Begin);
     let can = json!({"protocolVersion": 1, "agentCapabilities": {"loadSession": true}});
     let loads = sent(&hears(&mut next, &json!({"id": 1, "result": can})));
