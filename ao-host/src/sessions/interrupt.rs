@@ -2,8 +2,8 @@
 //! waits already is left alone.
 
 use ao_core::lifecycle::Turn;
-use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::model::facts::OperationKind;
+use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::{DeliverPlan, InterruptAgent};
 use ao_core::slots::runtime::{Liveness, SendInput};
 use ao_core::{Error, Result};

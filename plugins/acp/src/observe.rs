@@ -106,3 +106,39 @@ fn usage(view: &View) -> Option<Vec<ModelUsage>> {
     }
     (!usage.is_empty()).then_some(usage)
 }
+
+#[cfg(test)]
+mod tests {
+    use ao_plugin_sdk::core::model::process::ExitStatus;
+
+    use super::*;
+    use crate::journal::{DIRECTORY, Entry, Event, Writer};
+
+    #[test]
+    fn how_it_ended_is_told_as_far_as_it_is_known() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(scratch.path()).unwrap();
+        std::fs::create_dir(directory.join(DIRECTORY)).unwrap();
+        let at = Timestamp::from_millis;
+        let note = |millis, event| Writer::open(directory).unwrap().append(&Entry { at: at(millis), event }).unwrap();
+        note(10, Event::Prompted { key: "k".to_owned() });
+        let mut cursor = None;
+        let mut look = |exit, now| {
+            let id: SessionId = "app-1".parse().unwrap();
+            let mut target = AgentTarget::new(id, Liveness::Dead { exit }, at(1), "/w");
+            (target.directory, target.cursor) = (Some(directory.to_owned()), cursor.clone());
+            let seen = observe(&target, at(now));
+            cursor = seen.cursor;
+            seen.activity.unwrap()
+        };
+        let exited = |source: &str, strength, since| Activity::new(ActivityState::Exited, source, strength, at(since));
+        assert_eq!(look(None, 50), exited("process", Strength::Weak, 50), "not since its last word");
+        assert_eq!(look(None, 60), exited("process", Strength::Weak, 50), "and not since each look");
+        note(40, Event::Ended { why: "it was ended".to_owned() });
+        assert_eq!(
+            look(Some(ExitStatus::Code { code: 3 }), 70),
+            exited("exit status", Strength::Strong, 40),
+            "its helper said so"
+        );
+    }
+}

@@ -41,7 +41,7 @@ pub fn run(launch_file: &Utf8Path, now: &dyn Fn() -> Timestamp) -> io::Result<Ex
     private_directory(&directory)?;
     let lock = lock(&directory)?;
     let prompt = launch.prompt_file.as_deref().map(read_prompt).transpose()?;
-    let known = known(&launch, now())?;
+    let known = known(&launch, prompt.as_deref(), now())?;
     let journal = Writer::open(&launch.directory)?;
     let desk = Desk { launch, journal, now, _lock: lock };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -82,7 +82,7 @@ fn read_prompt(path: &Utf8Path) -> io::Result<String> {
 
 /// What a journal of this launch says, or that of the conversation's former launch. Of a conversation that was never opened,
 /// or that nobody knows, only what was said to the agent and it never got goes on; else nothing.
-fn known(launch: &Launch, now: Timestamp) -> io::Result<(View, Queue)> {
+fn known(launch: &Launch, prompt: Option<&str>, now: Timestamp) -> io::Result<(View, Queue)> {
     if let Some(known) = read_whole(&launch.directory)? {
         return Ok(known);
     }
@@ -95,6 +95,9 @@ fn known(launch: &Launch, now: Timestamp) -> io::Result<(View, Queue)> {
         } else {
             // A new conversation is told anew what it is to do first.
             known.1.forget(Launch::is_prompt_key);
+            if let Some(prompt) = prompt {
+                known.1.put_first(launch.prompt_key(), prompt.to_owned());
+            }
         }
     }
     Ok(known)

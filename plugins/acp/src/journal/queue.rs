@@ -106,6 +106,13 @@ impl Queue {
         self.handed.take_if(|letter| is_over(&letter.key));
     }
 
+    /// Takes a prompt before those that wait.
+    pub(crate) fn put_first(&mut self, key: String, text: String) {
+        self.held = None;
+        remember(&mut self.known, key.clone());
+        self.waiting.push_front(Letter { key, text, returns: 0 });
+    }
+
     /// What was stopped under this key.
     pub(crate) fn stopped(&self, key: &str) -> Option<Stopped> {
         self.interruptions.iter().find(|(known, _)| known == key).map(|(_, stopped)| *stopped)

@@ -11,7 +11,7 @@ use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use crate::control::{Reply, Request};
-use crate::journal::{Event, How, Question, Queue, Stopped, Used, View};
+use crate::journal::{Event, How, Question, Queue, Used, View};
 use crate::launch::Launch;
 use crate::transcript::Transcript;
 use crate::wire::{self, Frame, Line, Problem, Who};
@@ -229,7 +229,8 @@ impl Talk {
     /// Goes on where a frame never reached the agent, because that is gone: a prompt waits again.
     pub(crate) fn came_back(&mut self, now: Timestamp, frame: &Value) -> Vec<Effect> {
         self.now = now;
-        let id = frame.get("id").and_then(Value::as_u64).filter(|_| frame.get("method") == Some(&json!("session/prompt")));
+        let id =
+            frame.get("id").and_then(Value::as_u64).filter(|_| frame.get("method") == Some(&json!("session/prompt")));
         if id.and_then(|id| self.pending.remove(&id)) == Some(Pending::Prompt)
             && let Some(turn) = self.turn.take()
         {
