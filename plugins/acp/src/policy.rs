@@ -37,9 +37,7 @@ impl Tool {
         let within = paths.unwrap_or_default().iter().all(|path| is_within(Utf8Path::new(path), workspace));
         match kind.unwrap_or_default() {
             "read" | "search" | "think" if within => Self::Looks,
-            "edit" | "delete" | "move" if within && !paths.unwrap_or_default().iter().any(is_gits) => {
-                Self::Edits
-            }
+            "edit" | "delete" | "move" if within && !paths.unwrap_or_default().iter().any(is_gits) => Self::Edits,
             "edit" | "delete" | "move" => Self::EditsElsewhere,
             "execute" => Self::Runs,
             _ => Self::Other,
