@@ -1,7 +1,7 @@
 //! Conversations that use more than they may.
 
 use ao_core::model::facts::{End, EndKind, HoldReason};
-use ao_core::model::{Notice, NoticeState};
+use ao_core::model::{DeliveryLevel, Notice, NoticeState};
 use ao_core::slots::agent::{Activity, ActivityState, AgentTarget, DeliverPlan, ModelUsage, Strength};
 use ao_core::slots::notifier::Priority;
 use ao_core::slots::runtime::{Input, Key};
@@ -178,6 +178,13 @@ async fn an_agent_that_cannot_be_interrupted_goes_on_and_one_that_waits_is_left_
     idle.engine().await;
     assert_eq!((idle.held(0), idle.typed()), (Some(HoldReason::Budget), 0));
     assert!(idle.budget_notices()[0].body.starts_with("its agent waits for a message"));
+
+    // What looks busy, and is held back by its plugin before its turn has begun.
+    let (opening, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+    opening.script().interrupt = Some(Box::new(|_| Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn })));
+    opening.uses(&uses, 0, 10);
+    opening.engine().await;
+    assert!(opening.budget_notices()[0].body.starts_with("its agent waits for a message"));
 }
 
 #[tokio::test]
