@@ -114,6 +114,13 @@ impl Show {
             if told.status != Some(status.name) {
                 told.status = Some(status.name);
                 self.say(&format!("{:8} is {}: {}", session.id, status.name, one_line(&status.reason, COLUMNS)))?;
+                if status.name == StatusName::NeedsInput {
+                    let id = &session.id;
+                    self.say(&format!(
+                        "{id:8} waits for you: {}, or `session attach {id}`",
+                        stage.typed(&["answer", id.as_str()])
+                    ))?;
+                }
             }
         }
         self.tell_of_reactions(manager, &mut memory.read)?;
@@ -170,13 +177,13 @@ const fn word(state: CheckState) -> &'static str {
     }
 }
 
-/// Prints every event that was written since.
 /// Whether somebody ends a session by now, or has.
 fn is_ending(manager: &Sessions, id: &SessionId) -> Result<bool, Error> {
     let session = manager.get(id)?;
     Ok(session.end.is_some() || session.op.is_some())
 }
 
+/// Prints every event that was written since.
 fn events(stage: &Stage, after: &mut u64) -> Result<(), Failure> {
     let filter = EventFilter { after: *after, limit: u32::MAX, page: EventPage::Oldest, ..EventFilter::default() };
     let mut text = String::new();
