@@ -149,6 +149,11 @@ impl Own {
         }
     }
 
+    /// Whether it draws screens, which make no sense as lines.
+    pub(super) fn draws(&self) -> bool {
+        ["claude-code", "codex"].contains(&self.plugin.as_str())
+    }
+
     /// Whether it says what it uses.
     pub(super) fn tells_usage(&self) -> bool {
         ["claude-code", "codex", "opencode", "acp"].contains(&self.plugin.as_str())

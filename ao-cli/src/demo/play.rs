@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ao_core::lifecycle::StatusName;
 use ao_core::model::facts::{HoldReason, Session};
+use ao_core::slots::Runtime;
 use ao_core::{Code, Error};
-use ao_host::sessions::{Crew, Sessions};
+use ao_host::sessions::{Bound, Crew, Sessions};
 
 use super::director::{self, Review, Reviewer, Verdict};
 use super::show::Memory;
@@ -45,6 +46,14 @@ impl Cast {
         match self {
             Self::Scripted => tasks::all(),
             Self::Own(_) => tasks::small(),
+        }
+    }
+
+    /// Where the lines that the agents write are read; nowhere where these are screens.
+    fn lines<'a>(&self, crew: &'a Crew) -> Option<&'a Bound<dyn Runtime>> {
+        match self {
+            Self::Own(own) if own.draws() => None,
+            _ => Some(&crew.runtime),
         }
     }
 
@@ -149,7 +158,7 @@ impl Play<'_> {
             let mut found = None;
             block_on(follow(&self.stage.edge, LOOK_EVERY, async || {
                 let sessions = self.stage.sessions()?;
-                self.show.look(self.stage, &manager, &self.crew.runtime, &mut self.memory, &sessions).await?;
+                self.show.look(self.stage, &manager, self.cast.lines(&self.crew), &mut self.memory, &sessions).await?;
                 if director::is_over(&sessions) {
                     found = Some(Next::End(Played::Done));
                 } else if sessions.iter().any(is_out_of_budget) {

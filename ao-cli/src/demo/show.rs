@@ -6,6 +6,7 @@ use ao_core::Error;
 use ao_core::lifecycle::StatusName;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
+use ao_core::slots::Runtime;
 use ao_core::slots::scm::CheckState;
 use ao_core::text::one_line;
 use ao_host::sessions::{Bound, Sessions};
@@ -88,7 +89,7 @@ impl Show {
         &mut self,
         stage: &Stage,
         manager: &Sessions,
-        runtime: &Bound<dyn ao_core::slots::Runtime>,
+        lines: Option<&Bound<dyn Runtime>>,
         memory: &mut Memory,
         sessions: &[Session],
     ) -> Result<(), Failure> {
@@ -99,7 +100,7 @@ impl Show {
             let told =
                 memory.sessions.entry(session.id.clone()).or_insert_with(|| Told { cursor: Some(0), status: None });
             let status = Full::now(session, &manager.world).status;
-            if session.runtime.is_some() && session.end.is_none() {
+            if let Some(runtime) = lines.filter(|_| session.runtime.is_some() && session.end.is_none()) {
                 let logs = match manager.logs(session, runtime, told.cursor, LOG_BYTES).await {
                     Ok(logs) => logs,
                     // The host puts it away just now, and its terminal is gone.

@@ -10,20 +10,44 @@ use crate::support::World;
 /// What every answer costs: in caches most of it, as is usual.
 const USAGE: Tokens = Tokens { input: 100, output: 50, cache_read: 1000, cache_write: 10, thought: 0 };
 
+/// How an agent changes a file.
+#[derive(Clone, Copy)]
+enum Hands {
+    /// By tools of its own.
+    Tools,
+    /// By its shell.
+    Shell,
+}
+
+impl Hands {
+    /// Puts a text in the place of another, neither of which means anything to sed.
+    fn edit(self, rule: Rule, from: &str, to: &str) -> Rule {
+        let file = "textstat.sh";
+        match self {
+            Self::Tools => rule
+                .tool("Read", json!({ "file_path": file }))
+                .tool("Edit", json!({ "file_path": file, "old_string": from, "new_string": to })),
+            Self::Shell => rule.shell(format!("sed -i 's/{from}/{}/' {file}", to.replace('\n', "\\n"))),
+        }
+    }
+}
+
 /// What the model does about what it is told, one plain command at a time.
-fn script() -> Script {
-    let commit = |message: &str| format!("git commit --quiet --message '{message}'");
-    let edit = r"sed -i 's/^words() {/vowels() { tr -cd aeiouAEIOU | wc -c; }\n\n&/; s/^longest) longest ;;/&\nvowels) vowels ;;/' textstat.sh";
+fn script(hands: Hands) -> Script {
+    let commit = |rule: Rule, message: &str| {
+        rule.shell("git add --all").shell(format!("git commit --quiet --message '{message}'"))
+    };
     let mended = Rule::on("notes/vowels.md is missing").shell("mkdir -p notes").shell("cp README.md notes/vowels.md");
-    let mended = mended.shell("git add --all").shell(commit("Describe the new command")).say("Described.");
-    let reviewed =
-        Rule::on("which letters count").shell(r"sed -i 's/^vowels() {/# Of English, without y.\n&/' textstat.sh");
-    let reviewed = reviewed.shell("git add --all").shell(commit("Say which letters count")).say("It says so now.");
-    let written = Rule::on("Count vowels").shell(edit).shell("sh tests.sh").shell("git add --all");
-    let written = written.shell(commit("Count vowels")).shell("ao pr create").say("It is open.");
-    let first = Rule::on("first of several longest words").shell("sed -i 's/>= best/> best/' textstat.sh");
-    let first = first.shell("sh tests.sh").shell("git add --all").shell(commit("Print the first"));
-    let first = first.shell("ao pr create").say("It is open.");
+    let mended = commit(mended, "Describe the new command").say("Described.");
+    let comment = "# Of English, without y.\nvowels() {";
+    let reviewed = hands.edit(Rule::on("which letters count"), "vowels() {", comment);
+    let reviewed = commit(reviewed, "Say which letters count").say("It says so now.");
+    let function = "vowels() {\n    tr -cd aeiouAEIOU | wc -c\n}\n\nwords() {";
+    let written = hands.edit(Rule::on("Count vowels"), "words() {", function);
+    let written = hands.edit(written, "longest) longest ;;", "longest) longest ;;\nvowels) vowels ;;");
+    let written = commit(written.shell("sh tests.sh"), "Count vowels").shell("ao pr create").say("It is open.");
+    let first = hands.edit(Rule::on("first of several longest words"), ">= best", "> best");
+    let first = commit(first.shell("sh tests.sh"), "Print the first").shell("ao pr create").say("It is open.");
     [mended, reviewed, written, first].into_iter().fold(Script::new(), |script, rule| script.rule(rule.usage(USAGE)))
 }
 
@@ -39,7 +63,9 @@ fn world(agent: Agent, llm: &Llm) -> Option<World> {
 
 /// All of the story, paid for as it was served.
 fn plays(world: &World, llm: &Llm, name: &str) {
-    let run = world.ao(&["demo", "--agent", name, "--yes", "--directory", world.path("demos").as_str()]).succeeds();
+    let demos = world.path("demos");
+    let run =
+        world.ao(&["demo", "--agent", name, "--yes", "--time-limit", "80s", "--directory", demos.as_str()]).succeeds();
     has_played(&run);
     let told = run.stderr();
     assert!(told.contains("together: ") && told.contains("demo-1 has used "), "{run}");
@@ -66,7 +92,7 @@ fn claude(llm: &Llm) -> Option<World> {
 #[test]
 fn exclusive_demo_claude() {
     let test = concat!(module_path!(), "::exclusive_demo_claude");
-    let llm = Llm::start(script()).unwrap();
+    let llm = Llm::start(script(Hands::Tools)).unwrap();
     if Agent::Claude.or_skip(test).is_some() {
         plays(&claude(&llm).unwrap(), &llm, "claude-code");
     }
@@ -75,7 +101,7 @@ fn exclusive_demo_claude() {
 #[test]
 fn exclusive_demo_stops_at_its_budget() {
     let test = concat!(module_path!(), "::exclusive_demo_stops_at_its_budget");
-    let llm = Llm::start(script()).unwrap();
+    let llm = Llm::start(script(Hands::Tools)).unwrap();
     if Agent::Claude.or_skip(test).is_none() {
         return;
     }
@@ -97,7 +123,7 @@ fn exclusive_demo_codex() {
         println!("the demo with Codex is run by `cargo xtask deep`");
         return;
     }
-    let llm = Llm::start(script()).unwrap();
+    let llm = Llm::start(script(Hands::Shell)).unwrap();
     if Agent::Codex.or_skip(test).is_none() {
         return;
     }
