@@ -119,8 +119,10 @@ impl Own {
     pub(super) fn settings(&self, root: &Utf8Path) -> Value {
         let mut settings = self.settings.clone();
         if let (Manner::Codex, Some(settings)) = (self.manner, settings.as_object_mut()) {
-            // `ao pr` writes beside the worktree: into the demo's repository, and its state.
-            append(settings, ["--add-dir".to_owned(), root.to_string()]);
+            // `ao pr` writes beside the worktree: into the demo's repository, and its state. And it is found where this
+            // program is, which a login shell's profile does not know.
+            let arguments = ["--add-dir", root.as_str(), "-c", "allow_login_shell=false"];
+            append(settings, arguments.map(str::to_owned));
         }
         settings
     }
@@ -272,7 +274,8 @@ mod tests {
         assert_eq!((&args[0], &args[1], args.len()), (&json!("--verbose"), &json!("--allowedTools"), 3));
         assert!(args[2].as_str().unwrap().contains("Bash(git commit:*),"), "{args:?}");
         let codex = own("codex", json!({}));
-        assert_eq!(codex.settings(root), json!({ "permissions": "auto-edit", "args": ["--add-dir", "/demo"] }));
+        assert_eq!(codex.settings(root)["permissions"], "auto-edit");
+        assert_eq!(codex.settings(root)["args"][1], "/demo");
         let opencode = own("acp", json!({ "argv": ["/bin/opencode", "acp"], "env": { "A": "b" } })).settings(root);
         let rules: Value = serde_json::from_str(opencode["env"]["OPENCODE_PERMISSION"].as_str().unwrap()).unwrap();
         assert_eq!((&rules["bash"]["*"], &rules["bash"]["git commit *"]), (&json!("ask"), &json!("allow")));

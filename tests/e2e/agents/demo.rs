@@ -64,8 +64,9 @@ fn world(agent: Agent, llm: &Llm) -> Option<World> {
 /// All of the story, paid for as it was served.
 fn plays(world: &World, llm: &Llm, name: &str) {
     let demos = world.path("demos");
-    let run =
-        world.ao(&["demo", "--agent", name, "--yes", "--time-limit", "80s", "--directory", demos.as_str()]).succeeds();
+    let run = world.ao(&["demo", "--agent", name, "--yes", "--time-limit", "80s", "--directory", demos.as_str()]);
+    let last = llm.turns().pop().map(|turn| turn.body.to_string()).unwrap_or_default();
+    assert_eq!(run.code(), 0, "{run}\n{last}");
     has_played(&run);
     let told = run.stderr();
     assert!(told.contains("together: ") && told.contains("demo-1 has used "), "{run}");
