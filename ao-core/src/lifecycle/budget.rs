@@ -207,14 +207,27 @@ impl Overrun {
         matches!(self.key, BudgetKey::ProjectTokens | BudgetKey::ProjectUsd)
     }
 
-    /// Names what a human is told of it: once for each session, budget and limit.
+    /// Names the interruption of a session's agent: one for each session, budget and limit.
     #[must_use]
-    pub fn notice_id(&self, session: &SessionId) -> String {
+    pub fn interruption(&self, session: &SessionId) -> String {
+        self.named(session.as_str())
+    }
+
+    /// Names what a human is told of it: once for each budget and limit, of a session's own or of a project's.
+    #[must_use]
+    pub fn notice_id(&self, session: &Session) -> String {
+        if self.is_of_project() {
+            return self.named(&format!("{}@{}", session.project, session.project_path));
+        }
+        self.interruption(&session.id)
+    }
+
+    fn named(&self, whose: &str) -> String {
         let limit = match self.limit {
             Amount::Tokens(tokens) => tokens,
             Amount::Usd(dollars) => dollars.micros(),
         };
-        format!("{NOTICES}{session}/{}/{limit}", self.key)
+        format!("{NOTICES}{whose}/{}/{limit}", self.key)
     }
 
     /// Whether a notice is of a budget that is used up.
@@ -223,31 +236,40 @@ impl Overrun {
         id.starts_with(NOTICES)
     }
 
-    /// What there is to say of a session that it holds.
-    #[must_use]
-    pub fn of_session(&self, session: &SessionId, project: &ProjectName) -> String {
-        let Self { key, limit, used } = self;
-        if self.is_of_project() {
-            return format!("`{key}` is {limit}, and the sessions of `{project}` have used {used} together");
-        }
-        format!("`{key}` is {limit}, and `{session}` has used {used}")
-    }
-
-    /// What a human is told of a session that it holds, in one line.
+    /// What a human is told of the session that it holds, or of all of the project's, in one line.
     #[must_use]
     pub fn title(&self, session: &SessionId, project: &ProjectName) -> String {
-        let held = if self.is_of_project() { format!("`{session}` is held: ") } else { "held: ".to_owned() };
-        format!("{held}{}", self.of_session(session, project))
+        let Self { key, limit, used } = self;
+        if self.is_of_project() {
+            return format!("held: `{key}` is {limit}, and the sessions of `{project}` have used {used} together");
+        }
+        format!("held: `{key}` is {limit}, and `{session}` has used {used}")
     }
 
-    /// The rest of it: what its agent does, and what there is to do.
+    /// The rest of it: what its agent does, and what there is to do. Of a project it begins with what there is to do, and
+    /// ends with its sessions, one a line, as they are held.
     #[must_use]
     pub fn body(&self, session: &SessionId, turn: &Turn) -> String {
+        if self.is_of_project() {
+            return format!(
+                "Raise `{}` in the configuration, and the holds are lifted; `ao send SESSION …` then has an agent go on. \
+                 `ao session kill SESSION` ends one, and its worktree stays.\n{}",
+                self.key,
+                held_line(session, turn)
+            );
+        }
         format!(
             "{turn}\nRaise `{}` in the configuration, and the hold is lifted; `ao send {session} …` then has its agent go on. \
              `ao session kill {session}` ends it, and its worktree stays.",
             self.key
         )
+    }
+
+    /// The body of a project's notice that is there already, once one more session is held.
+    #[must_use]
+    pub fn body_with(body: &str, session: &SessionId, turn: &Turn) -> String {
+        let line = held_line(session, turn);
+        if body.lines().any(|there| there == line) { body.to_owned() } else { format!("{body}\n{line}") }
     }
 
     /// Why one more session of the project is not started.
@@ -259,6 +281,11 @@ impl Overrun {
              configuration; `ao status --all` shows what each has used"
         )
     }
+}
+
+/// A held session in the notice of its project.
+fn held_line(session: &SessionId, turn: &Turn) -> String {
+    format!("`{session}`: {turn}")
 }
 
 #[cfg(test)]
@@ -308,23 +335,38 @@ mod tests {
         let over =
             |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
         let own = over((0, 5_000_000), (0, 0));
-        assert_eq!(own.of_session(&id, &app), "`budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         assert_eq!(own.title(&id, &app), "held: `budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
         assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
         assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
-        assert_eq!(own.notice_id(&id), "budget/app-1/budgets.session.usd/5000000");
+        let session =
+            |id: &str| Session::new(id.parse::<SessionId>().unwrap(), app.clone(), "/p", Timestamp::from_millis(0));
+        assert_eq!(own.notice_id(&session("app-1")), "budget/app-1/budgets.session.usd/5000000");
+        assert_ne!(own.notice_id(&session("app-1")), own.notice_id(&session("app-2")));
         let together = over((0, 0), (50, 0));
         assert_eq!(
-            together.of_session(&id, &app),
-            "`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
+            together.title(&id, &app),
+            "held: `budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
         );
+        assert_eq!(together.notice_id(&session("app-1")), together.notice_id(&session("app-2")), "told once");
+        assert_ne!(together.interruption(&id), together.interruption(&session("app-2").id));
+        let body = together.body(&id, &Turn::None);
+        assert!(body.ends_with("\n`app-1`: its agent waits for a message"), "{body}");
+        let other = session("app-2").id;
+        let body =
+            Overrun::body_with(&Overrun::body_with(&body, &other, &Turn::Interrupted), &other, &Turn::Interrupted);
+        assert!(body.ends_with("waits for a message\n`app-2`: its agent's turn was interrupted"), "{body}");
         assert!(
             together
                 .refusal(&app)
                 .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
         );
-        assert_ne!(together.notice_id(&id), over((0, 0), (60, 0)).notice_id(&id), "another limit is told anew");
+        let raised = over((0, 0), (60, 0));
+        assert_ne!(
+            together.notice_id(&session("app-1")),
+            raised.notice_id(&session("app-1")),
+            "another limit is told anew"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Budgets: sessions that have used what they may, by themselves or with all of their project, are held, their agents
-//! interrupted, and a human told, once for each session, budget and limit. What is to be done is read from the facts and the
+//! interrupted, and a human told, once for each budget and limit of a session or of a project. What is to be done is read from the facts and the
 //! configurations in force, each time anew: a killed host's work is taken up where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use ao_core::Result;
 use ao_core::config::Budgets;
 use ao_core::lifecycle::{Overrun, Spent, Turn, overrun};
-use ao_core::model::event::{BudgetExceeded, EventData};
+use ao_core::model::event::{BudgetExceeded, Event, EventData};
 use ao_core::model::facts::{HoldReason, OperationKind, Session};
 use ao_core::model::{Notice, NoticeState, SessionId};
 use ao_core::prices::Prices;
@@ -18,7 +18,7 @@ use ao_core::slots::notifier::Priority;
 use super::super::HostContext;
 use super::crews::Crews;
 use super::{Done, Engine};
-use crate::store::{Fence, SessionFilter};
+use crate::store::{EventFilter, Fence, SessionFilter};
 
 /// What the engine keeps about budgets. Nothing of it is needed after a start.
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ impl Engine {
 
     fn judge(&mut self, there: &[Session], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
         let mut projects: BTreeMap<_, Spent> = BTreeMap::new();
-        let (mut over, mut within) = (Vec::new(), Vec::new());
+        let (mut over, mut within, mut so) = (Vec::new(), Vec::new(), BTreeSet::new());
         for session in there {
             let Some(Terms { budgets, prices }) = terms.get(&session.id) else { continue };
             let project = (&session.project, &*session.project_path);
@@ -92,11 +92,17 @@ impl Engine {
                 .or_insert_with(|| Spent::of_project(project, there, prices));
             match overrun(budgets, &Spent::of_session(session, prices), together) {
                 None => within.push(session),
-                Some(found) if self.goes_on(session) => over.push((session, found)),
-                Some(_) => {}
+                Some(found) => {
+                    let goes_on = self.goes_on(session);
+                    // A project has used what it may, whichever of its sessions go on.
+                    if goes_on || found.is_of_project() {
+                        so.insert(found.notice_id(session));
+                    }
+                    over.extend(goes_on.then_some((session, found)));
+                }
             }
         }
-        self.take_back(&over, terms)?;
+        self.take_back(&so, there, terms)?;
         let ids = |of: &mut dyn Iterator<Item = &&Session>| of.map(|session| session.id.clone()).collect::<Vec<_>>();
         let over_ids = ids(&mut over.iter().map(|(session, _)| session));
         let within = ids(&mut within.iter().filter(|session| is_held(session)));
@@ -107,13 +113,27 @@ impl Engine {
         self.remember_versions(&over_ids)?;
         self.remember_versions(&within)?;
         for (session, found) in over {
-            let told = self.context.sessions.store.notice(&found.notice_id(&session.id))?;
-            let is_told = told.is_some_and(|notice| notice.state != NoticeState::Withdrawn);
-            if held.contains(&session.id) || !is_told {
+            if held.contains(&session.id) || !self.is_told(session, &found)? {
                 self.interrupt(session, found)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a human was told that a session is held for this, and its agent interrupted before. Of a project the notice is
+    /// one for all of its sessions, so that of each the log says it.
+    fn is_told(&self, session: &Session, found: &Overrun) -> Result<bool> {
+        let told = self.context.sessions.store.notice(&found.notice_id(session))?;
+        let is_told = told.is_some_and(|notice| notice.state != NoticeState::Withdrawn);
+        Ok(is_told && (!found.is_of_project() || self.is_logged(&session.id, found)?))
+    }
+
+    fn is_logged(&self, session: &SessionId, found: &Overrun) -> Result<bool> {
+        let kinds = "budget.exceeded".parse().into_iter().collect();
+        let filter = EventFilter { session: Some(session.clone()), kinds, limit: u32::MAX, ..EventFilter::default() };
+        let (key, limit) = (found.key.as_str(), found.limit.to_string());
+        let is_it = |event: &Event| event.data["key"] == key && event.data["limit"] == limit.as_str();
+        Ok(self.context.sessions.store.events(&filter)?.iter().any(is_it))
     }
 
     /// Whether a session can use anything more. One that is being started is looked at when it is.
@@ -123,11 +143,19 @@ impl Engine {
     }
 
     /// Takes notices back that nobody was told yet, and that are not so any more.
-    fn take_back(&mut self, over: &[(&Session, Overrun)], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
-        let is_so = |notice: &Notice| over.iter().any(|(session, found)| found.notice_id(&session.id) == notice.id);
+    fn take_back(
+        &mut self,
+        so: &BTreeSet<String>,
+        there: &[Session],
+        terms: &BTreeMap<SessionId, Terms>,
+    ) -> Result<()> {
         for notice in self.context.sessions.store.open_notices()? {
-            let is_judged = notice.session.as_ref().is_some_and(|session| terms.contains_key(session));
-            if Overrun::is_notice(&notice.id) && is_judged && !is_so(&notice) {
+            let is_about = |session: &&Session| match &notice.session {
+                Some(id) => session.id == *id,
+                None => Some(&session.project) == notice.project.as_ref() && session.config_file == notice.config_file,
+            };
+            let is_judged = there.iter().filter(is_about).any(|session| terms.contains_key(&session.id));
+            if Overrun::is_notice(&notice.id) && is_judged && !so.contains(&notice.id) {
                 self.change_notice(&notice.id, &mut Notice::withdraw)?;
             }
         }
@@ -145,7 +173,7 @@ impl Engine {
         let (sessions, id) = (Arc::clone(&self.context.sessions), session.id.clone());
         sessions.failpoints.pass("budget.interrupt.before")?;
         self.calls.spawn(async move {
-            let turn = sessions.interrupt(&id, &crew, &found.notice_id(&id)).await;
+            let turn = sessions.interrupt(&id, &crew, &found.interruption(&id)).await;
             Done::Interrupted { id, overrun: found, turn }
         });
         Ok(())
@@ -158,9 +186,10 @@ impl Engine {
         sessions.failpoints.pass("budget.notice.before")?;
         let Some(session) = sessions.store.session(id)? else { return Ok(()) };
         let (title, now) = (found.title(id, &session.project), sessions.world.now());
-        let mut notice = Notice::new(found.notice_id(id), Priority::Urgent, title, now);
+        let mut notice = Notice::new(found.notice_id(&session), Priority::Urgent, title, now);
         notice.body = found.body(id, turn);
-        (notice.session, notice.project) = (Some(id.clone()), Some(session.project.clone()));
+        notice.session = (!found.is_of_project()).then(|| id.clone());
+        notice.project = Some(session.project.clone());
         notice.config_file.clone_from(&session.config_file);
         let mut data = BudgetExceeded::new(found.key.as_str(), found.limit.to_string(), found.used.to_string());
         data.turn = Some(turn.to_string());
@@ -168,6 +197,13 @@ impl Engine {
         if sessions.store.add_notice(Fence::Epoch(self.epoch), &notice, std::slice::from_ref(&event))? {
             self.book.was_written(vec![event]);
             self.telling.ask(self.elapsed());
+        } else if found.is_of_project() && !self.is_logged(id, found)? {
+            let mut add = |notice: &mut Notice| {
+                notice.body = Overrun::body_with(&notice.body, id, turn);
+                vec![event.clone()]
+            };
+            sessions.store.change_notice(Fence::Epoch(self.epoch), &notice.id, &mut add)?;
+            self.book.was_written(vec![event]);
         }
         // It may have been held for another budget meanwhile, or for none.
         self.read_store()
