@@ -70,7 +70,10 @@ fn a_budget_holds_refuses_and_is_lifted() {
     studio.world.ao(&["reconcile"]);
     assert_eq!(studio.status(&id), "paused");
     let inbox = studio.world.ao(&["inbox"]).stdout();
-    assert!(inbox.contains("`app-1` is held: `budgets.project.tokens` is 1234567 tokens"), "{inbox}");
+    assert!(
+        inbox.contains("held: `budgets.project.tokens` is 1234567 tokens, and the sessions of `app` have used 1234567"),
+        "{inbox}"
+    );
     let log = studio.world.ao(&["events"]).succeeds().stdout();
     // A program that is quiet may look as if it waited.
     let words = "budgets.project.tokens is 1234567 tokens, used 1234567 tokens; its agent";

@@ -210,14 +210,29 @@ impl Overrun {
         matches!(self.key, BudgetKey::ProjectTokens | BudgetKey::ProjectUsd)
     }
 
-    /// Names what a human is told of it: once for each session, budget, limit and hold. `since` is when the session was held.
+    /// Names the interruption of a session's agent: one for each session, budget, limit and hold. `since` is when the session
+    /// was held.
     #[must_use]
-    pub fn notice_id(&self, session: &SessionId, since: Timestamp) -> String {
+    pub fn interruption(&self, session: &SessionId, since: Timestamp) -> String {
+        format!("{}/{}", self.named(session.as_str()), since.as_millis())
+    }
+
+    /// Names what a human is told of it: once for each hold of a session for a budget of its own, and once for each limit of
+    /// a project.
+    #[must_use]
+    pub fn notice_id(&self, session: &Session, since: Timestamp) -> String {
+        if self.is_of_project() {
+            return self.named(&format!("{}@{}", session.project, session.project_path));
+        }
+        self.interruption(&session.id, since)
+    }
+
+    fn named(&self, whose: &str) -> String {
         let limit = match self.limit {
             Amount::Tokens(tokens) => tokens,
             Amount::Usd(dollars) => dollars.micros(),
         };
-        format!("{NOTICES}{session}/{}/{limit}/{}", self.key, since.as_millis())
+        format!("{NOTICES}{whose}/{}/{limit}", self.key)
     }
 
     /// Whether a notice is of a budget that is used up.
@@ -226,31 +241,40 @@ impl Overrun {
         id.starts_with(NOTICES)
     }
 
-    /// What there is to say of a session that it holds.
-    #[must_use]
-    pub fn of_session(&self, session: &SessionId, project: &ProjectName) -> String {
-        let Self { key, limit, used } = self;
-        if self.is_of_project() {
-            return format!("`{key}` is {limit}, and the sessions of `{project}` have used {used} together");
-        }
-        format!("`{key}` is {limit}, and `{session}` has used {used}")
-    }
-
-    /// What a human is told of a session that it holds, in one line.
+    /// What a human is told of the session that it holds, or of all of the project's, in one line.
     #[must_use]
     pub fn title(&self, session: &SessionId, project: &ProjectName) -> String {
-        let held = if self.is_of_project() { format!("`{session}` is held: ") } else { "held: ".to_owned() };
-        format!("{held}{}", self.of_session(session, project))
+        let Self { key, limit, used } = self;
+        if self.is_of_project() {
+            return format!("held: `{key}` is {limit}, and the sessions of `{project}` have used {used} together");
+        }
+        format!("held: `{key}` is {limit}, and `{session}` has used {used}")
     }
 
-    /// The rest of it: what its agent does, and what there is to do.
+    /// The rest of it: what its agent does, and what there is to do. Of a project it begins with what there is to do, and
+    /// ends with its sessions, one a line, as they are held.
     #[must_use]
     pub fn body(&self, session: &SessionId, turn: &Turn) -> String {
+        if self.is_of_project() {
+            return format!(
+                "Raise `{}` in the configuration, and the holds are lifted; `ao send SESSION …` then has an agent go on. \
+                 `ao session kill SESSION` ends one, and its worktree stays.\n{}",
+                self.key,
+                held_line(session, turn)
+            );
+        }
         format!(
             "{turn}\nRaise `{}` in the configuration, and the hold is lifted; `ao send {session} …` then has its agent go on. \
              `ao session kill {session}` ends it, and its worktree stays.",
             self.key
         )
+    }
+
+    /// The body of a project's notice that is there already, once one more session is held.
+    #[must_use]
+    pub fn body_with(body: &str, session: &SessionId, turn: &Turn) -> String {
+        let line = held_line(session, turn);
+        if body.lines().any(|there| there == line) { body.to_owned() } else { format!("{body}\n{line}") }
     }
 
     /// Why one more session of the project is not started.
@@ -262,6 +286,11 @@ impl Overrun {
              configuration; `ao status --all` shows what each has used"
         )
     }
+}
+
+/// A held session in the notice of its project.
+fn held_line(session: &SessionId, turn: &Turn) -> String {
+    format!("`{session}`: {turn}")
 }
 
 #[cfg(test)]
@@ -311,27 +340,39 @@ mod tests {
         let over =
             |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
         let own = over((0, 5_000_000), (0, 0));
-        assert_eq!(own.of_session(&id, &app), "`budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         assert_eq!(own.title(&id, &app), "held: `budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
         assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
         assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
         let at = Timestamp::from_millis;
-        assert_eq!(own.notice_id(&id, at(7)), "*budget/app-1/budgets.session.usd/5000000/7");
-        assert_ne!(own.notice_id(&id, at(7)), own.notice_id(&id, at(8)), "another hold is told anew");
-        assert!(Overrun::is_notice(&own.notice_id(&id, at(7))) && !Overrun::is_notice("budget/app-1/ci-failed"));
+        let session = |id: &str| Session::new(id.parse::<SessionId>().unwrap(), app.clone(), "/p", at(0));
+        let named = |id: &str, since| own.notice_id(&session(id), at(since));
+        assert_eq!(named("app-1", 7), "*budget/app-1/budgets.session.usd/5000000/7");
+        assert_ne!(named("app-1", 7), named("app-2", 7));
+        assert_ne!(named("app-1", 7), named("app-1", 8), "another hold is told anew");
+        assert!(Overrun::is_notice(&named("app-1", 7)) && !Overrun::is_notice("budget/app-1/ci-failed"));
         let together = over((0, 0), (50, 0));
         assert_eq!(
-            together.of_session(&id, &app),
-            "`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
+            together.title(&id, &app),
+            "held: `budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
         );
+        let of_both = ["app-1", "app-2"].map(|id| together.notice_id(&session(id), at(7)));
+        assert_eq!(of_both[0], of_both[1], "told once");
+        assert_ne!(together.interruption(&id, at(7)), together.interruption(&session("app-2").id, at(7)));
+        let body = together.body(&id, &Turn::None);
+        assert!(body.ends_with("\n`app-1`: its agent waits for a message"), "{body}");
+        let other = session("app-2").id;
+        let body =
+            Overrun::body_with(&Overrun::body_with(&body, &other, &Turn::Interrupted), &other, &Turn::Interrupted);
+        assert!(body.ends_with("waits for a message\n`app-2`: its agent's turn was interrupted"), "{body}");
         assert!(
             together
                 .refusal(&app)
                 .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
         );
-        let other = over((0, 0), (60, 0));
-        assert_ne!(together.notice_id(&id, at(7)), other.notice_id(&id, at(7)), "another limit is told anew");
+        let raised = over((0, 0), (60, 0));
+        let named = |over: &Overrun| over.notice_id(&session("app-1"), at(7));
+        assert_ne!(named(&together), named(&raised), "another limit is told anew");
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use ao_core::lifecycle::Turn;
-use ao_core::model::SessionId;
 use ao_core::model::facts::{OperationKind, Session};
-use ao_core::slots::agent::{ActivityState, AgentObservation, InterruptAgent};
+use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::slots::agent::{ActivityState, AgentObservation, DeliverPlan, InterruptAgent};
 use ao_core::slots::runtime::Liveness;
 use ao_core::{Error, Result};
 use tokio::time::Instant;
@@ -51,6 +51,10 @@ impl Sessions {
         (request.cursor, request.screen) = (agent.cursor, seen.screen);
         request.directory = Some(runtime.directory.clone());
         let plan = crew.agent.instance.interrupt(request).await?;
+        if matches!(plan, DeliverPlan::Done { level: DeliveryLevel::Withdrawn }) {
+            // Its plugin knows better: no turn ran, and none will before somebody says something.
+            return Ok(Turn::None);
+        }
         self.enter(plan, runtime, crew, key).await?;
         self.wait_until_stopped(&session, crew).await
     }

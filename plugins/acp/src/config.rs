@@ -19,8 +19,7 @@ pub struct Config {
     #[serde(default)]
     env_remove: Vec<String>,
     /// What it may do without asking, where the session does not say.
-    #[serde(default)]
-    permissions: Permissions,
+    permissions: Option<Permissions>,
     /// Its model, by the id that it offers, where the session does not say.
     model: Option<String>,
     /// Its own mode, by the id that it offers, such as `plan`.
@@ -67,7 +66,7 @@ impl Config {
             argv: self.argv,
             env: self.env,
             env_remove: self.env_remove,
-            permissions: self.permissions.into(),
+            permissions: self.permissions.map_or(PermissionMode::Default, PermissionMode::from),
             model: self.model,
             mode: self.mode,
         })

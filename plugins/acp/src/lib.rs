@@ -64,7 +64,7 @@ impl Agent for AcpAgent {
     }
 
     async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-        blocking(move || Ok(request.targets.iter().map(observe::observe).collect())).await
+        blocking(move || Ok(request.targets.iter().map(|target| observe::observe(target, request.now)).collect())).await
     }
 
     async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
@@ -113,8 +113,9 @@ impl Agent for AcpAgent {
     }
 
     async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
-        match ask(known(request.directory)?, Request::Cancel).await? {
+        match ask(known(request.directory)?, Request::Cancel { key: request.key }).await? {
             Reply::Cancelled => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+            Reply::NoTurn => Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn }),
             other => Err(unexpected(other)),
         }
     }

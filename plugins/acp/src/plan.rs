@@ -25,7 +25,6 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
     };
     let launch = Launch {
         version: LAUNCH_VERSION,
-        session: request.session.clone(),
         workspace: request.workspace.clone(),
         directory: request.directory.clone(),
         argv: settings.argv.clone(),

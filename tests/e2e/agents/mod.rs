@@ -6,6 +6,7 @@ mod acp;
 mod cast;
 mod claude;
 mod codex;
+mod demo;
 mod hostile;
 mod life;
 mod limits;

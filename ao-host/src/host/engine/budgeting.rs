@@ -1,6 +1,7 @@
 //! Budgets: sessions that have used what they may, by themselves or with all of their project, are held, their agents
-//! interrupted as often as they are seen to work, and a human told once. What is to be done is read from the facts and the
-//! configurations in force, each time anew: a killed host's work is taken up where it stopped.
+//! interrupted as often as they are seen to work, and a human told once: of each hold of a session, and of each limit of a
+//! project. What is to be done is read from the facts and the configurations in force, each time anew: a killed host's work
+//! is taken up where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use ao_core::Result;
 use ao_core::config::Budgets;
 use ao_core::lifecycle::{Overrun, Spent, Turn, overrun};
-use ao_core::model::event::{BudgetExceeded, EventData};
+use ao_core::model::event::{BudgetExceeded, Event, EventData};
 use ao_core::model::facts::{HoldReason, OperationKind, Session};
 use ao_core::model::{Notice, NoticeState, SessionId, Timestamp};
 use ao_core::prices::Prices;
@@ -19,7 +20,7 @@ use ao_core::slots::notifier::Priority;
 use super::super::HostContext;
 use super::crews::Crews;
 use super::{Done, Engine};
-use crate::store::{Fence, SessionFilter};
+use crate::store::{EventFilter, Fence, SessionFilter};
 
 /// Between two attempts to interrupt an agent that goes on.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -120,7 +121,7 @@ impl Engine {
                 Some(found) => over.push(Over { session, found }),
             }
         }
-        self.take_back(&over, terms)?;
+        self.take_back(&over, there, terms)?;
         over.retain(|over| self.goes_on(over.session));
         let over_ids: Vec<_> = over.iter().map(|over| over.session.id.clone()).collect();
         let held = within.iter().filter(|session| is_held(session));
@@ -134,10 +135,9 @@ impl Engine {
         self.remember_versions(&within)?;
         for Over { session, found } in over {
             let Some(since) = held.get(&session.id) else { continue };
-            let told = self.context.sessions.store.notice(&found.notice_id(&session.id, *since))?;
-            let is_told = told.is_some_and(|notice| notice.state != NoticeState::Withdrawn);
-            if !is_told || self.is_due_again(session) {
-                self.interrupt(session, found, *since)?;
+            let stopped = Stopped { overrun: found, since: *since };
+            if !self.is_told(session, &stopped)? || self.is_due_again(session) {
+                self.interrupt(session, stopped)?;
             }
         }
         Ok(())
@@ -155,6 +155,24 @@ impl Engine {
         at.is_none()
     }
 
+    /// Whether a human was told that a session is held for this, and its agent interrupted before. Of a project the notice is
+    /// one for all of its sessions, so that of each the log says it.
+    fn is_told(&self, session: &Session, stopped: &Stopped) -> Result<bool> {
+        let told = self.context.sessions.store.notice(&stopped.overrun.notice_id(session, stopped.since))?;
+        let is_told = told.is_some_and(|notice| notice.state != NoticeState::Withdrawn);
+        Ok(is_told && (!stopped.overrun.is_of_project() || self.is_logged(&session.id, stopped)?))
+    }
+
+    fn is_logged(&self, session: &SessionId, stopped: &Stopped) -> Result<bool> {
+        let kinds = "budget.exceeded".parse().into_iter().collect();
+        let filter = EventFilter { session: Some(session.clone()), kinds, limit: u32::MAX, ..EventFilter::default() };
+        let (key, limit) = (stopped.overrun.key.as_str(), stopped.overrun.limit.to_string());
+        let is_it = |event: &Event| {
+            event.timestamp >= stopped.since && event.data["key"] == key && event.data["limit"] == limit.as_str()
+        };
+        Ok(self.context.sessions.store.events(&filter)?.iter().any(is_it))
+    }
+
     /// Whether a session can use anything more. One that is being started is looked at when it is.
     fn goes_on(&self, session: &Session) -> bool {
         let is_free = session.op.as_ref().is_none_or(|op| op.kind == OperationKind::Send);
@@ -162,14 +180,21 @@ impl Engine {
     }
 
     /// Takes notices back that nobody was told yet, and that are not so any more.
-    fn take_back(&mut self, over: &[Over<'_>], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
-        let is_so = |notice: &Notice, over: &Over<'_>| {
-            let hold = over.session.hold.as_ref();
-            hold.is_some_and(|hold| over.found.notice_id(&over.session.id, hold.at) == notice.id)
-        };
+    fn take_back(&mut self, over: &[Over<'_>], there: &[Session], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
+        let named = over.iter().filter_map(|Over { session, found }| {
+            let since = session.hold.as_ref().map(|hold| hold.at);
+            // A project has used what it may, whichever of its sessions are held.
+            let since = since.or(found.is_of_project().then_some(session.created_at))?;
+            Some(found.notice_id(session, since))
+        });
+        let so: BTreeSet<_> = named.collect();
         for notice in self.budget_notices()? {
-            let is_judged = notice.session.as_ref().is_some_and(|session| terms.contains_key(session));
-            if is_judged && !over.iter().any(|over| is_so(&notice, over)) {
+            let is_about = |session: &&Session| match &notice.session {
+                Some(id) => session.id == *id,
+                None => Some(&session.project) == notice.project.as_ref() && session.config_file == notice.config_file,
+            };
+            let is_judged = there.iter().filter(is_about).any(|session| terms.contains_key(&session.id));
+            if is_judged && !so.contains(&notice.id) {
                 self.change_notice(&notice.id, &mut Notice::withdraw)?;
             }
         }
@@ -194,11 +219,10 @@ impl Engine {
         Ok(open)
     }
 
-    fn interrupt(&mut self, session: &Session, found: Overrun, since: Timestamp) -> Result<()> {
+    fn interrupt(&mut self, session: &Session, stopped: Stopped) -> Result<()> {
         if !self.budgeting.under_way.insert(session.id.clone()) {
             return Ok(());
         }
-        let stopped = Stopped { overrun: found, since };
         let crew = match self.crews.of(&self.context, session) {
             Ok(crew) => crew,
             Err(error) => return self.interrupted(&session.id, &stopped, &Turn::GoesOn { why: error.to_string() }),
@@ -206,7 +230,7 @@ impl Engine {
         let (sessions, id) = (Arc::clone(&self.context.sessions), session.id.clone());
         sessions.failpoints.pass("budget.interrupt.before")?;
         self.calls.spawn(async move {
-            let turn = sessions.interrupt(&id, &crew, &found.notice_id(&id, since)).await;
+            let turn = sessions.interrupt(&id, &crew, &stopped.overrun.interruption(&id, stopped.since)).await;
             Done::Interrupted { id, stopped, turn }
         });
         Ok(())
@@ -225,16 +249,25 @@ impl Engine {
         let is_so = session.end.is_none() && session.hold.as_ref().is_some_and(|hold| hold.at == *since);
         if is_so {
             let (title, now) = (found.title(id, &session.project), sessions.world.now());
-            let mut notice = Notice::new(found.notice_id(id, *since), Priority::Urgent, title, now);
+            let mut notice = Notice::new(found.notice_id(&session, *since), Priority::Urgent, title, now);
             notice.body = found.body(id, turn);
-            (notice.session, notice.project) = (Some(id.clone()), Some(session.project.clone()));
+            notice.session = (!found.is_of_project()).then(|| id.clone());
+            notice.project = Some(session.project.clone());
             notice.config_file.clone_from(&session.config_file);
             let mut data = BudgetExceeded::new(found.key.as_str(), found.limit.to_string(), found.used.to_string());
             data.turn = Some(turn.to_string());
             let event = sessions.world.event(Some(id), EventData::BudgetExceeded(data));
-            if sessions.store.add_notice(Fence::Epoch(self.epoch), &notice, std::slice::from_ref(&event))? {
+            let fence = Fence::Epoch(self.epoch);
+            if sessions.store.add_notice(fence, &notice, std::slice::from_ref(&event))? {
                 self.book.was_written(vec![event]);
                 self.telling.ask(self.elapsed());
+            } else if found.is_of_project() && !self.is_logged(id, stopped)? {
+                let mut add = |notice: &mut Notice| {
+                    notice.body = Overrun::body_with(&notice.body, id, turn);
+                    vec![event.clone()]
+                };
+                sessions.store.change_notice(fence, &notice.id, &mut add)?;
+                self.book.was_written(vec![event]);
             }
         }
         // It may have been held for another budget meanwhile, or for none.

@@ -41,11 +41,14 @@ pub fn run(launch_file: &Utf8Path, now: &dyn Fn() -> Timestamp) -> io::Result<Ex
     private_directory(&directory)?;
     let lock = lock(&directory)?;
     let prompt = launch.prompt_file.as_deref().map(read_prompt).transpose()?;
-    let known = known(&launch, now())?;
+    let known = known(&launch, prompt.as_deref(), now())?;
     let journal = Writer::open(&launch.directory)?;
     let desk = Desk { launch, journal, now, _lock: lock };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve::serve(desk, prompt, known))
+    let ended = runtime.block_on(serve::serve(desk, prompt, known));
+    // Nobody waits for a disk that answers no more.
+    runtime.shutdown_background();
+    ended
 }
 
 impl Desk<'_> {
@@ -77,16 +80,25 @@ fn read_prompt(path: &Utf8Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs_err::read(path)?).into_owned())
 }
 
-/// What a journal of this launch says, or that of the conversation's former launch; else nothing.
-fn known(launch: &Launch, now: Timestamp) -> io::Result<(View, Queue)> {
+/// What a journal of this launch says, or that of the conversation's former launch. Of a conversation that was never opened,
+/// or that nobody knows, only what was said to the agent and it never got goes on; else nothing.
+fn known(launch: &Launch, prompt: Option<&str>, now: Timestamp) -> io::Result<(View, Queue)> {
     if let Some(known) = read_whole(&launch.directory)? {
         return Ok(known);
     }
     let mut known = (View::new(now), Queue::default());
-    if let Some((view, queue)) = launch.resume.as_deref().and_then(|id| former::find(&launch.directory, id)) {
-        known.0.inherit(&view);
+    if let Some((view, queue)) = former::find(&launch.directory, launch.resume.as_deref()) {
         // What was taken and never handed over is still to be done.
-        (known.1.known, known.1.waiting, known.1.asked) = (queue.known, queue.waiting, queue.asked);
+        known.1 = queue;
+        if launch.resume.is_some() {
+            known.0.inherit(&view);
+        } else {
+            // A new conversation is told anew what it is to do first.
+            known.1.forget(Launch::is_prompt_key);
+            if let Some(prompt) = prompt {
+                known.1.put_first(launch.prompt_key(), prompt.to_owned());
+            }
+        }
     }
     Ok(known)
 }
@@ -97,8 +109,9 @@ fn private_directory(path: &Utf8Path) -> io::Result<()> {
 }
 
 fn lock(directory: &Utf8Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
     let path = directory.join("lock");
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+    let file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {

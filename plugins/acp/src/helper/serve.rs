@@ -23,6 +23,9 @@ use crate::talk::{Effect, Input, Talk};
 
 /// How long opening a conversation may take: some agents are fetched first.
 const OPEN_WITHIN: Duration = Duration::from_mins(3);
+/// How long a turn may take to end that somebody relies on to end: what bounds a session's costs is kept, also where an agent
+/// does not heed it.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How long an agent's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an agent may live that closed its output.
@@ -61,6 +64,8 @@ struct Hands<'a> {
     printer: Printer,
     log: Arc<Mutex<Log>>,
     replies: BTreeMap<u64, oneshot::Sender<Reply>>,
+    /// A file that is being read or written for the agent. What it says next is not read before.
+    calls: JoinSet<Effect>,
 }
 
 /// Runs the agent until it ends or this process is told to.
@@ -69,7 +74,7 @@ pub(super) async fn serve(mut desk: Desk<'_>, prompt: Option<String>, known: (Vi
     let directory = desk.launch.directory.join(DIRECTORY);
     let log = Arc::new(Mutex::new(Log::open(&directory)?));
     let socket = Socket::bind(&desk.launch.directory)?;
-    let mut talk = Talk::new(desk.launch.clone(), prompt, known.clone());
+    let mut talk = Talk::new(desk.launch.clone(), prompt, known.clone(), files::locate);
     if known != (View::new(known.0.since), Queue::default()) {
         // What a former launch left stands in this one's journal from here on.
         desk.note(Event::Snapshot { view: Box::new(known.0), queue: Box::new(known.1) })?;
@@ -77,7 +82,7 @@ pub(super) async fn serve(mut desk: Desk<'_>, prompt: Option<String>, known: (Vi
     let started = Event::Started { helper: std::process::id() };
     talk.noted((desk.now)(), &started);
     desk.note(started)?;
-    let mut hands = Hands { desk, printer: Printer::start()?, log, replies: BTreeMap::new() };
+    let mut hands = Hands { desk, printer: Printer::start()?, log, replies: BTreeMap::new(), calls: JoinSet::new() };
     let mut agent = match Agent::start(&hands.desk.launch, &hands.log) {
         Ok(agent) => agent,
         Err(error) => return hands.not_started(&error),
@@ -88,7 +93,7 @@ pub(super) async fn serve(mut desk: Desk<'_>, prompt: Option<String>, known: (Vi
     listening.spawn(socket.listen(asked_in));
     let mut wake = Wake::new(hands.desk.launch.hook.clone());
     let over = converse(&mut talk, &mut hands, &mut agent, &mut asked, &mut wake, &mut signals).await;
-    // Nobody is told that a prompt was taken that nobody will hand over.
+    // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(listening);
     hands.finish(&mut talk, &mut agent, &mut wake, over).await
 }
@@ -108,13 +113,16 @@ async fn converse(
     if let Some(over) = hands.go_on(talk, agent, Input::Begin) {
         return over;
     }
+    let mut stop_by: Option<tokio::time::Instant> = None;
     loop {
         wake.look(talk.view());
+        let begun = stop_by.unwrap_or_else(|| tokio::time::Instant::now() + STOP_WITHIN);
+        stop_by = talk.is_stopping().then_some(begun);
         let input = tokio::select! {
             _ = signals.terminate.recv() => return Over::Told(15),
             _ = signals.hangup.recv() => return Over::Told(1),
             _ = signals.interrupt.recv() => Input::Interrupt,
-            line = agent.lines.recv(), if speaks => if let Some(line) = line {
+            line = agent.lines.recv(), if speaks && hands.calls.is_empty() => if let Some(line) = line {
                 Input::Line(line)
             } else {
                 speaks = false;
@@ -130,6 +138,13 @@ async fn converse(
                 hands.replies.insert(number, reply);
                 Input::Control(number, request)
             }
+            Some(done) = hands.calls.join_next() => {
+                if let Ok(Effect::Send(frame)) = done && agent.send(&frame).is_err() {
+                    return deaf();
+                }
+                continue;
+            }
+            () = tokio::time::sleep_until(begun), if stop_by.is_some() => Input::Unheeded,
             () = &mut late, if talk.is_opening() => Input::Late,
             () = &mut silent, if !speaks => return Over::Useless("the agent closed its output, and did not end".to_owned()),
             () = wake.went() => continue,
@@ -140,38 +155,44 @@ async fn converse(
     }
 }
 
+fn deaf() -> Over {
+    Over::Useless("the agent does not read what it is told".to_owned())
+}
+
 impl Hands<'_> {
     /// Goes on by one input, and does what follows.
     fn go_on(&mut self, talk: &mut Talk, agent: &Agent, input: Input) -> Option<Over> {
         let now = (self.desk.now)();
         let mut over = None;
         let mut unwritten = None;
+        // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
         for effect in talk.handle(now, input) {
             match effect {
+                Effect::Reply(to, reply) => self.reply(to, reply, unwritten.as_deref()),
+                _ if unwritten.is_some() => {}
                 Effect::Note(event) => {
                     if let Err(error) = self.desk.note(event) {
-                        self.printer.show(format!("# cannot write the journal: {error}\n"));
                         unwritten = Some(error.to_string());
                     }
                 }
                 Effect::Send(frame) => {
                     if agent.send(&frame).is_err() {
-                        over = Some(Over::Useless("the agent does not read what it is told".to_owned()));
+                        over = Some(deaf());
                     }
                 }
-                Effect::Reply(to, reply) => self.reply(to, reply, unwritten.as_deref()),
                 Effect::Show(text) => self.printer.show(text),
                 Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
                 Effect::File { id, call } => {
-                    let outcome = files::perform(&self.desk.launch.workspace, &call);
-                    if let Effect::Send(frame) = Talk::file_done(&id, outcome)
-                        && agent.send(&frame).is_err()
-                    {
-                        over = Some(Over::Useless("the agent does not read what it is told".to_owned()));
-                    }
+                    let launch = &self.desk.launch;
+                    let (workspace, scratch) = (launch.workspace.clone(), launch.directory.join(DIRECTORY));
+                    let perform = move || Talk::file_done(&id, files::perform(&workspace, &scratch, &call));
+                    self.calls.spawn_blocking(perform);
                 }
                 Effect::End(why) => over = Some(Over::Useless(why)),
             }
+        }
+        if let Some(error) = unwritten {
+            return Some(Over::Useless(format!("cannot write the journal: {error}")));
         }
         // What every line so far came to is what the conversation knows now.
         if let Err(error) = self.desk.journal.renew(now, talk.view(), talk.queue()) {
@@ -239,6 +260,13 @@ impl Hands<'_> {
                 (why, 1)
             }
         };
+        for frame in agent.unsent().await {
+            for effect in talk.came_back((self.desk.now)(), &frame) {
+                if let Effect::Note(event) = effect {
+                    drop(self.desk.note(event));
+                }
+            }
+        }
         let tail = self.log.lock().unwrap_or_else(PoisonError::into_inner).tail();
         if code != 0 && code < 128 && !tail.is_empty() {
             self.printer.show(format!("{}\n", ao_plugin_sdk::core::text::plain(&tail)));

@@ -9,10 +9,10 @@ mod reader;
 mod view;
 mod writer;
 
-pub(crate) use event::{Answerer, Choice, Entry, Event, How, Question, Used};
+pub(crate) use event::{Answerer, Choice, Entry, Event, How, Question, Stopped, Used};
 pub(crate) use queue::Queue;
 pub(crate) use reader::{Mark, finds, read_from, read_whole};
-pub(crate) use view::{Phase, View};
+pub(crate) use view::{MOST_QUESTIONS, Phase, View};
 pub(crate) use writer::Writer;
 
 use ao_plugin_sdk::prelude::*;

@@ -4,8 +4,8 @@ use ao_plugin_sdk::prelude::*;
 
 use super::event::{Event, Question, Used};
 
-/// How many questions are kept; a host is told of one.
-const MOST_QUESTIONS: usize = 4;
+/// How many questions are kept. As many may be open, or one would be asked that nobody hears of.
+pub(crate) const MOST_QUESTIONS: usize = 16;
 /// How many models are counted apart.
 const MOST_MODELS: usize = 16;
 
@@ -36,6 +36,9 @@ pub(crate) struct View {
     /// Why it is blocked, or how it ended.
     #[serde(default)]
     pub(crate) why: Option<String>,
+    /// What a human has to know before they say more.
+    #[serde(default)]
+    pub(crate) notice: Option<String>,
     /// Its provider lets it wait, as [`View::why`] says.
     #[serde(default)]
     pub(crate) limited: bool,
@@ -66,6 +69,7 @@ impl View {
             phase: Phase::Starting,
             since: at,
             why: None,
+            notice: None,
             limited: false,
             session: None,
             title: None,
@@ -89,6 +93,11 @@ impl View {
                 self.enter(Phase::Ready, at, None);
             }
             Event::Model { id } => self.model = Some(id.clone()),
+            Event::Taken { .. } => self.notice = None,
+            Event::Cut { why: text, .. } | Event::Notice { text } => self.notice = Some(text.clone()),
+            Event::Interrupted { .. } => {
+                self.notice = Some("it was told to stop, and waits for what it is told".to_owned());
+            }
             Event::Prompted { .. } => self.enter(Phase::Working, at, None),
             Event::Asked { question } if self.questions.len() < MOST_QUESTIONS => {
                 self.questions.push((at, question.clone()));
@@ -116,7 +125,7 @@ impl View {
             Event::Asked { .. }
             | Event::Launched { .. }
             | Event::Connected { .. }
-            | Event::Taken { .. }
+            | Event::Returned { .. }
             | Event::Note { .. }
             | Event::Unknown => {}
         }
@@ -126,6 +135,7 @@ impl View {
     pub(crate) fn inherit(&mut self, former: &Self) {
         (self.session, self.used, self.cost) = (former.session.clone(), former.used.clone(), former.cost);
         (self.title, self.model) = (former.title.clone(), former.model.clone());
+        self.notice.clone_from(&former.notice);
     }
 
     fn enter(&mut self, phase: Phase, at: Timestamp, why: Option<String>) {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
-use super::{Effect, Pending, Stage, Talk};
+use super::{Course, Effect, Pending, Shown, Stage, Talk};
 use crate::journal::{Event, How, Used};
 use crate::wire::{self, Offer, Problem};
 
@@ -27,6 +28,13 @@ impl Talk {
         let key = self.launch.prompt_key();
         if let Some(text) = self.prompt.take().filter(|_| !self.queue.knows(&key)) {
             self.accept(key, text);
+        }
+        if let Some(letter) = &self.queue.handed {
+            let key = letter.key.clone();
+            let what = one_line(&letter.text, 100);
+            let why = format!("the turn on `{what}` was cut off; it may not have arrived, and is not repeated");
+            self.show_line(&format!("# {why}"));
+            self.note(Event::Cut { key, why });
         }
         // Agents that write through the client would write although they were told not to ask.
         let writes = self.launch.permissions != PermissionMode::Suggest;
@@ -86,9 +94,11 @@ impl Talk {
             Some(id) if resumes => self.reopen("session/resume", id, Pending::Resume),
             Some(id) if loads => self.reopen("session/load", id, Pending::Load),
             Some(id) => {
-                let text = format!("the agent cannot go on with the conversation `{id}`; a new one begins");
+                let text = format!(
+                    "the agent cannot go on with the conversation `{id}`; a new one begins, and knows nothing of what was said there"
+                );
                 self.show_line(&format!("# {text}"));
-                self.note(Event::Note { text });
+                self.note(Event::Notice { text });
                 self.open_new();
             }
             None => self.open_new(),
@@ -179,7 +189,7 @@ impl Talk {
     pub(super) fn hand_over(&mut self) {
         let Stage::Open { session } = &self.stage else { return };
         let session = session.clone();
-        if self.turn.is_some() {
+        if self.turn.is_some() || self.queue.held.is_some() {
             return;
         }
         let Some(letter) = self.queue.waiting.front().cloned() else { return };
@@ -189,7 +199,8 @@ impl Talk {
         self.show(shown);
         let params = json!({"sessionId": session, "prompt": [{"type": "text", "text": as_text(&letter.text)}]});
         self.request("session/prompt", &params, Pending::Prompt);
-        self.turn = Some(super::Turn { key: letter.key, used: Used::default() });
+        let (shown, course) = (Shown::Nothing, Course::Runs);
+        self.turn = Some(super::Turn { key: letter.key, shown, course, used: Used::default() });
     }
 
     /// Whether a conversation is still being opened.

@@ -1,7 +1,7 @@
 //! Conversations that use more than they may.
 
 use ao_core::model::facts::{End, EndKind, HoldReason};
-use ao_core::model::{Notice, NoticeState};
+use ao_core::model::{DeliveryLevel, Notice, NoticeState};
 use ao_core::slots::agent::{Activity, ActivityState, AgentTarget, DeliverPlan, ModelUsage, Strength};
 use ao_core::slots::notifier::Priority;
 use ao_core::slots::runtime::{Input, Key};
@@ -156,10 +156,33 @@ async fn a_project_is_counted_together_with_its_ended_sessions() {
     engine.pass(&desk, 30 * SECOND).await;
     let budget = Some(HoldReason::Budget);
     assert_eq!([0, 1, 2].map(|index| desk.held(index)), [None, budget, budget]);
-    let titles: Vec<_> = desk.budget_notices().into_iter().map(|notice| notice.title).collect();
-    let words = "is held: `budgets.project.usd` is $0.003, and the sessions of `app` have used $0.003 together";
-    assert_eq!(titles, [format!("`app-2` {words}"), format!("`app-3` {words}")]);
-    assert_eq!((desk.typed(), desk.exceeded(0)), (2, 0));
+    // Each of its sessions is interrupted, and a human is told once.
+    let notices = desk.budget_notices();
+    let [notice] = notices.as_slice() else { panic!("{notices:?}") };
+    assert_eq!(
+        notice.title,
+        "held: `budgets.project.usd` is $0.003, and the sessions of `app` have used $0.003 together"
+    );
+    assert_eq!(notice.session, None);
+    for id in ["app-2", "app-3"] {
+        assert!(notice.body.contains(&format!("\n`{id}`: its agent's turn was interrupted")), "{}", notice.body);
+    }
+    assert_eq!((desk.typed(), [0, 1, 2].map(|index| desk.exceeded(index))), (2, [0, 1, 1]));
+
+    // More is used, and another host begins.
+    desk.uses(&uses, 2, 5000);
+    engine.pass(&desk, 30 * SECOND).await;
+    drop(engine);
+    let mut engine = desk.engine().await;
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.budget_notices().len(), desk.typed(), desk.exceeded(1), desk.exceeded(2)), (1, 0, 1, 1));
+
+    // Another limit is another notice.
+    desk.configure(&project("project: { usd: 0.004 }"));
+    engine.reload(&desk.config(), &mut |_| ()).unwrap();
+    desk.uses(&uses, 2, 6000);
+    engine.pass(&desk, 30 * SECOND).await;
+    assert_eq!((desk.budget_notices().len(), desk.exceeded(1), desk.exceeded(2)), (2, 2, 2));
 }
 
 #[tokio::test]
@@ -178,6 +201,13 @@ async fn an_agent_that_cannot_be_interrupted_goes_on_and_one_that_waits_is_left_
     idle.engine().await;
     assert_eq!((idle.held(0), idle.typed()), (Some(HoldReason::Budget), 0));
     assert!(idle.budget_notices()[0].body.starts_with("its agent waits for a message"));
+
+    // What looks busy, and is held back by its plugin before its turn has begun.
+    let (opening, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+    opening.script().interrupt = Some(Box::new(|_| Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn })));
+    opening.uses(&uses, 0, 10);
+    opening.engine().await;
+    assert!(opening.budget_notices()[0].body.starts_with("its agent waits for a message"));
 }
 
 #[tokio::test]
@@ -258,8 +288,9 @@ async fn a_notice_of_a_session_that_has_ended_is_taken_back() {
 
 #[tokio::test]
 async fn a_host_that_is_killed_on_the_way_leaves_no_session_untold() {
-    for point in ["budget.interrupt.before", "budget.notice.before"] {
-        let (desk, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+    let points = ["budget.interrupt.before", "budget.notice.before"];
+    for (point, whose) in points.into_iter().flat_map(|point| [(point, "session"), (point, "project")]) {
+        let (desk, uses) = desk(1, &format!("{whose}: {{ tokens: 10 }}"), ActivityState::Active);
         desk.uses(&uses, 0, 10);
         desk.killed_at(point).await;
         assert_eq!((desk.held(0), desk.budget_notices().len()), (Some(HoldReason::Budget), 0), "{point}");
