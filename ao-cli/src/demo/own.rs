@@ -123,6 +123,8 @@ impl Own {
             // program is, which a login shell's profile does not know.
             let arguments = ["--add-dir", root.as_str(), "-c", "allow_login_shell=false"];
             append(settings, arguments.map(str::to_owned));
+            // Every branch is the demo's own.
+            settings.entry("trustWorktrees").or_insert_with(|| true.into());
         }
         settings
     }
@@ -276,6 +278,7 @@ mod tests {
         let codex = own("codex", json!({}));
         assert_eq!(codex.settings(root)["permissions"], "auto-edit");
         assert_eq!(codex.settings(root)["args"][1], "/demo");
+        assert_eq!(codex.settings(root)["trustWorktrees"], true);
         let opencode = own("acp", json!({ "argv": ["/bin/opencode", "acp"], "env": { "A": "b" } })).settings(root);
         let rules: Value = serde_json::from_str(opencode["env"]["OPENCODE_PERMISSION"].as_str().unwrap()).unwrap();
         assert_eq!((&rules["bash"]["*"], &rules["bash"]["git commit *"]), (&json!("ask"), &json!("allow")));
