@@ -7,6 +7,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ao_core::model::spool::SPOOL_VARIABLE;
 use ao_core::plugin::registrations;
 use ao_core::{Code, Error};
 use ao_host::loader::Vault;
@@ -16,6 +17,7 @@ use ao_host::trust::Trust;
 use ao_host::world::Places;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::commands::hook;
 use crate::failure::Failure;
 
 /// An environment variable that `ao` reads, for the reference.
@@ -96,6 +98,16 @@ pub(crate) fn completion() -> Option<CompletionRequest> {
     let mut arguments = arguments().skip(1);
     arguments.next().filter(|first| first == "--")?;
     Some(CompletionRequest { shell, words: arguments.collect(), directory: std::env::current_dir().ok() })
+}
+
+/// The call of an agent's hook, if that is why this program was started: `ao __hook NAME [PAYLOAD]`.
+pub(crate) fn hook() -> Option<hook::Call> {
+    let mut arguments = arguments().skip(1);
+    arguments.next().filter(|command| command == hook::NAME)?;
+    let hook = arguments.next().unwrap_or_default().to_string_lossy().into_owned();
+    let payload = arguments.next().map(OsString::into_encoded_bytes);
+    let spool = std::env::var_os(SPOOL_VARIABLE).and_then(|spool| Utf8PathBuf::from_path_buf(spool.into()).ok());
+    Some(hook::Call { hook, payload, spool })
 }
 
 /// Runs a command's asynchronous part, on this thread.

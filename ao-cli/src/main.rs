@@ -42,6 +42,10 @@ use edge::Edge;
 use failure::Outcome;
 
 fn main() -> ExitCode {
+    if let Some(call) = edge::hook() {
+        call.leave();
+        return ExitCode::SUCCESS;
+    }
     if let Some(request) = edge::completion() {
         return completion::answer(request);
     }

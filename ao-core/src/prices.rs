@@ -49,7 +49,7 @@ impl JsonSchema for Amount {
     }
 }
 
-/// What models cost, by the beginnings of their names.
+/// What models cost, by their names: a name stands for its dated releases, too.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prices {

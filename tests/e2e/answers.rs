@@ -80,6 +80,14 @@ fn a_hook_says_nothing_whatever_it_is_given() {
     ] {
         hook(&arguments, spool);
     }
+    // It needs nothing: no home, no directory that is there, no words that it knows.
+    let gone = studio.world.path("gone");
+    fs_err::create_dir(&gone).unwrap();
+    let call = "rmdir \"$PWD\" && exec \"$AO\" __hook Stop - --no-such-option \"$(printf '\\377')\"";
+    let mut command = studio.world.command("sh");
+    command.args(["-c", call]).current_dir(&gone).env_remove("HOME").env("AO", env!("CARGO_BIN_EXE_ao"));
+    let output = command.env("AO_SPOOL", "/no/such/place").env("AO_LOG", "=&%").output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len(), output.stderr.len()), (Some(0), 0, 0), "{output:?}");
     let left: Vec<_> = spool.read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path()).collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(fs_err::read_to_string(&left[0]).unwrap(), r#"{"a": 1}"#);

@@ -83,8 +83,8 @@ pub(crate) fn boundary(report: &mut Report) {
     crate::golden::run(report);
 }
 
-/// Ten thousand stories of the host, in release: a build and four minutes instead of twenty. The tests before have told
-/// some with debug assertions.
+/// Ten thousand stories of the host, in release, where each takes a fifth of the time. The tests before have told some with
+/// debug assertions.
 fn simulator() -> Result<(), Failure> {
     let nextest = Program::cargo().args(["nextest", "--version"]).probe().is_some();
     let (runner, last): (&[&str], &[&str]) =

@@ -43,7 +43,7 @@ mod doctor;
 mod events;
 mod gc;
 mod hold;
-mod hook;
+pub(crate) mod hook;
 mod host;
 mod host_library;
 mod inbox;
@@ -146,8 +146,6 @@ commands! {
     "For other programs" {
         #[command(name = "__hold", hide = true)]
         Hold(hold),
-        #[command(name = "__hook", hide = true)]
-        Hook(hook),
         #[command(name = "__acp", hide = true)]
         Acp(acp),
         #[command(name = "__check", hide = true)]

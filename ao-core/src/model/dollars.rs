@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 /// How many millionths a dollar has.
 const MILLION: u64 = 1_000_000;
@@ -77,13 +77,6 @@ impl<'de> Deserialize<'de> for Dollars {
         // Unlike that of JSON, this form never has an exponent.
         let fraction = number.as_f64().filter(|_| number.is_f64()).map(|number| number.to_string());
         fraction.unwrap_or_else(|| number.to_string()).parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// As text without the sign, such as `18.75`.
-impl Serialize for Dollars {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.to_string().trim_start_matches('$'))
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ao_plugin_sdk::core::model::process::{ExitStatus, HoldStdio};
 use ao_plugin_sdk::core::slots::runtime::Output;
-use ao_plugin_sdk::holder;
 use ao_plugin_sdk::prelude::*;
+use ao_plugin_sdk::{holder, keys};
 
 use crate::input::{self, INPUT_FILE};
 use crate::output::{self, OUTPUT_FILE};
@@ -68,7 +68,10 @@ impl Runtime for ProcessRuntime {
         let (bytes, level) = match request.input {
             Input::Text { text } => (text.into_bytes(), DeliveryLevel::Drafted),
             // To whoever reads a pipe, keys are what they write.
-            Input::Keys { text } => (text.into_bytes(), DeliveryLevel::Submitted),
+            Input::Keys { text } => {
+                keys::check(&text)?;
+                (text.into_bytes(), DeliveryLevel::Submitted)
+            }
             Input::Submit | Input::Key { key: Key::Enter } => (b"\n".to_vec(), DeliveryLevel::Submitted),
             _ => return Err(Error::unsupported(format!("the runtime `{NAME}` has no such key: it is a pipe"))),
         };

@@ -80,9 +80,17 @@ impl Runtime for PtyRuntime {
             }
             _ => return Err(Error::unsupported(format!("the runtime `{NAME}` does not know this kind of input"))),
         };
-        match connection.ask(&request, deadline().unwrap_or(PATIENCE)).await? {
-            TerminalReply::Done => Ok(Delivery::new(level)),
-            _ => Err(strange()),
+        let asked = connection.ask(&request, deadline().unwrap_or(PATIENCE)).await;
+        // A holder lives on when `ao` is replaced, and those of earlier versions knew no keys.
+        let is_unknown =
+            |error: &Error| error.code == Code::INVALID_INPUT && error.message.starts_with("not a request");
+        match asked {
+            Ok(TerminalReply::Done) => Ok(Delivery::new(level)),
+            Ok(_) => Err(strange()),
+            Err(error) if is_unknown(&error) => Err(Error::unsupported(
+                "this agent was started by an earlier `ao`, whose holder types no keys; attach, or kill and restore it",
+            )),
+            Err(error) => Err(error),
         }
     }
 

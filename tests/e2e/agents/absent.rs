@@ -92,6 +92,8 @@ enum Input<'a> {
     Bytes(&'a [u8]),
     /// More than anybody wants.
     Zeros,
+    /// Nothing, and no end either.
+    Open,
 }
 
 /// Calls a hook as an agent does; it says nothing and ends well.
@@ -102,6 +104,13 @@ fn hook(studio: &Studio, spool: Option<&Utf8Path>, input: &Input) {
     let output = match input {
         Input::Closed => command.stdin(Stdio::null()).output(),
         Input::Zeros => command.stdin(std::fs::File::open("/dev/zero").unwrap()).output(),
+        Input::Open => {
+            let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+            let open = child.stdin.take();
+            let output = child.wait_with_output();
+            drop(open);
+            output
+        }
         Input::Bytes(bytes) => {
             let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
             // It need not read what it does not want.
@@ -127,6 +136,8 @@ fn a_hook_that_nobody_waits_for_leaves_nothing() {
     hook(&studio, Some(&spool), &Input::Bytes(&garbage));
     hook(&studio, Some(&spool), &Input::Zeros);
     assert_eq!(left(&spool), 0, "what is no JSON, and too long");
+    hook(&studio, Some(&spool), &Input::Open);
+    assert_eq!(left(&spool), 0, "nobody waits for an end that does not come");
     hook(&studio, None, &Input::Bytes(b"{}"));
     let before = studio.traces();
 

@@ -161,7 +161,7 @@ record! {
             /// The file with the text.
             #[schemars(with = "String")]
             file: Utf8PathBuf,
-            /// Its SHA-256, in hexadecimal.
+            /// The SHA-256, in hexadecimal, of what the agent is sent: of the text, or of the message that its plugin made of it.
             sha256: String,
             /// How far it got to the agent.
             delivery: DeliveryLevel,
