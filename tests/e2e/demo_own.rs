@@ -121,7 +121,7 @@ fn nothing_is_started_before_the_user_agrees_or_where_the_agent_is_not_there() {
     world.ao(&["trust"]).succeeds();
     for (arguments, code, words) in [
         (&["--agent", "mine"][..], 2, "say `--yes` if it is; nothing was started"),
-        (&["--agent", "gone", "--yes"], 78, "`gone` cannot work here: there is no program `/nowhere/codex`"),
+        (&["--agent", "gone", "--yes"], 78, "`gone` cannot work here: there is no program at `/nowhere/codex`"),
         (&["--agent", "nobody", "--yes"], 2, "there is no agent `nobody`"),
         (&["--yes"], 2, "--agent"),
         (&["--agent", "mine", "--yes", "--max-usd", "0"], 2, "is nothing"),

@@ -99,7 +99,8 @@ mod tests {
         let length = |id: &str| usize::try_from(fs_err::metadata(spool.join(format!("{id}.Stop.json"))).unwrap().len());
         assert_eq!(length(&leave().unwrap()), Ok(payload.len()));
         let fill = |numbers: std::ops::Range<usize>| {
-            numbers.for_each(|number| fs_err::write(spool.join(format!("{number}.Stop.json")), "").unwrap());
+            let file = |number| spool.join(format!("{number}.Stop.json"));
+            numbers.for_each(|number| drop(fs_err::File::create_new(file(number)).unwrap()));
         };
         fill(1..MANY);
         assert!(length(&leave().unwrap()).unwrap() < SHORT * 2);
