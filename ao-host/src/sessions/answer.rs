@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ao_core::lifecycle::attended;
 use ao_core::model::SessionId;
 use ao_core::model::facts::{OperationKind, Session};
 use ao_core::slots::agent::{AgentObservation, AnswerAsk, Ask, DeliverPlan};
@@ -100,7 +101,7 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
     if reply.ask.as_ref().is_some_and(|meant| *meant != ask.id) {
         return Err(Error::conflict(format!("`{id}` asks something else by now; `ao answer {id}` shows it")));
     }
-    if let Some(who) = &seen.attended {
+    if let Some(who) = attended(seen, agent) {
         return Err(Error::unavailable(format!("somebody is at the agent's terminal ({who})")));
     }
     if ask.options.is_empty() {
@@ -118,7 +119,7 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ao_core::slots::agent::AskOption;
+    use ao_core::slots::agent::{AskOption, Composer};
 
     #[test]
     fn only_what_is_asked_is_answered() {
@@ -141,5 +142,7 @@ mod tests {
         assert_eq!((error.code, error.message.contains("`allow_once`, `reject_once`")), (Code::INVALID_INPUT, true));
         seen.attended = Some("tty1".to_owned());
         assert_eq!(code(&seen, &agent, &reply("allow_once", None)), Err(Code::UNAVAILABLE));
+        agent.composer = Composer::None;
+        assert!(code(&seen, &agent, &reply("allow_once", None)).is_ok(), "nothing is typed");
     }
 }

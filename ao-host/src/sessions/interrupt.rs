@@ -1,7 +1,7 @@
 //! Interrupting an agent's turn: the agent plugin says how, and its runtime does it. Nobody is typed over, and an agent that
 //! waits already is left alone.
 
-use ao_core::lifecycle::Turn;
+use ao_core::lifecycle::{Turn, attended};
 use ao_core::model::SessionId;
 use ao_core::model::facts::OperationKind;
 use ao_core::slots::agent::{DeliverPlan, InterruptAgent};
@@ -32,7 +32,7 @@ impl Sessions {
         if is_ready(&agent) || matches!(seen.liveness, Liveness::Dead { .. }) {
             return Ok(Turn::None);
         }
-        if let Some(who) = &seen.attended {
+        if let Some(who) = attended(&seen, &agent) {
             return Err(Error::unavailable(format!("somebody is at its terminal ({who})")));
         }
         let runtime = session.runtime.as_ref().ok_or_else(|| not_launched(id))?;

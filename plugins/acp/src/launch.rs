@@ -6,13 +6,13 @@ use ao_plugin_sdk::prelude::*;
 pub(crate) const LAUNCH_FILE: &str = "acp.json";
 
 /// The version of [`Launch`]. A helper refuses a newer one.
-pub(crate) const LAUNCH_VERSION: u32 = 1;
+pub(crate) const LAUNCH_VERSION: u64 = 1;
 
 /// What a helper is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Launch {
     /// [`LAUNCH_VERSION`].
-    pub(crate) version: u32,
+    pub(crate) version: u64,
     /// For which session.
     pub(crate) session: SessionId,
     /// Where the agent works.
@@ -39,11 +39,4 @@ pub(crate) struct Launch {
     /// The command that wakes the host; none where there is none.
     #[serde(default)]
     pub(crate) hook: Vec<String>,
-}
-
-impl Launch {
-    /// The key of the prompt that comes with the launch: another one for each launch of a session.
-    pub(crate) fn prompt_key(&self) -> String {
-        format!("launch of {}", self.directory.file_name().unwrap_or_default())
-    }
 }

@@ -2,8 +2,8 @@
 
 use crate::lifecycle::Policy;
 use crate::lifecycle::status::is_idle;
-use crate::model::Timestamp;
-use crate::model::facts::{AgentFacts, IdleClock, Unseen};
+use crate::model::{DeliveryLevel, Timestamp};
+use crate::model::facts::{AgentFacts, IdleClock, PromptFacts, Unseen};
 use crate::slots::agent::{Activity, AgentObservation};
 
 /// Writes down what the agent plugin says.
@@ -24,6 +24,13 @@ pub fn agent(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, po
     facts.usage = seen.usage.clone().unwrap_or_else(|| std::mem::take(&mut facts.usage));
     facts.observed_at = Some(now);
     facts.unseen = None;
+}
+
+/// Writes down that the prompt that came with a launch has arrived, where the agent's record says so.
+pub fn launch_prompt(prompt: &mut PromptFacts, seen: &AgentObservation) {
+    if seen.prompt_taken && prompt.delivery == DeliveryLevel::Submitted {
+        prompt.delivery = DeliveryLevel::Acked;
+    }
 }
 
 /// Writes down that a look told nothing.

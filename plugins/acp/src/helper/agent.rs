@@ -18,9 +18,9 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::log::Log;
-use super::room::Room;
 use crate::launch::Launch;
+use crate::log::Log;
+use crate::room::Room;
 use crate::wire::{Line, Lines, MOST};
 
 /// How many lines may wait to be handled, and to be sent.

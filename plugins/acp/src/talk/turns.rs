@@ -1,41 +1,25 @@
 //! Prompts and turns: what is taken, what a turn tells, how it ends.
 
-use ao_plugin_sdk::core::model::draft::digest;
 use ao_plugin_sdk::prelude::*;
 
 use super::{Effect, MOST_TOOLS, Stage, Talk};
 use crate::control::Reply;
 use crate::journal::{Event, Used};
+use crate::ledger::Taking;
 use crate::wire::{self, Problem, Update};
-
-/// How many prompts may wait, and how many bytes of them.
-const MOST_WAITING: usize = 64;
-const MOST_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 impl Talk {
     /// Takes a prompt, once for each key.
     pub(super) fn receive(&mut self, key: String, text: String) -> Reply {
-        let refused = |code, message: &str| Reply::Refused { code, message: message.to_owned() };
-        if self.queue.knows(&key) {
-            return Reply::Taken;
+        match self.ledger.taking(key, text) {
+            Taking::New(_) if self.stage == Stage::Closed => {
+                return Reply::refused(Code::CONFLICT, "the agent is being ended");
+            }
+            Taking::New(event) => self.note(event),
+            Taking::Full(reply) => return reply,
+            Taking::Known => {}
         }
-        if self.stage == Stage::Closed {
-            return refused(Code::CONFLICT, "the agent is being ended");
-        }
-        let bytes: usize = self.queue.waiting.iter().map(|letter| letter.text.len()).sum();
-        if self.queue.waiting.len() >= MOST_WAITING || bytes + text.len() > MOST_WAITING_BYTES {
-            return refused(
-                Code::UNAVAILABLE,
-                "too many prompts wait for the agent; it takes more once it has worked some off",
-            );
-        }
-        self.accept(key, text);
         Reply::Taken
-    }
-
-    pub(super) fn accept(&mut self, key: String, text: String) {
-        let digest = digest(&text);
-        self.note(Event::Taken { key, digest, text });
     }
 
     /// Tells the agent to end its turn, and withdraws what it asks.
@@ -67,9 +51,9 @@ impl Talk {
             }
             Update::Tool(tool) => self.tool(&tool),
             Update::Plan(steps) => steps.iter().for_each(|step| self.show_line(&format!("  - {step}"))),
-            Update::Cost(micros) if self.view.cost != Some(micros) => self.note(Event::Cost { micros }),
-            Update::Title(title) if self.view.title.as_ref() != Some(&title) => self.note(Event::Titled { title }),
-            Update::Model(Some(id)) if self.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
+            Update::Cost(micros) if self.ledger.view.cost != Some(micros) => self.note(Event::Cost { micros }),
+            Update::Title(title) if self.ledger.view.title.as_ref() != Some(&title) => self.note(Event::Titled { title }),
+            Update::Model(Some(id)) if self.ledger.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
             Update::Cost(_) | Update::Title(_) | Update::Model(_) | Update::Other => {}
         }
     }
@@ -132,7 +116,7 @@ impl Talk {
 
     /// What was used, one entry a model; the agent's own model where it names none.
     fn counted(&self, used: Vec<Used>) -> Vec<Used> {
-        let model = self.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
+        let model = self.ledger.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
         let mut counted: Vec<Used> = Vec::new();
         for mut used in used.into_iter().filter(|used| !used.is_nothing()) {
             if used.model.is_empty() {

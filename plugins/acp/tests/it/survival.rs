@@ -126,7 +126,7 @@ async fn what_cannot_be_spoken_with_says_why() {
         stage.launch(LaunchMode::Fresh, Some("task")).await;
         assert_eq!(stage.ended().await.code(), Some(code));
         let why = stage.look().await.summary.unwrap() + &stage.output();
-        let log = std::fs::read_to_string(stage.directory().join("acp/agent.log")).unwrap_or_default();
+        let log = std::fs::read_to_string(stage.directory().join("conversation/agent.log")).unwrap_or_default();
         assert!(why.contains(sign) || log.contains(sign), "{why}\n{log}");
     }
 }

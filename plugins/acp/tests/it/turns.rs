@@ -30,7 +30,7 @@ async fn a_session_works_and_is_read_from_its_journal() {
     assert_eq!(stage.heard("prompt"), ["first task", "second task"]);
     let output = stage.output();
     assert!(output.contains("> second task\n") && output.contains("did second task\n# end turn"), "{output}");
-    let log = std::fs::read_to_string(stage.directory().join("acp/agent.log")).unwrap();
+    let log = std::fs::read_to_string(stage.directory().join("conversation/agent.log")).unwrap();
     assert!(log.contains("Welcome to the test agent.") && log.contains("a complaint"), "{log}");
     stage.until_woken("ready").await;
 }
@@ -86,7 +86,7 @@ async fn noise_costs_nothing() {
     stage.until_state(ActivityState::Ready).await;
     stage.send("m", "task").await.unwrap();
     stage.until_heard("prompt", 2).await;
-    let kept = std::fs::metadata(stage.directory().join("acp/agent.log")).unwrap().len();
+    let kept = std::fs::metadata(stage.directory().join("conversation/agent.log")).unwrap().len();
     assert!(kept < 3_000_000, "{kept}");
 }
 

@@ -9,22 +9,22 @@ mod reader;
 mod view;
 mod writer;
 
-pub(crate) use event::{Answerer, Choice, Entry, Event, How, Question, Used};
-pub(crate) use queue::Queue;
-pub(crate) use reader::{Mark, finds, read_from, read_whole};
-pub(crate) use view::{Phase, View};
-pub(crate) use writer::Writer;
+pub use event::{Answerer, Choice, Entry, Event, How, Question, Used};
+pub use queue::Queue;
+pub use reader::{Mark, finds, read_from, read_whole};
+pub use view::{Phase, View};
+pub use writer::Writer;
 
 use ao_plugin_sdk::prelude::*;
 
 /// The directory of the helper's files, in a launch's directory.
-pub(crate) const DIRECTORY: &str = "acp";
+pub const DIRECTORY: &str = "conversation";
 /// The journal's name in it.
-pub(crate) const JOURNAL_FILE: &str = "journal.jsonl";
+pub const JOURNAL_FILE: &str = "journal.jsonl";
 /// The name of the part before it.
-pub(crate) const FORMER_FILE: &str = "journal.1.jsonl";
+pub const FORMER_FILE: &str = "journal.1.jsonl";
 
 /// The journal of a launch's directory.
-pub(crate) fn journal_of(directory: &Utf8Path) -> Utf8PathBuf {
+pub fn journal_of(directory: &Utf8Path) -> Utf8PathBuf {
     directory.join(DIRECTORY).join(JOURNAL_FILE)
 }

@@ -18,17 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_ASKING: usize = 32;
 
 /// A request, and where its answer goes.
-pub(super) type Asked = (Request, oneshot::Sender<Reply>);
+pub type Asked = (Request, oneshot::Sender<Reply>);
 
 /// A socket that is listened at.
-pub(super) struct Socket {
+pub struct Socket {
     listener: UnixListener,
     place: Place,
 }
 
 impl Socket {
     /// Of a launch's directory, for its owner alone. One that a former helper has left is replaced.
-    pub(super) fn bind(directory: &Utf8Path) -> io::Result<Self> {
+    pub fn bind(directory: &Utf8Path) -> io::Result<Self> {
         let place = Place::of(directory)?;
         let path = place.path();
         match std::fs::remove_file(&path) {
@@ -40,8 +40,16 @@ impl Socket {
         Ok(Self { listener, place })
     }
 
-    /// Hands on what is asked, for as long as it is polled.
-    pub(super) async fn listen(self, asked: mpsc::Sender<Asked>) {
+    /// Listens until the set is dropped, and hands on what is asked.
+    #[must_use]
+    pub fn listen(self) -> (JoinSet<()>, mpsc::Receiver<Asked>) {
+        let (asked_in, asked) = mpsc::channel(MOST_ASKING);
+        let mut listening = JoinSet::new();
+        listening.spawn(self.hand_on(asked_in));
+        (listening, asked)
+    }
+
+    async fn hand_on(self, asked: mpsc::Sender<Asked>) {
         let _place = &self.place;
         let mut asking = JoinSet::new();
         loop {

@@ -9,7 +9,7 @@ use crate::journal::{Queue, View, read_whole};
 const MOST_LAUNCHES: u32 = 100;
 
 /// What the newest earlier launch of this conversation wrote down.
-pub(super) fn find(directory: &Utf8Path, conversation: &str) -> Option<(View, Queue)> {
+pub(crate) fn find(directory: &Utf8Path, conversation: &str) -> Option<(View, Queue)> {
     let number: u32 = directory.file_name()?.strip_prefix(LAUNCH_DIRECTORY)?.parse().ok()?;
     let session = directory.parent()?;
     let earlier = (1..number).rev().take(MOST_LAUNCHES as usize);

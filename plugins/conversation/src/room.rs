@@ -5,22 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Room that two sides share.
 #[derive(Clone, Debug)]
-pub(super) struct Room(Arc<AtomicUsize>);
+pub struct Room(Arc<AtomicUsize>);
 
 impl Room {
     /// For so many bytes.
-    pub(super) fn of(bytes: usize) -> Self {
+    pub fn of(bytes: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
 
     /// Takes some of it, if there is as much.
-    pub(super) fn take(&self, bytes: usize) -> bool {
+    pub fn take(&self, bytes: usize) -> bool {
         let left = |left: usize| left.checked_sub(bytes);
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok()
     }
 
     /// Gives it back.
-    pub(super) fn give(&self, bytes: usize) {
+    pub fn give(&self, bytes: usize) {
         self.0.fetch_add(bytes, Ordering::AcqRel);
     }
 }

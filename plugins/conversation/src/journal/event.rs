@@ -7,18 +7,19 @@ use super::{Queue, View};
 
 /// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// When, by the helper's clock.
-    pub(crate) at: Timestamp,
+    pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub(crate) event: Event,
+    pub event: Event,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Event {
+#[expect(missing_docs, reason = "a variant's line says what its fields are")]
+pub enum Event {
     /// The first line of a file that follows another one: all that those before it came to.
     Snapshot { view: Box<View>, queue: Box<Queue> },
     /// A helper has begun.
@@ -39,10 +40,18 @@ pub(crate) enum Event {
     Asked { question: Question },
     /// It was answered; `choice` is none where the question was withdrawn.
     Answered { ask: String, key: Option<String>, choice: Option<Choice>, by: Answerer },
+    /// The agent works on what nobody here has handed over, such as what somebody typed into it.
+    Begun,
+    /// Its provider lets the turn wait, until then where that is known; then it goes on by itself.
+    Waits { why: String, until: Option<Timestamp> },
+    /// The turn goes on that had to wait.
+    GoesOn,
     /// A turn has ended.
     Turn { key: String, stop: String, used: Vec<Used> },
     /// A turn has failed.
     Failed { key: String, why: String, limited: bool },
+    /// What the conversation has used so far, in all.
+    Usage { used: Vec<Used> },
     /// What the conversation has cost so far, in millionths of a US dollar.
     Cost { micros: u64 },
     /// What it is about.
@@ -59,7 +68,7 @@ pub(crate) enum Event {
 /// How a conversation came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum How {
+pub enum How {
     /// It is new.
     New,
     /// The agent has read its history again.
@@ -71,7 +80,7 @@ pub(crate) enum How {
 /// Who answered a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Answerer {
+pub enum Answerer {
     /// The session's permission mode.
     Policy,
     /// Somebody, through the host.
@@ -82,41 +91,46 @@ pub(crate) enum Answerer {
 
 /// A permission that the agent asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Question {
+pub struct Question {
     /// Names it, once in all launches.
-    pub(crate) id: String,
+    pub id: String,
     /// What it is about, in one line.
-    pub(crate) text: String,
+    pub text: String,
     /// The agent's word for the kind of tool, where it says one.
-    pub(crate) tool: Option<String>,
+    pub tool: Option<String>,
     /// What can be answered, as the agent has it.
-    pub(crate) choices: Vec<Choice>,
+    pub choices: Vec<Choice>,
 }
 
 /// An answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// The agent's own id for it.
-    pub(crate) id: String,
+    pub id: String,
     /// What it does, in the protocol's word.
-    pub(crate) kind: String,
+    pub kind: String,
     /// What the agent calls it.
-    pub(crate) label: String,
+    pub label: String,
 }
 
 /// What a turn has used of one model, in tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Used {
-    pub(crate) model: String,
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cache_read: u64,
-    pub(crate) cache_write: u64,
+pub struct Used {
+    /// Which, in the provider's words.
+    pub model: String,
+    /// Read, and not from a cache.
+    pub input: u64,
+    /// Written, with what was thought.
+    pub output: u64,
+    /// Read from a cache.
+    pub cache_read: u64,
+    /// Written to a cache.
+    pub cache_write: u64,
 }
 
 impl Used {
     /// Adds what another turn has used of the same model.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         let sums = [
             (&mut self.input, other.input),
             (&mut self.output, other.output),
@@ -129,12 +143,12 @@ impl Used {
     }
 
     /// Whether it says nothing.
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         [self.input, self.output, self.cache_read, self.cache_write] == [0; 4]
     }
 
     /// As the slot has it.
-    pub(crate) fn usage(&self) -> ModelUsage {
+    pub fn usage(&self) -> ModelUsage {
         let mut usage = ModelUsage::new(self.model.as_str());
         (usage.input_tokens, usage.output_tokens) = (self.input, self.output);
         (usage.cache_read_tokens, usage.cache_write_tokens) = (self.cache_read, self.cache_write);

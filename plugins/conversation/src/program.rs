@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "sessions find programs on the host's PATH, read here and nowhere else")]
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -9,34 +10,52 @@ use std::time::Duration;
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
-use crate::config::Settings;
-
 /// How long the program may take to say its version.
 const VERSION_WITHIN: Duration = Duration::from_secs(6);
 
-/// Looks for the program, and asks it for its version. One that says none may be usable all the same.
-pub(crate) async fn detect(settings: &Settings, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability> {
-    let program = settings.program().to_owned();
-    let path = settings.env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
-    let (wanted, place) = (program.clone(), cwd.clone());
-    let found = blocking(move || Ok(find(&wanted, &path, place.as_deref()))).await?;
-    let at = match found {
+/// A program that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where.
+    pub at: Utf8PathBuf,
+    /// Its version, where it says one.
+    pub version: Option<String>,
+}
+
+/// Looks for a program as a session would, with these variables on top of the host's, and asks it for its version. Where
+/// there is none, says why; `setting` is what names it in the configuration.
+pub async fn look_for(
+    program: &str,
+    env: &BTreeMap<String, String>,
+    cwd: Option<Utf8PathBuf>,
+    setting: &'static str,
+) -> Result<std::result::Result<Found, String>> {
+    let path = env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+    let wanted = program.to_owned();
+    let at = match blocking(move || Ok(find(&wanted, &path, cwd.as_deref(), setting))).await? {
         Ok(at) => at,
-        Err(message) => return Ok(AgentAvailability::new(AvailabilityState::Missing, message)),
+        Err(message) => return Ok(Err(message)),
     };
     let mut asked = command(at.as_str()).arg("--version").timeout(VERSION_WITHIN);
-    for (name, value) in &settings.env {
+    for (name, value) in env {
         asked = asked.env(name, value);
     }
     let version = match asked.output().await {
         Ok(output) if output.status.success() => version_in(&output.text()),
         _ => None,
     };
-    let shown = version.clone().unwrap_or_else(|| "it does not say its version".to_owned());
-    let message = format!("`{at}` ({shown}); whether it is logged in is seen at its first prompt");
-    let mut availability = AgentAvailability::new(AvailabilityState::Usable, message);
-    availability.version = version;
-    Ok(availability)
+    Ok(Ok(Found { at, version }))
+}
+
+/// How `ao doctor` shows what was found.
+#[must_use]
+pub fn finding(program: &str, found: AgentAvailability) -> Finding {
+    let level = match found.state {
+        AvailabilityState::Usable => FindingLevel::Ok,
+        AvailabilityState::Missing => FindingLevel::Fail,
+        _ => FindingLevel::Warn,
+    };
+    Finding::new(level, program, found.message)
 }
 
 /// The first word that begins with a digit and has a dot.
@@ -50,15 +69,15 @@ fn version_in(text: &str) -> Option<String> {
 }
 
 /// Looks for a program as execvp(3) does, and says what to do where there is none. Blocks its thread.
-fn find(program: &str, path: &OsString, cwd: Option<&Utf8Path>) -> Result<Utf8PathBuf, String> {
+fn find(program: &str, path: &OsString, cwd: Option<&Utf8Path>, setting: &str) -> Result<Utf8PathBuf, String> {
     if program.contains('/') {
         let at = cwd.map_or_else(|| program.into(), |cwd| cwd.join(program));
-        let missing = || format!("there is no program at `{at}`; correct the first element of `argv`");
+        let missing = || format!("there is no program at `{at}`; correct {setting}");
         return if is_program(&at) { Ok(at) } else { Err(missing()) };
     }
     let directories = std::env::split_paths(path).filter_map(|directory| Utf8PathBuf::from_path_buf(directory).ok());
     directories.map(|directory| directory.join(program)).find(|at| is_program(at)).ok_or_else(|| {
-        format!("`{program}` is not on the PATH; install it, or write its whole path as the first element of `argv`")
+        format!("`{program}` is not on the PATH; install it, or write its whole path as {setting}")
     })
 }
 

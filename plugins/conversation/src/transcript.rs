@@ -7,13 +7,13 @@ const MOST_PROMPT: usize = 2000;
 
 /// Says where the terminal's cursor is, so that what is said in pieces and what is said in lines do not run together.
 #[derive(Debug, Default)]
-pub(crate) struct Transcript {
+pub struct Transcript {
     within_line: bool,
 }
 
 impl Transcript {
     /// A piece of what the agent says.
-    pub(crate) fn piece(&mut self, text: &str) -> String {
+    pub fn piece(&mut self, text: &str) -> String {
         let text = plain(text);
         if let Some(last) = text.chars().last() {
             self.within_line = last != '\n';
@@ -22,14 +22,14 @@ impl Transcript {
     }
 
     /// A line of our own.
-    pub(crate) fn line(&mut self, text: &str) -> String {
+    pub fn line(&mut self, text: &str) -> String {
         let begin = if std::mem::take(&mut self.within_line) { "\n" } else { "" };
         let indent: String = text.chars().take_while(|character| *character == ' ').collect();
         format!("{begin}{indent}{}\n", one_line(text, 400))
     }
 
     /// A prompt.
-    pub(crate) fn prompt(&mut self, text: &str) -> String {
+    pub fn prompt(&mut self, text: &str) -> String {
         let begin = if std::mem::take(&mut self.within_line) { "\n" } else { "" };
         let text = plain(text);
         let mut shown: String = text.trim().chars().take(MOST_PROMPT).collect();

@@ -2,17 +2,14 @@
 
 use ao_plugin_sdk::prelude::*;
 
+use crate::choices;
 use crate::journal::{Mark, Phase, View, read_from};
-use crate::policy;
 
-/// How an observation came about.
-const SOURCE: &str = "acp";
-
-/// Looks at one agent.
-pub(crate) fn observe(target: &AgentTarget) -> AgentObservation {
+/// Looks at one agent, of the plugin of this name.
+pub(crate) fn observe(source: &str, target: &AgentTarget) -> AgentObservation {
     let mut seen = AgentObservation::new(target.session.clone());
     let is_dead = matches!(target.liveness, Liveness::Dead { .. });
-    look(&mut seen, target.directory.as_deref(), target.cursor.clone());
+    look(source, &mut seen, target.directory.as_deref(), target.cursor.clone());
     let launched = || Activity::new(ActivityState::Active, "launch", Strength::Weak, target.launched_at);
     if is_dead {
         let since = seen.activity.as_ref().map_or(target.launched_at, |activity| activity.since);
@@ -25,13 +22,13 @@ pub(crate) fn observe(target: &AgentTarget) -> AgentObservation {
 }
 
 /// What a hook has announced: it stands in the journal.
-pub(crate) fn woken(event: &HookEvent) -> Option<AgentObservation> {
+pub(crate) fn woken(source: &str, event: &HookEvent) -> Option<AgentObservation> {
     let mut seen = AgentObservation::new(event.session.clone());
-    look(&mut seen, event.directory.as_deref(), event.cursor.clone());
+    look(source, &mut seen, event.directory.as_deref(), event.cursor.clone());
     seen.activity.is_some().then_some(seen)
 }
 
-fn look(seen: &mut AgentObservation, directory: Option<&Utf8Path>, cursor: Option<Value>) {
+fn look(source: &str, seen: &mut AgentObservation, directory: Option<&Utf8Path>, cursor: Option<Value>) {
     let Some(directory) = directory else {
         seen.unknown = Some("the host does not say which launch it means".to_owned());
         return;
@@ -40,7 +37,7 @@ fn look(seen: &mut AgentObservation, directory: Option<&Utf8Path>, cursor: Optio
     let mark = cursor.and_then(|cursor| serde_json::from_value::<Mark>(cursor).ok());
     match read_from(directory, mark) {
         Ok(Some(mark)) => {
-            tell(seen, &mark.view);
+            tell(source, seen, &mark.view);
             seen.cursor = serde_json::to_value(&mark).ok();
         }
         Ok(None) => seen.unknown = Some("the agent's helper has written nothing yet".to_owned()),
@@ -48,7 +45,7 @@ fn look(seen: &mut AgentObservation, directory: Option<&Utf8Path>, cursor: Optio
     }
 }
 
-fn tell(seen: &mut AgentObservation, view: &View) {
+fn tell(source: &str, seen: &mut AgentObservation, view: &View) {
     let question = view.questions.first();
     let (state, since) = match (view.phase, question) {
         (Phase::Ended, _) => (ActivityState::Exited, view.since),
@@ -57,19 +54,23 @@ fn tell(seen: &mut AgentObservation, view: &View) {
         (Phase::Ready, None) => (ActivityState::Ready, view.since),
         (Phase::Blocked, None) => (ActivityState::Blocked, view.since),
     };
-    seen.activity = Some(Activity::new(state, SOURCE, Strength::Strong, since));
+    seen.activity = Some(Activity::new(state, source, Strength::Strong, since));
     seen.ask = question.map(|(_, question)| {
         let mut ask = Ask::new(question.id.as_str(), question.text.as_str());
-        let offered = policy::offered(&question.choices).into_iter();
+        let offered = choices::offered(&question.choices).into_iter();
         ask.options = offered.map(|(answer, label)| AskOption::new(answer, label)).collect();
         ask
     });
     // Nothing is typed: a prompt is taken at any time, and waits for its turn.
-    seen.composer = Composer::Empty;
+    seen.composer = Composer::None;
+    seen.prompt_taken = view.prompted;
     seen.agent_session.clone_from(&view.session);
     seen.summary = view.why.clone().or_else(|| view.title.clone());
     seen.usage = usage(view);
     seen.limit = view.why.as_deref().filter(|_| view.limited).map(RateLimit::new);
+    if let Some(limit) = &mut seen.limit {
+        limit.until = view.until;
+    }
 }
 
 /// What was used, with the cost at the model that the agent has now: it tells one sum.

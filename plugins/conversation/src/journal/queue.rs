@@ -11,32 +11,32 @@ const MOST_KEYS: usize = 1000;
 
 /// A prompt that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Letter {
+pub struct Letter {
     /// Names it.
-    pub(crate) key: String,
+    pub key: String,
     /// What it says.
-    pub(crate) text: String,
+    pub text: String,
 }
 
 /// What the helper knows besides what the host is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Queue {
+pub struct Queue {
     /// Taken, and not handed over yet; in their order.
-    pub(crate) waiting: VecDeque<Letter>,
+    pub waiting: VecDeque<Letter>,
     /// Every key that was taken, the newest last.
     #[serde(default)]
-    pub(crate) known: VecDeque<String>,
+    pub known: VecDeque<String>,
     /// The keys of answers, and what was answered: the newest last.
     #[serde(default)]
-    pub(crate) answers: VecDeque<(String, String)>,
+    pub answers: VecDeque<(String, String)>,
     /// How many questions there were.
     #[serde(default)]
-    pub(crate) asked: u64,
+    pub asked: u64,
 }
 
 impl Queue {
     /// Goes on by one event.
-    pub(crate) fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Event) {
         match event {
             Event::Snapshot { queue, .. } => *self = (**queue).clone(),
             Event::Taken { key, text, .. } => {
@@ -53,12 +53,12 @@ impl Queue {
     }
 
     /// Whether a prompt with this key was taken.
-    pub(crate) fn knows(&self, key: &str) -> bool {
+    pub fn knows(&self, key: &str) -> bool {
         self.known.iter().any(|known| known == key)
     }
 
     /// What was answered under this key.
-    pub(crate) fn answer(&self, key: &str) -> Option<&str> {
+    pub fn answer(&self, key: &str) -> Option<&str> {
         self.answers.iter().find(|(known, _)| known == key).map(|(_, label)| label.as_str())
     }
 }

@@ -12,12 +12,13 @@ use crate::journal::DIRECTORY;
 /// The socket's name in the helper's directory.
 const SOCKET_FILE: &str = "socket";
 /// The longest request, in bytes.
-pub(crate) const MOST_REQUEST: usize = 8 * 1024 * 1024;
+pub const MOST_REQUEST: usize = 8 * 1024 * 1024;
 
 /// What a helper can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub(crate) enum Request {
+#[expect(missing_docs, reason = "a variant's line says what its fields are")]
+pub enum Request {
     /// Take a prompt. The same key is taken once.
     Prompt { key: String, text: String },
     /// Answer a question, by what the answer does. The same key answers once.
@@ -29,7 +30,8 @@ pub(crate) enum Request {
 /// What it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Reply {
+#[expect(missing_docs, reason = "a variant's line says what its fields are")]
+pub enum Reply {
     /// The prompt stands in the journal.
     Taken,
     /// The question is answered so.
@@ -40,26 +42,34 @@ pub(crate) enum Reply {
     Refused { code: Code, message: String },
 }
 
+impl Reply {
+    /// It was not done, for this reason.
+    #[must_use]
+    pub fn refused(code: Code, message: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into() }
+    }
+}
+
 /// A name for a socket's place that is short, however long the directory's path is: a socket's path is at most 107 bytes
 /// (unix(7)). The directory is named by its open descriptor, which has to live as long as the name is used.
-pub(crate) struct Place {
+pub struct Place {
     directory: std::fs::File,
 }
 
 impl Place {
     /// Of a launch's directory.
-    pub(crate) fn of(directory: &Utf8Path) -> io::Result<Self> {
+    pub fn of(directory: &Utf8Path) -> io::Result<Self> {
         std::fs::File::open(directory.join(DIRECTORY)).map(|directory| Self { directory })
     }
 
     /// The socket's path for this process.
-    pub(crate) fn path(&self) -> Utf8PathBuf {
+    pub fn path(&self) -> Utf8PathBuf {
         Utf8PathBuf::from(format!("/proc/self/fd/{}/{SOCKET_FILE}", self.directory.as_raw_fd()))
     }
 }
 
 /// Asks the helper of a launch's directory. Blocks its thread, at most as long as `limit`.
-pub(crate) fn ask(directory: &Utf8Path, request: &Request, limit: Duration) -> Result<Reply> {
+pub fn ask(directory: &Utf8Path, request: &Request, limit: Duration) -> Result<Reply> {
     let gone = |error: &io::Error| {
         Error::wrap(Code::UNAVAILABLE, format!("nobody speaks with the agent of `{directory}` now"), error)
     };

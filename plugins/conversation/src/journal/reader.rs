@@ -14,17 +14,17 @@ const MOST: u64 = 32 * 1024 * 1024;
 
 /// How far a journal was read, and what it said up to there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
+pub struct Mark {
     /// Which file: its number in the file system.
-    pub(crate) file: u64,
+    pub file: u64,
     /// Where the first line begins that was not read, in bytes.
-    pub(crate) offset: u64,
+    pub offset: u64,
     /// What the lines before it said.
-    pub(crate) view: View,
+    pub view: View,
 }
 
 /// Reads on from a mark, or from the beginning where the file is another one by now. None where there is no journal.
-pub(crate) fn read_from(directory: &Utf8Path, mark: Option<Mark>) -> io::Result<Option<Mark>> {
+pub fn read_from(directory: &Utf8Path, mark: Option<Mark>) -> io::Result<Option<Mark>> {
     let Some(mut file) = open(&journal_of(directory))? else { return Ok(None) };
     let found = file.metadata()?;
     let known = mark.filter(|mark| mark.file == found.ino() && mark.offset <= found.len());
@@ -39,7 +39,7 @@ pub(crate) fn read_from(directory: &Utf8Path, mark: Option<Mark>) -> io::Result<
 }
 
 /// Reads a whole journal. None where there is none, or nothing in it.
-pub(crate) fn read_whole(directory: &Utf8Path) -> io::Result<Option<(View, Queue)>> {
+pub fn read_whole(directory: &Utf8Path) -> io::Result<Option<(View, Queue)>> {
     let Some(file) = open(&journal_of(directory))? else { return Ok(None) };
     let (mut view, mut queue) = (None, Queue::default());
     each(file, |entry| {
@@ -51,7 +51,7 @@ pub(crate) fn read_whole(directory: &Utf8Path) -> io::Result<Option<(View, Queue
 }
 
 /// Whether a prompt with this key was taken.
-pub(crate) fn finds(directory: &Utf8Path, key: &str) -> io::Result<bool> {
+pub fn finds(directory: &Utf8Path, key: &str) -> io::Result<bool> {
     let journal = journal_of(directory);
     let mut found = false;
     for path in [journal.with_file_name(FORMER_FILE), journal] {

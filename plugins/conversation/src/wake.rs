@@ -12,7 +12,7 @@ use crate::journal::{Phase, View};
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// The host's hook, one call at a time.
-pub(super) struct Wake {
+pub struct Wake {
     hook: Vec<String>,
     told: Option<(Phase, Option<String>)>,
     calls: JoinSet<()>,
@@ -20,12 +20,13 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    pub(super) fn new(hook: Vec<String>) -> Self {
+    /// Calls this program; none where there is none.
+    pub fn new(hook: Vec<String>) -> Self {
         Self { hook, told: None, calls: JoinSet::new(), again: None }
     }
 
     /// Wakes the host, if what it would be told has changed.
-    pub(super) fn look(&mut self, view: &View) {
+    pub fn look(&mut self, view: &View) {
         let now = (view.phase, view.questions.first().map(|(_, question)| question.id.clone()));
         if self.told.as_ref() == Some(&now) || self.hook.is_empty() {
             return;
@@ -36,7 +37,7 @@ impl Wake {
     }
 
     /// Goes on once a call has ended. Never ends where there is none.
-    pub(super) async fn went(&mut self) {
+    pub async fn went(&mut self) {
         if self.calls.join_next().await.is_none() {
             std::future::pending::<()>().await;
         }
@@ -46,7 +47,7 @@ impl Wake {
     }
 
     /// Waits until the last call has ended.
-    pub(super) async fn finish(&mut self) {
+    pub async fn finish(&mut self) {
         while !self.calls.is_empty() {
             self.went().await;
         }

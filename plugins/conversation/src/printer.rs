@@ -13,7 +13,7 @@ const WAITING_BYTES: usize = 4 * 1024 * 1024;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The terminal.
-pub(super) struct Printer {
+pub struct Printer {
     texts: SyncSender<String>,
     room: Room,
     done: Receiver<()>,
@@ -21,7 +21,7 @@ pub(super) struct Printer {
 
 impl Printer {
     /// Begins to show.
-    pub(super) fn start() -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         let (texts, next) = sync_channel::<String>(WAITING);
         let room = Room::of(WAITING_BYTES);
         let given = room.clone();
@@ -39,7 +39,7 @@ impl Printer {
     }
 
     /// Shows a text, if the terminal keeps up.
-    pub(super) fn show(&self, text: String) {
+    pub fn show(&self, text: String) {
         let length = text.len();
         if self.room.take(length) && self.texts.try_send(text).is_err() {
             self.room.give(length);
@@ -47,7 +47,7 @@ impl Printer {
     }
 
     /// Waits a moment until all is shown.
-    pub(super) fn finish(self) {
+    pub fn finish(self) {
         drop(self.texts);
         let _ = self.done.recv_timeout(LAST_WORDS);
     }

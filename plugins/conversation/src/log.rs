@@ -14,7 +14,7 @@ const TAIL: usize = 2048;
 
 /// A bounded log.
 #[derive(Debug)]
-pub(super) struct Log {
+pub struct Log {
     path: Utf8PathBuf,
     file: File,
     length: u64,
@@ -23,7 +23,7 @@ pub(super) struct Log {
 
 impl Log {
     /// In this directory, behind what is there.
-    pub(super) fn open(directory: &Utf8Path) -> io::Result<Self> {
+    pub fn open(directory: &Utf8Path) -> io::Result<Self> {
         let path = directory.join("agent.log");
         let file = appended(&path)?;
         let length = file.metadata()?.len();
@@ -31,7 +31,7 @@ impl Log {
     }
 
     /// Adds to it. A log that cannot be written is no reason to end anything.
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub fn add(&mut self, bytes: &[u8]) {
         self.tail.extend(bytes);
         self.tail.drain(..self.tail.len().saturating_sub(TAIL));
         if self.length >= MOST
@@ -47,7 +47,7 @@ impl Log {
     }
 
     /// The end of what was added, by whole lines.
-    pub(super) fn tail(&self) -> String {
+    pub fn tail(&self) -> String {
         let bytes: Vec<u8> = self.tail.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let cut = if bytes.len() < TAIL { 0 } else { text.find('\n').map_or(0, |at| at + 1) };

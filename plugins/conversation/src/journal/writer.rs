@@ -15,7 +15,7 @@ const MOST: u64 = 8 * 1024 * 1024;
 
 /// A journal that is written.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     path: Utf8PathBuf,
     file: File,
     length: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Opens the journal of a launch's directory, behind what is there.
-    pub(crate) fn open(directory: &Utf8Path) -> io::Result<Self> {
+    pub fn open(directory: &Utf8Path) -> io::Result<Self> {
         Self::bounded(directory, MOST)
     }
 
@@ -39,7 +39,7 @@ impl Writer {
     }
 
     /// Writes a line. It is on the disk when this returns.
-    pub(crate) fn append(&mut self, entry: &Entry) -> io::Result<()> {
+    pub fn append(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = if std::mem::take(&mut self.torn) { b"\n".to_vec() } else { Vec::new() };
         serde_json::to_writer(&mut line, entry)?;
         line.push(b'\n');
@@ -51,7 +51,7 @@ impl Writer {
 
     /// Begins another file, with all that is known, where this one is long enough. What is known is what every line of this
     /// one came to.
-    pub(crate) fn renew(&mut self, at: Timestamp, view: &View, queue: &Queue) -> io::Result<()> {
+    pub fn renew(&mut self, at: Timestamp, view: &View, queue: &Queue) -> io::Result<()> {
         if self.length < self.most { Ok(()) } else { self.begin_anew(at, view, queue) }
     }
 

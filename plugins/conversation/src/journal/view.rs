@@ -3,6 +3,7 @@
 use ao_plugin_sdk::prelude::*;
 
 use super::event::{Event, Question, Used};
+use crate::launch::is_launch;
 
 /// How many questions are kept; a host is told of one.
 const MOST_QUESTIONS: usize = 4;
@@ -12,7 +13,7 @@ const MOST_MODELS: usize = 16;
 /// What the agent does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
+pub enum Phase {
     /// There is no conversation yet.
     #[default]
     Starting,
@@ -28,40 +29,46 @@ pub(crate) enum Phase {
 
 /// What is known of an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct View {
+pub struct View {
     /// What it does.
-    pub(crate) phase: Phase,
+    pub phase: Phase,
     /// Since when.
-    pub(crate) since: Timestamp,
+    pub since: Timestamp,
     /// Why it is blocked, or how it ended.
     #[serde(default)]
-    pub(crate) why: Option<String>,
+    pub why: Option<String>,
     /// Its provider lets it wait, as [`View::why`] says.
     #[serde(default)]
-    pub(crate) limited: bool,
+    pub limited: bool,
     /// Its own id for the conversation.
     #[serde(default)]
-    pub(crate) session: Option<String>,
+    pub session: Option<String>,
     /// What the conversation is about.
     #[serde(default)]
-    pub(crate) title: Option<String>,
+    pub title: Option<String>,
     /// Its model.
     #[serde(default)]
-    pub(crate) model: Option<String>,
+    pub model: Option<String>,
     /// What it asks, oldest first, and since when.
     #[serde(default)]
-    pub(crate) questions: Vec<(Timestamp, Question)>,
+    pub questions: Vec<(Timestamp, Question)>,
     /// What the conversation has used.
     #[serde(default)]
-    pub(crate) used: Vec<Used>,
+    pub used: Vec<Used>,
     /// What it has cost, in millionths of a US dollar.
     #[serde(default)]
-    pub(crate) cost: Option<u64>,
+    pub cost: Option<u64>,
+    /// Until when its provider lets it wait, where that is known.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The prompt that came with the launch was taken.
+    #[serde(default)]
+    pub prompted: bool,
 }
 
 impl View {
     /// Of an agent of which nothing is known yet.
-    pub(crate) fn new(at: Timestamp) -> Self {
+    pub fn new(at: Timestamp) -> Self {
         Self {
             phase: Phase::Starting,
             since: at,
@@ -73,11 +80,13 @@ impl View {
             questions: Vec::new(),
             used: Vec::new(),
             cost: None,
+            until: None,
+            prompted: false,
         }
     }
 
     /// Goes on by one event.
-    pub(crate) fn apply(&mut self, at: Timestamp, event: &Event) {
+    pub fn apply(&mut self, at: Timestamp, event: &Event) {
         match event {
             Event::Snapshot { view, .. } => *self = (**view).clone(),
             Event::Started { .. } => {
@@ -89,7 +98,12 @@ impl View {
                 self.enter(Phase::Ready, at, None);
             }
             Event::Model { id } => self.model = Some(id.clone()),
-            Event::Prompted { .. } => self.enter(Phase::Working, at, None),
+            Event::Taken { key, .. } => self.prompted |= is_launch(key),
+            Event::Prompted { .. } | Event::Begun => self.enter(Phase::Working, at, None),
+            Event::Waits { why, until } => {
+                (self.why, self.limited, self.until) = (Some(why.clone()), true, *until);
+            }
+            Event::GoesOn => (self.why, self.limited, self.until) = (None, false, None),
             Event::Asked { question } if self.questions.len() < MOST_QUESTIONS => {
                 self.questions.push((at, question.clone()));
             }
@@ -107,6 +121,7 @@ impl View {
                 self.enter(Phase::Blocked, at, Some(why.clone()));
                 self.limited = *limited;
             }
+            Event::Usage { used } => self.used = used.iter().take(MOST_MODELS).cloned().collect(),
             Event::Cost { micros } => self.cost = Some(*micros),
             Event::Titled { title } => self.title = Some(title.clone()),
             Event::Ended { why } => {
@@ -116,14 +131,13 @@ impl View {
             Event::Asked { .. }
             | Event::Launched { .. }
             | Event::Connected { .. }
-            | Event::Taken { .. }
             | Event::Note { .. }
             | Event::Unknown => {}
         }
     }
 
     /// What a conversation that goes on brings with it.
-    pub(crate) fn inherit(&mut self, former: &Self) {
+    pub fn inherit(&mut self, former: &Self) {
         (self.session, self.used, self.cost) = (former.session.clone(), former.used.clone(), former.cost);
         (self.title, self.model) = (former.title.clone(), former.model.clone());
     }
@@ -132,7 +146,7 @@ impl View {
         if self.phase != phase {
             self.since = at;
         }
-        (self.phase, self.why, self.limited) = (phase, why, false);
+        (self.phase, self.why, self.limited, self.until) = (phase, why, false, None);
     }
 
     fn count(&mut self, used: &Used) {
