@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use ao_plugin_sdk::prelude::*;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,4 +72,11 @@ impl Waiting {
             let _ = asking.send(reply);
         }
     }
+}
+
+/// The code with which a helper ends for its agent: as a shell has it.
+#[must_use]
+pub fn code_of(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
 }

@@ -4,4 +4,5 @@
 mod acp;
 mod claude;
 mod codex;
+mod opencode;
 mod scene;

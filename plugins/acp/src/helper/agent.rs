@@ -6,7 +6,6 @@
 )]
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -113,12 +112,6 @@ impl Agent {
         // It may have ended meanwhile.
         let _ = group.map(|group| kill_process_group(group, signal));
     }
-}
-
-/// The code with which this process ends for it: as a shell has it.
-pub(super) fn code_of(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
 }
 
 async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>, room: Room) {

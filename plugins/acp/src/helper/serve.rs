@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ao_agent_conversation::desk::{Desk, Known};
-use ao_agent_conversation::serving::{Signals, Told, Waiting};
+use ao_agent_conversation::serving::{Signals, Told, Waiting, code_of};
 use ao_agent_conversation::socket::{Asked, Socket};
 use ao_agent_conversation::wake::Wake;
 use tokio::sync::mpsc;
 
-use super::agent::{Agent, code_of};
+use super::agent::Agent;
 use super::files;
 use crate::journal::Event;
 use crate::launch::Launch;

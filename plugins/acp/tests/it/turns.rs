@@ -14,7 +14,7 @@ async fn a_session_works_and_is_read_from_its_journal() {
     let seen = stage.until_state(ActivityState::Ready).await;
     assert_eq!(seen.agent_session.as_deref(), Some("conversation-1"));
     assert_eq!(seen.activity.as_ref().map(|activity| activity.strength), Some(Strength::Strong));
-    assert_eq!(seen.composer, Composer::Empty);
+    assert_eq!(seen.composer, Composer::None);
     stage.until("the first turn is counted", |seen| seen.usage.is_some()).await;
     assert_eq!(stage.send("m1", "second task").await.unwrap(), ACKED);
     assert_eq!(stage.send("m1", "second task").await.unwrap(), ACKED, "the same message");
