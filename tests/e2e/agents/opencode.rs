@@ -61,12 +61,12 @@ fn price(llm: &Llm) -> u64 {
 
 /// Whether what was used, and what it cost, is what was served to a session that is alone.
 fn is_counted(scene: &Scene, id: &str) -> bool {
-    let mut used = scene.used(id);
-    let mut cost = 0;
-    for model in used.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        cost += model.remove("cost_micros").and_then(|cost| cost.as_u64()).unwrap_or_default();
-    }
-    used == scene.served() && cost == price(&scene.llm)
+    let used = scene.used(id);
+    let count = |name: &str| used[0][name].as_u64().unwrap_or_default();
+    let used = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"].map(count);
+    let served = scene.llm.served();
+    let served = served.get("model").map(|told| [told.input, told.output, told.cache_read, told.cache_write]);
+    Some(used) == served && count("cost_micros") == price(&scene.llm)
 }
 
 /// Waits until it asks for something with this in it, and allows that.

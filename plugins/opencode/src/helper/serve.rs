@@ -120,6 +120,9 @@ async fn converse(
     tokio::pin!(late);
     let mut ticks = tokio::time::interval(TICK);
     let mut said = None;
+    if let Some(over) = hands.go_on(talk, Input::Begin) {
+        return over;
+    }
     loop {
         wake.look(talk.view());
         let input = tokio::select! {

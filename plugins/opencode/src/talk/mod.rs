@@ -27,6 +27,8 @@ const MOST_PARTS: usize = 256;
 /// What happens to a conversation.
 #[derive(Debug)]
 pub(crate) enum Input {
+    /// The helper has begun.
+    Begin,
     /// The server is up, in this version.
     Up { version: Option<String> },
     /// Its events are listened to, from here on: what happened before was not heard.
@@ -210,6 +212,7 @@ impl Talk {
     pub(crate) fn handle(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         self.now = now;
         match input {
+            Input::Begin => self.begin_taking(),
             Input::Up { version } => self.up(version),
             Input::Listening => self.listening(),
             Input::Lost => self.lost(),

@@ -12,16 +12,20 @@ use crate::rules;
 use crate::wire;
 
 impl Talk {
-    /// The server is up: the first one, or another one in its place.
-    pub(super) fn up(&mut self, version: Option<String>) {
-        if self.stage != Stage::Opening {
-            return;
-        }
+    /// Takes the prompt that comes with the launch.
+    pub(super) fn begin_taking(&mut self) {
         let key = prompt_key(&self.launch.directory);
         if let Some(text) = self.prompt.take()
             && let Taking::New(event) = self.ledger.taking(key, text)
         {
             self.note(event);
+        }
+    }
+
+    /// The server is up: the first one, or another one in its place.
+    pub(super) fn up(&mut self, version: Option<String>) {
+        if self.stage != Stage::Opening {
+            return;
         }
         self.show_line(&format!("# OpenCode {}", version.clone().unwrap_or_default()));
         self.note(Event::Connected { agent: "OpenCode".to_owned(), version });
