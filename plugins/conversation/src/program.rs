@@ -76,9 +76,10 @@ fn find(program: &str, path: &OsString, cwd: Option<&Utf8Path>, setting: &str) -
         return if is_program(&at) { Ok(at) } else { Err(missing()) };
     }
     let directories = std::env::split_paths(path).filter_map(|directory| Utf8PathBuf::from_path_buf(directory).ok());
-    directories.map(|directory| directory.join(program)).find(|at| is_program(at)).ok_or_else(|| {
-        format!("`{program}` is not on the PATH; install it, or write its whole path as {setting}")
-    })
+    directories
+        .map(|directory| directory.join(program))
+        .find(|at| is_program(at))
+        .ok_or_else(|| format!("`{program}` is not on the PATH; install it, or write its whole path as {setting}"))
 }
 
 fn is_program(at: &Utf8Path) -> bool {

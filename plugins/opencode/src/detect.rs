@@ -1,6 +1,9 @@
 //! Whether OpenCode is there, new enough, and logged in.
 
-#![expect(clippy::disallowed_methods, reason = "where OpenCode keeps its logins depends on the environment, read here alone")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "where OpenCode keeps its logins depends on the environment, read here alone"
+)]
 
 use std::collections::BTreeMap;
 
@@ -40,10 +43,14 @@ fn judge(found: Found, logins: Logins) -> AgentAvailability {
         (None, _) => (AvailabilityState::Unknown, format!("`{at}` does not say its version")),
         (Some(version), _) if is_older(version) => {
             let (major, minor) = OLDEST;
-            let message = format!("`{at}` is {version}, and {major}.{minor} is the oldest that is known to work; `opencode upgrade`");
+            let message = format!(
+                "`{at}` is {version}, and {major}.{minor} is the oldest that is known to work; `opencode upgrade`"
+            );
             (AvailabilityState::TooOld, message)
         }
-        (Some(version), Logins::There) => (AvailabilityState::Usable, format!("`{at}` ({version}), logged in to a provider")),
+        (Some(version), Logins::There) => {
+            (AvailabilityState::Usable, format!("`{at}` ({version}), logged in to a provider"))
+        }
         (Some(version), Logins::None) => {
             let message = format!(
                 "`{at}` ({version}); it has no login of its own (`opencode auth login`), so a provider of its configuration or \
@@ -64,10 +71,12 @@ fn is_older(version: &str) -> bool {
 
 /// Looks for logins where OpenCode keeps them: whether there are any, not what they are. Blocks its thread.
 fn logins(env: &BTreeMap<String, String>) -> Logins {
-    let variable = |name: &str| env.get(name).cloned().or_else(|| std::env::var(name).ok()).filter(|value| !value.is_empty());
+    let variable =
+        |name: &str| env.get(name).cloned().or_else(|| std::env::var(name).ok()).filter(|value| !value.is_empty());
     let data = variable("XDG_DATA_HOME").or_else(|| Some(format!("{}/.local/share", variable("HOME")?)));
     let auth = data.map(|data| Utf8PathBuf::from(data).join("opencode/auth.json"));
-    let is_there = auth.and_then(|auth| fs_err::read(auth).ok()).and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let is_there =
+        auth.and_then(|auth| fs_err::read(auth).ok()).and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let is_there = is_there.is_some_and(|logins| logins.as_object().is_some_and(|logins| !logins.is_empty()));
     if is_there || variable("OPENCODE_AUTH_CONTENT").is_some() { Logins::There } else { Logins::None }
 }

@@ -11,7 +11,9 @@ pub(crate) fn rules(mode: PermissionMode) -> Vec<(&'static str, &'static str)> {
     match mode {
         PermissionMode::Permissionless => vec![("*", "allow")],
         PermissionMode::AutoEdit => [("*", "ask"), ("edit", "allow")].into_iter().chain(looks()).collect(),
-        PermissionMode::Suggest => [("*", "ask"), ("edit", "deny"), ("bash", "deny")].into_iter().chain(looks()).collect(),
+        PermissionMode::Suggest => {
+            [("*", "ask"), ("edit", "deny"), ("bash", "deny")].into_iter().chain(looks()).collect()
+        }
         _ => Vec::new(),
     }
 }

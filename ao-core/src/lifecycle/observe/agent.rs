@@ -2,8 +2,8 @@
 
 use crate::lifecycle::Policy;
 use crate::lifecycle::status::is_idle;
-use crate::model::{DeliveryLevel, Timestamp};
 use crate::model::facts::{AgentFacts, IdleClock, PromptFacts, Unseen};
+use crate::model::{DeliveryLevel, Timestamp};
 use crate::slots::agent::{Activity, AgentObservation};
 
 /// Writes down what the agent plugin says.

@@ -140,7 +140,9 @@ impl Talk {
         let wanted = [("model", self.launch.model.clone()), ("mode", mode)];
         for (category, wanted) in wanted {
             let (offer, current) = wire::offers(result, category);
-            if let Some(id) = current.clone().filter(|id| category == "model" && self.ledger.view.model.as_ref() != Some(id)) {
+            if let Some(id) =
+                current.clone().filter(|id| category == "model" && self.ledger.view.model.as_ref() != Some(id))
+            {
                 self.note(Event::Model { id });
             }
             match (wanted, offer) {

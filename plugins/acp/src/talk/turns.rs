@@ -52,7 +52,9 @@ impl Talk {
             Update::Tool(tool) => self.tool(&tool),
             Update::Plan(steps) => steps.iter().for_each(|step| self.show_line(&format!("  - {step}"))),
             Update::Cost(micros) if self.ledger.view.cost != Some(micros) => self.note(Event::Cost { micros }),
-            Update::Title(title) if self.ledger.view.title.as_ref() != Some(&title) => self.note(Event::Titled { title }),
+            Update::Title(title) if self.ledger.view.title.as_ref() != Some(&title) => {
+                self.note(Event::Titled { title })
+            }
             Update::Model(Some(id)) if self.ledger.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
             Update::Cost(_) | Update::Title(_) | Update::Model(_) | Update::Other => {}
         }
@@ -116,7 +118,8 @@ impl Talk {
 
     /// What was used, one entry a model; the agent's own model where it names none.
     fn counted(&self, used: Vec<Used>) -> Vec<Used> {
-        let model = self.ledger.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
+        let model =
+            self.ledger.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
         let mut counted: Vec<Used> = Vec::new();
         for mut used in used.into_iter().filter(|used| !used.is_nothing()) {
             if used.model.is_empty() {

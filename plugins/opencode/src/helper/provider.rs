@@ -81,7 +81,9 @@ impl Provider {
     /// Says which conversation it is, to whoever may have to end its turn.
     pub(super) fn say(&self, conversation: &str) -> io::Result<()> {
         match self {
-            Self::Shared(shared) => shared.membership.as_ref().map_or(Ok(()), |membership| membership.say(conversation)),
+            Self::Shared(shared) => {
+                shared.membership.as_ref().map_or(Ok(()), |membership| membership.say(conversation))
+            }
             Self::Own(_) => Ok(()),
         }
     }

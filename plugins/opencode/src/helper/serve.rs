@@ -102,7 +102,8 @@ pub(super) async fn serve(
     working.spawn(calls::work(to_client, to_call, hearing.clone()));
     let mut ears = Ears { heard, hearing, client, listening: JoinSet::new() };
     let mut wake = Wake::new(launch.hook.clone());
-    let over = converse(&launch, &mut talk, &mut hands, &mut provider, &mut ears, (&mut signals, &mut asked, &mut wake)).await;
+    let over =
+        converse(&launch, &mut talk, &mut hands, &mut provider, &mut ears, (&mut signals, &mut asked, &mut wake)).await;
     // Nobody is told that a prompt was taken that nobody will hand over.
     drop(asking);
     hands.finish(&mut talk, &mut provider, &mut wake, &log, over).await

@@ -123,7 +123,9 @@ impl Running {
             None => {
                 let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
                 // It may have ended meanwhile.
-                let _ = pid.filter(|_| self.child.id().is_some()).map(|pid| rustix::process::kill_process(pid, Signal::TERM));
+                let _ = pid
+                    .filter(|_| self.child.id().is_some())
+                    .map(|pid| rustix::process::kill_process(pid, Signal::TERM));
             }
         }
         let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;

@@ -37,8 +37,7 @@ async fn hold(order: &Order) -> io::Result<ExitCode> {
     let place = &order.place.directory;
     let log = Arc::new(Mutex::new(Log::open(place)?));
     let password = new_password()?;
-    let (mut server, port) =
-        Running::start(&order.binary, &order.args, place, &password, Shape::Alone { log: &log })?;
+    let (mut server, port) = Running::start(&order.binary, &order.args, place, &password, Shape::Alone { log: &log })?;
     let up = async {
         let address = Address { port: port.await.ok()?, password };
         answers(&address.client(place)).await;

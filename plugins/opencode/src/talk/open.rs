@@ -65,9 +65,10 @@ impl Talk {
             (Call::Old { id }, Ok(session)) => {
                 let rules = rules::of_session(self.launch.permissions);
                 // Rules are added behind those that are there, so the same are not added again.
-                let has = session.get("permission").and_then(Value::as_array).is_some_and(|known| {
-                    rules.as_array().is_some_and(|wanted| known.ends_with(wanted))
-                });
+                let has = session
+                    .get("permission")
+                    .and_then(Value::as_array)
+                    .is_some_and(|known| rules.as_array().is_some_and(|wanted| known.ends_with(wanted)));
                 if has {
                     self.settle(id, How::Resumed);
                 } else {
@@ -89,7 +90,10 @@ impl Talk {
                 self.note(Event::Note { text });
                 self.look(Depth::Recent);
             }
-            (Call::Prompt { .. } | Call::Reply { .. } | Call::Abort { .. } | Call::Show { .. } | Call::Look { .. }, _) => {}
+            (
+                Call::Prompt { .. } | Call::Reply { .. } | Call::Abort { .. } | Call::Show { .. } | Call::Look { .. },
+                _,
+            ) => {}
         }
     }
 

@@ -57,9 +57,7 @@ impl Talk {
     fn reply(&mut self, open: OpenQuestion, choice: &Choice) {
         let OpenQuestion { asked, mut before, .. } = open;
         let (path, body) = match &asked.kind {
-            AskedKind::Permission { .. } => {
-                (format!("/permission/{}/reply", asked.id), json!({"reply": choice.id}))
-            }
+            AskedKind::Permission { .. } => (format!("/permission/{}/reply", asked.id), json!({"reply": choice.id})),
             AskedKind::Questions(questions) => {
                 before.push(json!([choice.id]));
                 if before.len() < questions.len() {
@@ -97,7 +95,8 @@ impl Talk {
     }
 
     fn close_question(&mut self, open: &OpenQuestion, choice: Option<Choice>, by: Answerer, key: Option<String>) {
-        let said = choice.as_ref().map_or("answered elsewhere, or withdrawn", |choice| choice.label.as_str()).to_owned();
+        let said =
+            choice.as_ref().map_or("answered elsewhere, or withdrawn", |choice| choice.label.as_str()).to_owned();
         self.show_line(&format!("  {said}"));
         self.note(Event::Answered { ask: open.question.id.clone(), key, choice, by });
     }

@@ -200,7 +200,10 @@ fn questions_are_those_of_the_conversation_and_answered_once() {
     let ask = scene.talk.view().questions[0].1.id.clone();
     let reply = |answer: &str| Request::Answer { key: "a".into(), ask: ask.clone(), answer: answer.into() };
     assert!(matches!(scene.give(Input::Control(1, reply("allow_always")))[..], [Reply::Answered { .. }]), "less");
-    assert!(matches!(scene.give(Input::Control(1, reply("reject_once")))[..], [Reply::Answered { .. }]), "the same key");
+    assert!(
+        matches!(scene.give(Input::Control(1, reply("reject_once")))[..], [Reply::Answered { .. }]),
+        "the same key"
+    );
     let replies: Vec<_> = scene.calls.iter().filter(|call| matches!(call, Call::Reply { .. })).collect();
     assert_eq!(replies, [&Call::Reply { path: "/permission/per_1/reply".into(), body: json!({"reply": "once"}) }]);
     // Somebody at OpenCode's own interface answers.
@@ -234,7 +237,10 @@ fn a_turn_that_takes_too_long_is_aborted() {
     scene.now += 2_000;
     scene.give(Input::Tick);
     assert!(scene.calls.iter().any(|call| matches!(call, Call::Abort { .. })));
-    scene.looked(Status::Idle, vec![Info { error: Some(("MessageAbortedError".into(), "Aborted".into())), ..answer(1) }]);
+    scene.looked(
+        Status::Idle,
+        vec![Info { error: Some(("MessageAbortedError".into(), "Aborted".into())), ..answer(1) }],
+    );
     assert_eq!(scene.phase(), Phase::Blocked);
     assert!(scene.talk.view().why.as_deref().is_some_and(|why| why.contains("`turnMinutes`")));
 }

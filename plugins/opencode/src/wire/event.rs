@@ -123,12 +123,25 @@ mod tests {
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), ".{0,12}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 24, 4, |inner| {
-            let keys = prop_oneof![Just("info".to_owned()), Just("part".to_owned()), Just("sessionID".to_owned()), Just("id".to_owned()), Just("status".to_owned()), "[a-z]{1,6}"];
+            let keys = prop_oneof![
+                Just("info".to_owned()),
+                Just("part".to_owned()),
+                Just("sessionID".to_owned()),
+                Just("id".to_owned()),
+                Just("status".to_owned()),
+                "[a-z]{1,6}"
+            ];
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::btree_map(keys, inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect())),
+                proptest::collection::btree_map(keys, inner, 0..5)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

@@ -114,13 +114,15 @@ impl Asked {
     /// Reads a request for a permission.
     pub(crate) fn permission(value: &Value) -> Option<Self> {
         let tool = text(value, "/permission")?;
-        let about = ["/metadata/command", "/metadata/filepath", "/metadata/url", "/metadata/description", "/patterns/0"];
+        let about =
+            ["/metadata/command", "/metadata/filepath", "/metadata/url", "/metadata/description", "/patterns/0"];
         let about = about.into_iter().find_map(|pointer| text(value, pointer));
         let words = about.map_or_else(|| tool.clone(), |about| one_line(&format!("{tool}: {about}"), MOST_TEXT));
         let patterns: Vec<&str> =
             value.get("always").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         let always = one_line(&format!("Allow always: {}", patterns.join(", ")), 120);
-        let choice = |id: &str, kind: &str, label: &str| Choice { id: id.into(), kind: kind.into(), label: label.into() };
+        let choice =
+            |id: &str, kind: &str, label: &str| Choice { id: id.into(), kind: kind.into(), label: label.into() };
         let mut choices = vec![choice("once", "allow_once", "Allow once")];
         if !patterns.is_empty() {
             choices.push(choice("always", "allow_always", &always));
@@ -143,7 +145,10 @@ impl Asked {
                 Some(Choice { label: one_line(&id, 120), kind: String::new(), id })
             };
             let words = text(question, "/question").or_else(|| text(question, "/header"));
-            (words.unwrap_or_else(|| "it does not say what".to_owned()), options.take(MOST_QUESTIONS).filter_map(choice).collect())
+            (
+                words.unwrap_or_else(|| "it does not say what".to_owned()),
+                options.take(MOST_QUESTIONS).filter_map(choice).collect(),
+            )
         };
         let questions: Vec<_> = questions.iter().take(MOST_QUESTIONS).map(question).collect();
         let kind = AskedKind::Questions(questions);

@@ -27,7 +27,11 @@ impl Frames {
                 self.line.clear();
             }
             // Of a line that is too long, its end alone matters.
-            self.line.extend_from_slice(if self.is_lost { piece.get(piece.len() - 1..).unwrap_or_default() } else { piece });
+            self.line.extend_from_slice(if self.is_lost {
+                piece.get(piece.len() - 1..).unwrap_or_default()
+            } else {
+                piece
+            });
             if piece.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.line);
                 self.end_line(&line, piece, &mut take);
