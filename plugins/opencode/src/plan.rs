@@ -69,7 +69,9 @@ fn place(settings: &Settings, request: &PlanLaunch, env: &BTreeMap<String, Strin
     let session = if is_later { directory.parent() } else { Some(directory.as_path()) };
     let sessions = session.and_then(Utf8Path::parent);
     let state = sessions.and_then(Utf8Path::parent).ok_or_else(|| {
-        Error::invalid_input(format!("`{directory}` is no session's directory, so there is no place for a shared server"))
+        Error::invalid_input(format!(
+            "`{directory}` is no session's directory, so there is no place for a shared server"
+        ))
     })?;
     let project = request.environment.get("AO_PROJECT_ID");
     let own = json!([state, project, settings.binary, settings.args, env]).to_string();

@@ -157,7 +157,11 @@ pub(crate) struct Talk {
     family: BTreeSet<String>,
     turn: Option<Turn>,
     questions: Vec<OpenQuestion>,
+    /// The server's ids of what was answered in this turn: a look may have begun before that.
+    replied: BTreeSet<String>,
     usage: Usage,
+    /// The conversation is being asked for.
+    is_asking: bool,
     /// A look is under way.
     is_looking: bool,
     looked_at: Timestamp,
@@ -183,7 +187,9 @@ impl Talk {
             family: BTreeSet::new(),
             turn: None,
             questions: Vec::new(),
+            replied: BTreeSet::new(),
             usage: Usage::default(),
+            is_asking: false,
             is_looking: false,
             looked_at: now,
             parts: VecDeque::new(),

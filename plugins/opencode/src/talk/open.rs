@@ -34,7 +34,11 @@ impl Talk {
     /// What happens from here on is heard; what happened before is looked for.
     pub(super) fn listening(&mut self) {
         match self.stage {
-            Stage::Opening if self.session.is_empty() => self.call(Call::Agents),
+            Stage::Opening if self.is_asking => {}
+            Stage::Opening if self.session.is_empty() => {
+                self.is_asking = true;
+                self.call(Call::Agents);
+            }
             Stage::Opening | Stage::Open | Stage::Away => {
                 self.is_looking = false;
                 self.look(Depth::Whole);
@@ -49,7 +53,7 @@ impl Talk {
             self.stage = Stage::Away;
             self.show_line("# OpenCode's server is gone");
         }
-        self.is_looking = false;
+        (self.is_looking, self.is_asking) = (false, false);
         if let Some(turn) = &mut self.turn {
             turn.was_lost = true;
         }
@@ -81,11 +85,13 @@ impl Talk {
                 if let Problem::Refused { .. } = problem {
                     self.end(format!("cannot open a conversation: {}", problem.words()));
                 } else if self.stage == Stage::Opening {
+                    self.is_asking = false;
                     self.show_line(&format!("# {}", problem.words()));
                 }
             }
             (Call::Prompt { .. }, Err(problem)) => self.not_handed_over(&problem),
             (Call::Reply { .. } | Call::Abort { .. }, Err(problem)) => {
+                self.replied.clear();
                 let text = one_line(problem.words(), 400);
                 self.note(Event::Note { text });
                 self.look(Depth::Recent);
@@ -124,6 +130,7 @@ impl Talk {
     }
 
     fn settle(&mut self, id: String, how: How) {
+        self.is_asking = false;
         self.session.clone_from(&id);
         self.family.insert(id.clone());
         if how == How::New {

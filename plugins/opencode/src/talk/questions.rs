@@ -13,7 +13,7 @@ const MOST_OPEN: usize = 64;
 
 impl Talk {
     pub(super) fn asks(&mut self, asked: Asked) {
-        let is_known = self.questions.iter().any(|open| open.asked.id == asked.id);
+        let is_known = self.questions.iter().any(|open| open.asked.id == asked.id) || self.replied.contains(&asked.id);
         if !is_known && self.questions.len() < MOST_OPEN {
             self.ask(asked, Vec::new());
         }
@@ -66,6 +66,7 @@ impl Talk {
                 (format!("/question/{}/reply", asked.id), json!({"answers": before}))
             }
         };
+        self.replied.insert(asked.id);
         self.call(Call::Reply { path, body });
     }
 

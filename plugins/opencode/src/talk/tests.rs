@@ -206,6 +206,15 @@ fn questions_are_those_of_the_conversation_and_answered_once() {
     );
     let replies: Vec<_> = scene.calls.iter().filter(|call| matches!(call, Call::Reply { .. })).collect();
     assert_eq!(replies, [&Call::Reply { path: "/permission/per_1/reply".into(), body: json!({"reply": "once"}) }]);
+    // A look that began before the answer still finds it.
+    let look = Look {
+        status: Status::Busy,
+        messages: Vec::new(),
+        relatives: Vec::new(),
+        asked: vec![asked("per_1", SESSION)],
+    };
+    scene.give(Input::Looked(Ok(look)));
+    assert!(scene.talk.view().questions.is_empty(), "it is not asked twice");
     // Somebody at OpenCode's own interface answers.
     scene.give(Input::Told(wire::Event::Asks(asked("per_3", SESSION))));
     scene.give(Input::Told(wire::Event::Answered { session: SESSION.into(), id: "per_3".into() }));

@@ -169,6 +169,7 @@ impl Talk {
     /// Ends the turn, by how it finished, or what failed in it.
     fn finish(&mut self, outcome: Result<String, (String, String)>) {
         self.withdraw_questions();
+        self.replied.clear();
         let Some(turn) = self.turn.take() else { return };
         let key = turn.key.unwrap_or_default();
         let stopped = |stop: &str| Event::Turn { key: key.clone(), stop: stop.to_owned(), used: Vec::new() };
