@@ -53,7 +53,7 @@ impl Talk {
             Update::Plan(steps) => steps.iter().for_each(|step| self.show_line(&format!("  - {step}"))),
             Update::Cost(micros) if self.ledger.view.cost != Some(micros) => self.note(Event::Cost { micros }),
             Update::Title(title) if self.ledger.view.title.as_ref() != Some(&title) => {
-                self.note(Event::Titled { title })
+                self.note(Event::Titled { title });
             }
             Update::Model(Some(id)) if self.ledger.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
             Update::Cost(_) | Update::Title(_) | Update::Model(_) | Update::Other => {}

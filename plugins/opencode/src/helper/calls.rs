@@ -11,7 +11,7 @@ use crate::talk::{Call, Depth, Input};
 use crate::wire::Look;
 
 /// How long an answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// How long the first one about a directory may take, in which OpenCode makes itself at home there.
 const FIRST_WITHIN: Duration = Duration::from_mins(3);
 /// How many of a session's newest messages a look reads, and how many at once where it reads all.

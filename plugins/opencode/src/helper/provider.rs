@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ao_agent_conversation::log::Log;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, interval};
 
 use crate::config::Server;
@@ -47,7 +47,8 @@ pub(super) struct Own {
 /// A share in another's.
 pub(super) struct Shared {
     launch: Launch,
-    joining: Option<JoinHandle<io::Result<(Membership, Address)>>>,
+    /// The one that is being asked for, if any.
+    joining: JoinSet<io::Result<(Membership, Address)>>,
     membership: Option<Membership>,
     looks: Interval,
 }
@@ -58,7 +59,7 @@ impl Provider {
         let shape = match launch.server {
             Server::Shared => {
                 let looks = interval(LOOK_EVERY);
-                let shared = Shared { launch: launch.clone(), joining: None, membership: None, looks };
+                let shared = Shared { launch: launch.clone(), joining: JoinSet::new(), membership: None, looks };
                 return Ok(Self::Shared(Box::new(shared)));
             }
             Server::Own => Shape::Alone { log },
@@ -139,15 +140,14 @@ impl Shared {
             }
             self.looks.tick().await;
         }
-        let joining = self.joining.get_or_insert_with(|| {
+        if self.joining.is_empty() {
             let launch = self.launch.clone();
-            tokio::spawn(async move {
+            self.joining.spawn(async move {
                 let place = launch.shared.clone().ok_or_else(|| io::Error::other("the launch names no place"))?;
                 Membership::join(&launch, &place).await
-            })
-        });
-        let joined = joining.await;
-        self.joining = None;
+            });
+        }
+        let Some(joined) = self.joining.join_next().await else { return std::future::pending().await };
         let (membership, address) = joined.map_err(io::Error::other)??;
         self.membership = Some(membership);
         Ok(Happened::Up(address))

@@ -104,8 +104,11 @@ impl Membership {
     }
 }
 
+/// The file of somebody who is gone, and what they said of themselves.
+pub(super) type Gone = (Utf8PathBuf, Option<Member>);
+
 /// Those who share a place: their files, with what they say of themselves where they are gone.
-pub(super) fn gone_and_left(place: &Utf8Path) -> io::Result<(Vec<(Utf8PathBuf, Option<Member>)>, usize)> {
+pub(super) fn gone_and_left(place: &Utf8Path) -> io::Result<(Vec<Gone>, usize)> {
     let (mut gone, mut left) = (Vec::new(), 0);
     for entry in place.join(CLIENTS).read_dir_utf8()? {
         let path = entry?.into_path();
@@ -150,6 +153,10 @@ fn open(path: &Utf8Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on a thread of its own, waits for a lock that tells nobody when it is taken"
+)]
 fn take(launch: &Launch, place: &Place) -> io::Result<Membership> {
     let directory = &place.directory;
     private_directory(&directory.join(CLIENTS))?;
@@ -164,7 +171,6 @@ fn take(launch: &Launch, place: &Place) -> io::Result<Membership> {
         end_tree(directory, &place.marker, END_WITHIN).map_err(io::Error::other)?;
         unpublish(directory)?;
         supervise(launch, place)?;
-        #[expect(clippy::disallowed_methods, reason = "measures its own waiting")]
         let began = std::time::Instant::now();
         while !membership.is_supervised()? {
             if began.elapsed() > BEGIN_WITHIN {

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use ao_agent_conversation::log::Log;
 use ao_plugin_sdk::prelude::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Method;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -51,7 +53,7 @@ impl Address {
 pub(crate) fn new_password() -> io::Result<String> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// A server that was started.
@@ -106,7 +108,7 @@ impl Running {
                     reading.spawn(listen(stdout, told, Arc::clone(log)));
                     reading.spawn(keep(stderr, Arc::clone(log)));
                 }
-                i32::try_from(pid).ok().and_then(Pid::from_raw)
+                pid_of(pid)
             }
             Shape::Interface { port, .. } => {
                 let _ = told.send(port);
@@ -118,25 +120,19 @@ impl Running {
 
     /// Ends it, gently at first, with all that it has started in its group.
     pub(crate) async fn end(&mut self) -> Option<ExitStatus> {
-        match self.group {
-            Some(_) => self.signal(Signal::TERM),
-            None => {
-                let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-                // It may have ended meanwhile.
-                let _ = pid
-                    .filter(|_| self.child.id().is_some())
-                    .map(|pid| rustix::process::kill_process(pid, Signal::TERM));
-            }
+        if self.group.is_some() {
+            self.signal(Signal::TERM);
+        } else if let Some(pid) = self.child.id().and_then(pid_of) {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
         }
         let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;
         self.signal(Signal::KILL);
-        match ended {
-            Ok(status) => status.ok(),
-            Err(_) => {
-                let _ = self.child.start_kill();
-                self.child.wait().await.ok()
-            }
+        if let Ok(status) = ended {
+            return status.ok();
         }
+        self.child.kill().await.ok()?;
+        self.child.wait().await.ok()
     }
 
     /// Ends what its group still holds.
@@ -148,6 +144,10 @@ impl Running {
         // It may have ended meanwhile.
         let _ = self.group.map(|group| kill_process_group(group, signal));
     }
+}
+
+fn pid_of(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
 /// Waits until a server answers, and returns its version.

@@ -119,14 +119,12 @@ impl Talk {
             return self.end(format!("OpenCode has no agent `{wanted}`; correct `agent`: it has {names}"));
         }
         // A helper that begins again in the same directory goes on with its own conversation.
-        match self.view().session.clone().or_else(|| self.launch.resume.clone()) {
-            Some(id) => self.call(Call::Old { id }),
-            None => {
-                // With a title of ours, no model is asked for one.
-                let title = format!("ao {}", self.launch.session);
-                self.call(Call::New { title, rules: rules::of_session(self.launch.permissions) });
-            }
+        if let Some(id) = self.view().session.clone().or_else(|| self.launch.resume.clone()) {
+            return self.call(Call::Old { id });
         }
+        // With a title of ours, no model is asked for one.
+        let title = format!("ao {}", self.launch.session);
+        self.call(Call::New { title, rules: rules::of_session(self.launch.permissions) });
     }
 
     fn settle(&mut self, id: String, how: How) {

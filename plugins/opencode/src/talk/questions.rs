@@ -92,7 +92,9 @@ impl Talk {
         for id in gone.into_iter().filter(|id| !asked.iter().any(|one| one.id == *id)) {
             self.answered_elsewhere(&id);
         }
-        asked.into_iter().for_each(|one| self.asks(one));
+        for one in asked {
+            self.asks(one);
+        }
     }
 
     fn close_question(&mut self, open: &OpenQuestion, choice: Option<Choice>, by: Answerer, key: Option<String>) {

@@ -23,11 +23,11 @@ fn what_contradicts_itself_is_refused_by_name() {
 }
 
 fn request(directory: &str) -> PlanLaunch {
-    PlanLaunch::new("app-1".parse::<SessionId>().unwrap(), "/tree", directory)
+    PlanLaunch::new("app-1".parse::<SessionId>().expect("an id"), "/tree", directory)
 }
 
 fn launch(plan: &LaunchPlan) -> Value {
-    serde_json::from_str(&plan.files[0].content).unwrap()
+    serde_json::from_str(&plan.files[0].content).expect("a launch")
 }
 
 #[tokio::test]
