@@ -136,7 +136,7 @@ impl<'a> Tariffs<'a> {
 
     /// What a session has used; none where that is nothing, or cannot be told.
     pub(crate) fn session(&mut self, session: &Session) -> Option<SpentView> {
-        session.agent.as_ref().filter(|agent| !agent.usage.is_empty())?;
+        session.agent.as_ref().filter(|agent| agent.spent().next().is_some())?;
         let (budgets, prices) = self.of(session);
         let spent = Spent::of_session(session, &prices);
         (!spent.is_none()).then(|| SpentView::of(spent, budgets.session))
@@ -156,7 +156,7 @@ impl<'a> Tariffs<'a> {
 
     /// The same of every project of which one of these sessions has used something, by the configuration of its newest.
     pub(crate) fn projects(&mut self, there: &[Session]) -> Vec<ProjectUsage> {
-        let has_used = |session: &&Session| session.agent.as_ref().is_some_and(|agent| !agent.usage.is_empty());
+        let has_used = |session: &&Session| session.agent.as_ref().is_some_and(|agent| agent.spent().next().is_some());
         let newest: BTreeMap<_, _> =
             there.iter().filter(has_used).map(|session| ((&session.project, &session.project_path), session)).collect();
         newest.into_values().filter_map(|session| self.project(session, there)).collect()

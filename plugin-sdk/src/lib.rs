@@ -39,6 +39,7 @@
 //! runs its calls on a tokio runtime of its own, so anything that needs a reactor works, and a call that blocks its
 //! thread delays only other calls of the same library; put such work into [`blocking`].
 
+pub mod agent;
 mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;

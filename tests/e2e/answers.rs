@@ -24,6 +24,8 @@ in_every_engine! {
         assert_eq!(shown["ask"]["options"][0], json!({"answer": "allow_once", "label": "types y and Enter"}));
         let first = shown["ask"]["id"].as_str().unwrap();
 
+        let agent = studio.world.ao_with(&["answer", &id, "yes"], &[("AO_SESSION_ID", "app-9")]);
+        assert!(agent.code() == 1 && agent.stderr().contains("a human decides those"), "{agent}");
         let wrong = answer(&["perhaps"]);
         assert_eq!(wrong.code(), 2, "{wrong}");
         assert!(wrong.stderr().contains("`allow_once`, `reject_once`"), "{wrong}");
@@ -35,6 +37,12 @@ in_every_engine! {
         answer(&["no"]).succeeds();
         let told = studio.worktree(&id).join("answers");
         studio.wait("it goes on", || std::fs::read_to_string(&told).is_ok_and(|told| told == "y,n"));
+        let log = studio.world.ao(&["events", "--type", "agent.answered"]).succeeds().stdout();
+        let told: Vec<_> = log.lines().filter(|line| line.contains("agent.answered")).collect();
+        assert_eq!(told.len(), 2, "{log}");
+        let words = "allow_once (types y and Enter), to: ";
+        assert!(told[0].contains(words) && told[0].contains("everything? [y/n]"), "{log}");
+        assert!(told[1].contains("reject_once") && told[1].contains("Really? [y/n]"), "{log}");
         let none = answer(&["yes"]);
         assert_eq!((none.code(), answer(&[]).stdout()), (1, format!("{id} asks nothing\n")), "{none}");
     }

@@ -5,7 +5,7 @@ use ao_core::model::SessionId;
 use ao_core::slots::agent::ModelUsage;
 use ao_host::store::{SqliteStore, Store};
 
-use crate::studio::{Engine, Studio};
+use crate::studio::{Engine, Studio, said};
 
 impl Studio {
     /// A session's conversation has used so many tokens of these models.
@@ -70,7 +70,10 @@ fn a_budget_holds_refuses_and_is_lifted() {
     studio.world.ao(&["reconcile"]);
     assert_eq!(studio.status(&id), "paused");
     let inbox = studio.world.ao(&["inbox"]).stdout();
-    assert!(inbox.contains("`app-1` is held: `budgets.project.tokens` is 1234567 tokens"), "{inbox}");
+    assert!(
+        inbox.contains("held: `budgets.project.tokens` is 1234567 tokens, and the sessions of `app` have used 1234567"),
+        "{inbox}"
+    );
     let log = studio.world.ao(&["events"]).succeeds().stdout();
     // A program that is quiet may look as if it waited.
     let words = "budgets.project.tokens is 1234567 tokens, used 1234567 tokens; its agent";
@@ -82,4 +85,42 @@ fn a_budget_holds_refuses_and_is_lifted() {
     studio.world.ao(&["reconcile"]);
     assert_eq!(studio.show(&id)["session"].get("hold"), None, "raised, it is lifted");
     studio.world.ao(&["spawn", "--agent", "sleeper"]).succeeds();
+}
+
+/// One more turn is what a used up budget forbids, whoever asks for it.
+#[test]
+fn a_message_to_whoever_may_use_nothing_more_waits() {
+    let studio = Studio::new(Engine::Pty);
+    let id = studio.listen("prompter");
+    studio.uses(&id, &[("mine", 1000)]);
+    studio.budget("session: { tokens: 1000 }", "");
+    studio.world.ao(&["reconcile"]);
+    let run = studio.world.ao(&["send", "--json", &id, "go on"]);
+    assert_eq!((run.code(), &run.json()["level"]), (75, &serde_json::Value::from("queued")), "{run}");
+    assert!(run.json()["detail"].as_str().unwrap().starts_with("its budget is used up"), "{run}");
+    studio.world.ao(&["reconcile"]);
+    assert!(said(&studio, &id).is_empty());
+    studio.budget("session: { tokens: 1001 }", "");
+    studio.world.ao(&["reconcile"]);
+    studio.world.ao(&["send", "--wait", &id, "and on"]).succeeds();
+    assert_eq!(said(&studio, &id), ["go on", "and on"]);
+}
+
+/// A program that keeps no conversation begins another with each launch.
+#[test]
+fn what_was_used_before_a_restore_counts() {
+    let studio = Studio::new(Engine::Process);
+    let id = studio.spawn(&["--agent", "sleeper"]);
+    studio.uses(&id, &[("mine", 1000)]);
+    studio.budget("session: { tokens: 1200 }", "mine: { input: 0.3, output: 1.5 }");
+    for (more, left) in [(150, 50), (49, 1)] {
+        studio.world.ao(&["session", "kill", &id]).succeeds();
+        studio.world.ao(&["session", "restore", &id]).succeeds();
+        studio.uses(&id, &[("mine", more)]);
+        assert_eq!(studio.show(&id)["usage"]["tokens_left"], left);
+    }
+    studio.uses(&id, &[("mine", 50)]);
+    studio.world.ao(&["reconcile"]);
+    assert_eq!(studio.status(&id), "paused");
+    assert_eq!(studio.world.json(&["status"])["projects"][0]["tokens"], 1200);
 }

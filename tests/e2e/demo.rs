@@ -82,24 +82,6 @@ fn keeps(engine: Engine) {
 }
 
 #[test]
-fn events_are_json_and_an_agent_of_ones_own_may_play() {
-    let world = world(Engine::Pty);
-    let argv =
-        serde_json::json!([env!("CARGO_BIN_EXE_ao"), "__demo_agent", "{prompt_file}", "{directory}/heard.jsonl"]);
-    let agent = format!("{{ plugin: command, argv: {argv}, ready: listening }}");
-    world.file("app/agent-orchestrator.yaml", format!("version: 1\nagents: {{ mine: {agent} }}\n"));
-    world.ao(&["trust"]).succeeds();
-    let run = world.ao(&["demo", "--json", "--agent", "mine"]).succeeds();
-    let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line}"));
-    let events: Vec<_> = run.stdout().lines().map(read).collect();
-    for (kind, least) in [("session.spawned", 3), ("pr.opened", 3), ("check.changed", 4), ("pr.merged", 3)] {
-        let count = events.iter().filter(|event| event["type"] == kind).count();
-        assert!(count >= least, "{kind}: {count}");
-    }
-    assert_eq!(temporary(&world), [""; 0]);
-}
-
-#[test]
 fn it_leaves_nothing_without_tmux() {
     leaves_nothing(Engine::Pty);
 }

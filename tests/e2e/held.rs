@@ -142,3 +142,60 @@ fn a_line_that_is_too_long_is_sent_by_its_file() {
     assert_eq!(said(&studio, &id), [format!("Read the file {kept} and do what it says.")]);
     assert_eq!(studio.world.ao(&["send", &id, "the end"]).succeeds().stdout(), "acked\n");
 }
+
+/// Asks before it reads anything, and begins anew each time.
+const SHY: &str = r#"printf 'Proceed? [y/N] '
+while [ ! -e go ]; do sleep 0.02; done
+rm go
+exec sh "$1"
+"#;
+
+/// Its prompt waits for the answer; if the agent dies before, the next launch tells it, once.
+#[test]
+fn a_prompt_whose_agent_dies_before_it_is_told_once() {
+    let studio = Studio::new(Engine::Pty);
+    let file = |name: &str| Value::from(studio.world.path(name).as_str().replace('{', "{{").replace('}', "}}"));
+    studio.world.file("shy.sh", SHY);
+    let shy = format!(
+        "shy: {{ plugin: command, argv: [sh, {}, {}], prompt: send, ready: ready, ask: 'Proceed.*', \
+         draft: '^> ?(.*)\\z', transcript: {{ path: said }} }}",
+        file("shy.sh"),
+        file("prompter.sh")
+    );
+    studio.write_config(&studio.config("").replace("agents:\n", &format!("agents:\n  {shy}\n")));
+    let run = studio.world.ao(&["spawn", "--agent", "shy", "--prompt", "mend it"]);
+    let id = run.stdout().lines().last().unwrap_or_default().to_owned();
+    assert!(format!("{run}").contains("asks before it takes its prompt"), "{run}");
+    let child = studio.show(&id)["session"]["runtime"]["child"]["pid"].as_i64().expect("its process");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    studio.wait_for_status(&id, "dead");
+
+    studio.world.ao(&["session", "restore", &id]);
+    go_on(&studio, &id);
+    studio.world.ao(&["reconcile"]);
+    studio.wait("it is told", || !said(&studio, &id).is_empty());
+    studio.world.ao(&["send", "--wait", &id, "and then"]).succeeds();
+    assert_eq!(said(&studio, &id), ["mend it", "and then"]);
+    assert_eq!(studio.show(&id)["session"]["prompt"]["delivery"], "acked");
+}
+
+/// What waits for an agent that is gone fails, and says so; it does not wait for ever.
+#[test]
+fn a_prompt_of_an_agent_that_has_ended_fails() {
+    let studio = Studio::new(Engine::Pty);
+    let ends = "ends: { plugin: command, argv: [sh, -c, \"printf 'Proceed? '; read x\"], prompt: send, ready: ready, \
+                ask: 'Proceed.*', draft: '^> ?(.*)\\z' }";
+    studio.write_config(&studio.config("").replace("agents:\n", &format!("agents:\n  {ends}\n")));
+    let run = studio.world.ao(&["spawn", "--agent", "ends", "--prompt", "mend it"]);
+    let id = run.stdout().lines().last().unwrap_or_default().to_owned();
+    assert_eq!(studio.show(&id)["session"]["prompt"]["delivery"], "queued", "{run}");
+    let child = studio.show(&id)["session"]["runtime"]["child"]["pid"].as_i64().expect("its process");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    studio.wait_for_status(&id, "dead");
+    let late = studio.world.ao(&["send", &id, "are you there?"]);
+    assert_eq!(late.code(), 1, "{late}");
+    assert!(late.stderr().contains("has ended"), "{late}");
+    assert_eq!(studio.show(&id)["session"]["prompt"]["delivery"], "failed");
+}

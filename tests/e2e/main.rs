@@ -15,6 +15,7 @@ mod config_keys;
 mod crash;
 mod daily;
 mod demo;
+mod demo_own;
 mod disks;
 mod doctor;
 mod events;

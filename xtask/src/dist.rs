@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::{environment, files};
 
 /// Plugins that exist for the tests: a user who got one would find it among the real ones.
-const NOT_SHIPPED: &[&str] = &["ao-faulty", "ao-faulty-abi", "ao-plugin-fixture"];
+const NOT_SHIPPED: &[&str] = &["ao-faulty", "ao-faulty-abi", "ao-plugin-example-agent", "ao-plugin-fixture"];
 
 /// A file of the distribution: what it is copied from and where it goes.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use ao_core::Error;
 use ao_core::model::SessionId;
 use ao_core::slots::agent::Ask;
 use ao_host::sessions::{Crew, Reply};
@@ -9,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::edge::{Edge, block_on};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::output::Page;
 use crate::view::{Format, View};
 use crate::{completion, manager};
@@ -53,7 +54,9 @@ impl Arguments {
         let (ask, answered) = match self.answer {
             None => (block_on(sessions.asked(&self.session, &crew))??, None),
             Some(answer) => {
-                let reply = Reply { kind: kind(&answer), ask: self.ask };
+                refuse_agents(edge)?;
+                let asked = block_on(sessions.asked(&self.session, &crew))??;
+                let reply = Reply { kind: kind(&answer, asked.as_ref()), ask: self.ask };
                 let done = block_on(sessions.answer(&self.session, &crew, &reply))??;
                 (Some(done.ask), Some(done.kind))
             }
@@ -63,8 +66,11 @@ impl Arguments {
     }
 }
 
-/// A kind of answer as people write it.
-fn kind(answer: &str) -> String {
+/// A kind of answer as people write it: word for word where the question has such an answer.
+fn kind(answer: &str, asked: Option<&Ask>) -> String {
+    if asked.is_some_and(|ask| ask.options.iter().any(|option| option.answer == answer)) {
+        return answer.to_owned();
+    }
     let word = answer.trim().to_ascii_lowercase().replace('-', "_");
     match word.as_str() {
         "yes" | "y" | "allow" | "approve" => "allow_once".to_owned(),
@@ -73,6 +79,14 @@ fn kind(answer: &str) -> String {
         "never" => "reject_always".to_owned(),
         _ => word,
     }
+}
+
+/// An agent that answered would widen its own rights, or another one's. Its word is taken for who it is: this guards against
+/// accidents.
+fn refuse_agents(edge: &Edge) -> Result<(), Failure> {
+    let Some(caller) = manager::calling_session(edge)? else { return Ok(()) };
+    let message = format!("the agent of `{caller}` answers no questions of agents: a human decides those");
+    Err(Error::conflict(message).into())
 }
 
 impl View for AnswerView {
@@ -96,12 +110,17 @@ impl View for AnswerView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ao_core::slots::agent::AskOption;
 
     #[test]
     fn an_answer_is_read_as_people_write_it() {
         for (said, meant) in [("Yes", "allow_once"), ("allow-once", "allow_once"), (" NO ", "reject_once"), ("2", "2")]
         {
-            assert_eq!(kind(said), meant);
+            assert_eq!(kind(said, None), meant);
         }
+        let mut ask = Ask::new("a-1", "Go on?");
+        ask.options = vec![AskOption::new("Yes", "y"), AskOption::new("never_mind", "n")];
+        assert_eq!(kind("Yes", Some(&ask)), "Yes", "as the question itself calls it");
+        assert_eq!(kind("yes", Some(&ask)), "allow_once");
     }
 }

@@ -188,7 +188,7 @@ impl Batch<'_> {
         if let Some(session) = request.worked_on_by(&*sessions.store, &sessions.world)? {
             return Ok(One::taken(issue, session));
         }
-        match sessions.spawn(&request).await {
+        match Box::pin(sessions.spawn(&request)).await {
             Ok(spawned) => {
                 let why = spawn::prompt_problem(&spawned);
                 let session = Some(spawned.session.id);

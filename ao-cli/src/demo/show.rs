@@ -6,6 +6,7 @@ use ao_core::Error;
 use ao_core::lifecycle::StatusName;
 use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
+use ao_core::slots::Runtime;
 use ao_core::slots::scm::CheckState;
 use ao_core::text::one_line;
 use ao_host::sessions::{Bound, Sessions};
@@ -88,7 +89,7 @@ impl Show {
         &mut self,
         stage: &Stage,
         manager: &Sessions,
-        runtime: &Bound<dyn ao_core::slots::Runtime>,
+        lines: Option<&Bound<dyn Runtime>>,
         memory: &mut Memory,
         sessions: &[Session],
     ) -> Result<(), Failure> {
@@ -99,7 +100,7 @@ impl Show {
             let told =
                 memory.sessions.entry(session.id.clone()).or_insert_with(|| Told { cursor: Some(0), status: None });
             let status = Full::now(session, &manager.world).status;
-            if session.runtime.is_some() && session.end.is_none() {
+            if let Some(runtime) = lines.filter(|_| session.runtime.is_some() && session.end.is_none()) {
                 let logs = match manager.logs(session, runtime, told.cursor, LOG_BYTES).await {
                     Ok(logs) => logs,
                     // The host puts it away just now, and its terminal is gone.
@@ -114,6 +115,13 @@ impl Show {
             if told.status != Some(status.name) {
                 told.status = Some(status.name);
                 self.say(&format!("{:8} is {}: {}", session.id, status.name, one_line(&status.reason, COLUMNS)))?;
+                if status.name == StatusName::NeedsInput {
+                    let id = &session.id;
+                    self.say(&format!(
+                        "{id:8} waits for you: {}, or `session attach {id}`",
+                        stage.typed(&["answer", id.as_str()])
+                    ))?;
+                }
             }
         }
         self.tell_of_reactions(manager, &mut memory.read)?;
@@ -170,13 +178,13 @@ const fn word(state: CheckState) -> &'static str {
     }
 }
 
-/// Prints every event that was written since.
 /// Whether somebody ends a session by now, or has.
 fn is_ending(manager: &Sessions, id: &SessionId) -> Result<bool, Error> {
     let session = manager.get(id)?;
     Ok(session.end.is_some() || session.op.is_some())
 }
 
+/// Prints every event that was written since.
 fn events(stage: &Stage, after: &mut u64) -> Result<(), Failure> {
     let filter = EventFilter { after: *after, limit: u32::MAX, page: EventPage::Oldest, ..EventFilter::default() };
     let mut text = String::new();

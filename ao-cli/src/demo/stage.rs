@@ -19,6 +19,7 @@ use super::play::Cast;
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::process::{Ended, Program};
+use crate::usage_view::Tariffs;
 use crate::{manager, output};
 
 /// The project's name.
@@ -26,6 +27,9 @@ const PROJECT: &str = "textstat";
 
 /// How long one command may take.
 const LIMIT: Duration = Duration::from_mins(2);
+
+/// What CI asks for besides where an agent of the user's plays: it stands outside of the project, so that nobody can know of it.
+const NOTES: &str = include_str!("program/notes.sh");
 
 /// The project as it is in the beginning.
 const FILES: &[(&str, &str)] = &[
@@ -68,20 +72,25 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Makes the project, a configuration for it, and an empty installation.
-    pub(crate) fn build(edge: &Edge, cast: &Cast) -> Result<Self, Failure> {
+    /// It stands in `parent`, else in the directory for temporary files.
+    pub(crate) fn build(edge: &Edge, cast: &Cast, parent: Option<&Utf8Path>) -> Result<Self, Failure> {
         let unusable =
             |error: std::io::Error| Error::wrap(Code::UNAVAILABLE, "cannot make a temporary directory", &error);
-        let agent = agent(edge, cast)?;
-        let directory = tempfile::Builder::new().prefix("ao-demo-").tempdir().map_err(unusable)?;
+        let builder = || tempfile::Builder::new().prefix("ao-demo-").to_owned();
+        let made = parent.map_or_else(|| builder().tempdir(), |parent| builder().tempdir_in(edge.absolute(parent)));
+        let directory = made.map_err(unusable)?;
         let root = Utf8Path::from_path(directory.path())
             .ok_or_else(|| Error::invalid_input("the path of the temporary directory is not UTF-8"))?;
         let root = files::canonical(root).map_err(unusable)?;
         let repository = root.join(PROJECT);
         let edge = Edge::within(environment(edge, &root, &repository))?;
         write_project(&repository, &edge.environment)?;
+        let notes = notes_script(&root);
+        fs_err::create_dir_all(notes.parent().unwrap_or(&root)).map_err(unusable)?;
+        write(&notes, NOTES)?;
         let config = repository.join("agent-orchestrator.yaml");
         // A JSON text is a YAML text, whatever the paths hold.
-        let bytes = format!("{:#}\n", configuration(&agent, cast));
+        let bytes = format!("{:#}\n", configuration(&edge, cast, &root));
         write(&config, &bytes)?;
         Trust::add_config(&edge.places.trust_file(), &config, bytes.as_bytes()).map_err(Error::from)?;
         let setup = edge.setup_of(ConfigFiles { global: None, local: Some(config) })?;
@@ -111,19 +120,39 @@ impl Stage {
 
     /// Leaves the directory where it is, with what could not be ended.
     pub(crate) fn abandon(self) {
-        let home = self.edge.environment.variable("AO_HOME").unwrap_or_default().to_owned();
+        let list = self.typed(&["session", "list"]);
         let directory = self.directory.keep();
         output::note(format_args!("not everything of the demo could be ended, so {} is kept", directory.display()));
-        output::note(format_args!("see: AO_HOME={home} ao session list"));
+        output::note(format_args!("see: {list}"));
     }
 
     /// Leaves the directory where it is.
     pub(crate) fn keep(self) {
-        let home = self.edge.environment.variable("AO_HOME").unwrap_or_default().to_owned();
+        let list = self.typed(&["session", "list"]);
         let repository = self.repository.clone();
         let _ = self.directory.keep();
         output::note(format_args!("kept: {repository}"));
-        output::note(format_args!("try:  cd {repository} && AO_HOME={home} ao session list"));
+        output::note(format_args!("try:  cd {repository} && {list}"));
+    }
+
+    /// A command of `ao`, as it is typed to reach the demo from elsewhere.
+    pub(super) fn typed(&self, arguments: &[&str]) -> String {
+        let home = self.edge.environment.variable("AO_HOME").unwrap_or_default();
+        format!("AO_HOME={home} ao {}", arguments.join(" "))
+    }
+
+    /// What was used, a line for each session and one for all; none where no agent has told of anything.
+    pub(crate) fn used(&self) -> Result<Vec<String>, Failure> {
+        let sessions = self.sessions()?;
+        let mut tariffs = Tariffs::new(&self.edge);
+        let each = sessions.iter().filter_map(|session| Some((session, tariffs.session(session)?)));
+        let mut lines: Vec<_> =
+            each.map(|(session, used)| format!("{} has used {}", session.id, used.long())).collect();
+        for together in tariffs.projects(&sessions) {
+            lines.push(format!("together: {} (prices of {})", together.spent().long(), together.prices()));
+            lines.extend(together.spent().without_price().map(|missing| format!("prices: {missing}")));
+        }
+        Ok(lines)
     }
 
     /// The project, as configured.
@@ -214,39 +243,47 @@ fn reactions(cast: &Cast) -> Value {
     reactions
 }
 
-/// The agent as the configuration is to have it: the demo's own, or the user's.
-fn agent(edge: &Edge, cast: &Cast) -> Result<Value, Failure> {
-    let Cast::Own(name) = cast else {
-        let program = edge.environment.program.as_str().replace('{', "{{").replace('}', "}}");
-        let heard = "{directory}/heard.jsonl";
-        return Ok(json!({
-            "plugin": "command",
-            "argv": [program, "__demo_agent", "{prompt_file}", heard],
-            "ready": "listening",
-            "transcript": { "path": heard },
-        }));
-    };
-    let setup = edge.setup_of(edge.config_files_if_any())?;
-    setup.require_trust()?;
-    let Some(configured) = setup.loaded.config.agents().get(name) else { return Ok(json!({ "plugin": name })) };
-    let mut agent = configured.to_json();
-    agent["plugin"] = Value::from(configured.plugin.as_str());
-    Ok(agent)
+/// The demo's scripted agent.
+fn scripted(edge: &Edge) -> Value {
+    let program = edge.environment.program.as_str().replace('{', "{{").replace('}', "}}");
+    let heard = "{directory}/heard.jsonl";
+    json!({
+        "plugin": "command",
+        "argv": [program, "__demo_agent", "{prompt_file}", heard],
+        "ready": "listening",
+        "transcript": { "path": heard },
+    })
 }
 
-fn configuration(agent: &Value, cast: &Cast) -> Value {
+/// The script of the check that only CI knows.
+fn notes_script(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("ci/notes.sh")
+}
+
+fn configuration(edge: &Edge, cast: &Cast, root: &Utf8Path) -> Value {
     let name: &str = "demo";
+    let (agent, checks, grace, budgets) = match cast {
+        Cast::Scripted => {
+            let checks = json!({ "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] });
+            // The story does it itself, and says so.
+            (scripted(edge), checks, "1s", json!({}))
+        }
+        Cast::Own(own) => {
+            let checks = json!({ "tests": ["sh", "tests.sh"], "notes": ["sh", notes_script(root)] });
+            (own.settings(root), checks, "1m", json!({ "project": own.terms.budget() }))
+        }
+    };
     json!({
         "version": 1,
         "agents": { name: agent },
-        "lifecycle": { "mergeGrace": "1s" },
+        "budgets": budgets,
+        "lifecycle": { "mergeGrace": grace },
         "reactions": reactions(cast),
         "defaults": { "agent": name, "tracker": "local", "scm": "local" },
         "projects": { PROJECT: {
             "path": ".",
             "sessionPrefix": "demo",
-            // The story does it itself, and says so.
-            "checks": { "commands": { "tests": ["sh", "tests.sh"], "readme": ["sh", "readme.sh"] } },
+            "checks": { "commands": checks },
         } },
     })
 }

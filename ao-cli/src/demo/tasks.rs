@@ -32,6 +32,22 @@ pub(crate) struct Edit {
     pub(crate) to: &'static str,
 }
 
+/// What is asked for besides, of an agent that knows nothing of the demo, and that costs something.
+const MANNERS: &str = "Add a case under `cases/` and run `sh tests.sh`. Commit your work, then run `ao pr create` once. That is \
+                       all until you are told of a problem: mend it then, commit, and answer with `ao pr comment NUMBER \
+                       TEXT`. Few lines are enough. Stay in the current directory, and run one plain command at a time: \
+                       no `cd`, no `&&`, no pipes.";
+
+/// The title and the text of the issues that an agent of the user's gets: of the demo's own, those that are small.
+pub(crate) fn small() -> Vec<(&'static str, String)> {
+    TASKS[..2].iter().map(|task| (task.title, format!("{}\n\n{MANNERS}", task.body))).collect()
+}
+
+/// The title and the text of all of the demo's issues.
+pub(crate) fn all() -> Vec<(&'static str, String)> {
+    TASKS.iter().map(|task| (task.title, task.body.to_owned())).collect()
+}
+
 /// The demo's issues. The first breaks a check that its author does not know of; the other two change the same place, so
 /// whichever is merged later conflicts.
 pub(crate) const TASKS: [Task; 3] = [

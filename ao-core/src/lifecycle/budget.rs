@@ -5,12 +5,12 @@ use std::fmt;
 
 use crate::config::{Budget, Budgets};
 use crate::model::facts::Session;
-use crate::model::{Dollars, ProjectName, SessionId};
+use crate::model::{Dollars, ProjectName, SessionId, Timestamp};
 use crate::prices::Prices;
 use crate::slots::agent::ModelUsage;
 
-/// What the ids of notices about budgets begin with.
-const NOTICES: &str = "budget/";
+/// What the ids of notices about budgets begin with: no name of a project, with which those of reactions begin.
+const NOTICES: &str = "*budget/";
 
 /// What was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What a conversation has used.
+    /// What was used of these models.
     #[must_use]
-    pub fn of(usage: &[ModelUsage], prices: &Prices) -> Self {
+    pub fn of<'a>(usage: impl IntoIterator<Item = &'a ModelUsage>, prices: &Prices) -> Self {
         let mut spent = Self::default();
         for used in usage {
             spent.tokens = spent.tokens.saturating_add(used.tokens());
@@ -38,10 +38,10 @@ impl Spent {
         spent
     }
 
-    /// What a session has used, whether it has ended or not.
+    /// What all conversations of a session have used, whether it has ended or not.
     #[must_use]
     pub fn of_session(session: &Session, prices: &Prices) -> Self {
-        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(&agent.usage, prices))
+        session.agent.as_ref().map_or_else(Self::default, |agent| Self::of(agent.spent(), prices))
     }
 
     /// What all sessions of the project in this directory have used, those that have ended among them.
@@ -183,6 +183,8 @@ pub enum Turn {
     Interrupted,
     /// There was none: the agent waits for what it is told.
     None,
+    /// The agent asks something, and is left alone: the question is not answered by the way.
+    Asks,
     /// It goes on, for this reason.
     GoesOn {
         /// In words.
@@ -195,6 +197,7 @@ impl fmt::Display for Turn {
         match self {
             Self::Interrupted => f.write_str("its agent's turn was interrupted"),
             Self::None => f.write_str("its agent waits for a message"),
+            Self::Asks => f.write_str("its agent asks something, and was left alone"),
             Self::GoesOn { why } => write!(f, "its agent could not be interrupted and goes on: {why}"),
         }
     }
@@ -207,14 +210,29 @@ impl Overrun {
         matches!(self.key, BudgetKey::ProjectTokens | BudgetKey::ProjectUsd)
     }
 
-    /// Names what a human is told of it: once for each session, budget and limit.
+    /// Names the interruption of a session's agent: one for each session, budget, limit and hold. `since` is when the session
+    /// was held.
     #[must_use]
-    pub fn notice_id(&self, session: &SessionId) -> String {
+    pub fn interruption(&self, session: &SessionId, since: Timestamp) -> String {
+        format!("{}/{}", self.named(session.as_str()), since.as_millis())
+    }
+
+    /// Names what a human is told of it: once for each hold of a session for a budget of its own, and once for each limit of
+    /// a project.
+    #[must_use]
+    pub fn notice_id(&self, session: &Session, since: Timestamp) -> String {
+        if self.is_of_project() {
+            return self.named(&format!("{}@{}", session.project, session.project_path));
+        }
+        self.interruption(&session.id, since)
+    }
+
+    fn named(&self, whose: &str) -> String {
         let limit = match self.limit {
             Amount::Tokens(tokens) => tokens,
             Amount::Usd(dollars) => dollars.micros(),
         };
-        format!("{NOTICES}{session}/{}/{limit}", self.key)
+        format!("{NOTICES}{whose}/{}/{limit}", self.key)
     }
 
     /// Whether a notice is of a budget that is used up.
@@ -223,31 +241,40 @@ impl Overrun {
         id.starts_with(NOTICES)
     }
 
-    /// What there is to say of a session that it holds.
-    #[must_use]
-    pub fn of_session(&self, session: &SessionId, project: &ProjectName) -> String {
-        let Self { key, limit, used } = self;
-        if self.is_of_project() {
-            return format!("`{key}` is {limit}, and the sessions of `{project}` have used {used} together");
-        }
-        format!("`{key}` is {limit}, and `{session}` has used {used}")
-    }
-
-    /// What a human is told of a session that it holds, in one line.
+    /// What a human is told of the session that it holds, or of all of the project's, in one line.
     #[must_use]
     pub fn title(&self, session: &SessionId, project: &ProjectName) -> String {
-        let held = if self.is_of_project() { format!("`{session}` is held: ") } else { "held: ".to_owned() };
-        format!("{held}{}", self.of_session(session, project))
+        let Self { key, limit, used } = self;
+        if self.is_of_project() {
+            return format!("held: `{key}` is {limit}, and the sessions of `{project}` have used {used} together");
+        }
+        format!("held: `{key}` is {limit}, and `{session}` has used {used}")
     }
 
-    /// The rest of it: what its agent does, and what there is to do.
+    /// The rest of it: what its agent does, and what there is to do. Of a project it begins with what there is to do, and
+    /// ends with its sessions, one a line, as they are held.
     #[must_use]
     pub fn body(&self, session: &SessionId, turn: &Turn) -> String {
+        if self.is_of_project() {
+            return format!(
+                "Raise `{}` in the configuration, and the holds are lifted; `ao send SESSION …` then has an agent go on. \
+                 `ao session kill SESSION` ends one, and its worktree stays.\n{}",
+                self.key,
+                held_line(session, turn)
+            );
+        }
         format!(
             "{turn}\nRaise `{}` in the configuration, and the hold is lifted; `ao send {session} …` then has its agent go on. \
              `ao session kill {session}` ends it, and its worktree stays.",
             self.key
         )
+    }
+
+    /// The body of a project's notice that is there already, once one more session is held.
+    #[must_use]
+    pub fn body_with(body: &str, session: &SessionId, turn: &Turn) -> String {
+        let line = held_line(session, turn);
+        if body.lines().any(|there| there == line) { body.to_owned() } else { format!("{body}\n{line}") }
     }
 
     /// Why one more session of the project is not started.
@@ -261,13 +288,18 @@ impl Overrun {
     }
 }
 
+/// A held session in the notice of its project.
+fn held_line(session: &SessionId, turn: &Turn) -> String {
+    format!("`{session}`: {turn}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::PluginName;
     use crate::model::facts::{AgentFacts, End, EndKind};
-    use crate::model::{PluginName, Timestamp};
 
     fn budgets(session: (u64, u64), project: (u64, u64)) -> Budgets {
         let some = |limit: u64| (limit > 0).then_some(limit);
@@ -308,23 +340,39 @@ mod tests {
         let over =
             |session, project| overrun(&budgets(session, project), &spent(12, 5_020_000), &spent(99, 7)).unwrap();
         let own = over((0, 5_000_000), (0, 0));
-        assert_eq!(own.of_session(&id, &app), "`budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         assert_eq!(own.title(&id, &app), "held: `budgets.session.usd` is $5.00, and `app-1` has used $5.02");
         let body = own.body(&id, &Turn::GoesOn { why: "nobody knows how".to_owned() });
         assert!(body.starts_with("its agent could not be interrupted and goes on: nobody knows how\n"), "{body}");
         assert!(body.contains("`ao session kill app-1` ends it"), "{body}");
-        assert_eq!(own.notice_id(&id), "budget/app-1/budgets.session.usd/5000000");
+        let at = Timestamp::from_millis;
+        let session = |id: &str| Session::new(id.parse::<SessionId>().unwrap(), app.clone(), "/p", at(0));
+        let named = |id: &str, since| own.notice_id(&session(id), at(since));
+        assert_eq!(named("app-1", 7), "*budget/app-1/budgets.session.usd/5000000/7");
+        assert_ne!(named("app-1", 7), named("app-2", 7));
+        assert_ne!(named("app-1", 7), named("app-1", 8), "another hold is told anew");
+        assert!(Overrun::is_notice(&named("app-1", 7)) && !Overrun::is_notice("budget/app-1/ci-failed"));
         let together = over((0, 0), (50, 0));
         assert_eq!(
-            together.of_session(&id, &app),
-            "`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
+            together.title(&id, &app),
+            "held: `budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99 tokens together"
         );
+        let of_both = ["app-1", "app-2"].map(|id| together.notice_id(&session(id), at(7)));
+        assert_eq!(of_both[0], of_both[1], "told once");
+        assert_ne!(together.interruption(&id, at(7)), together.interruption(&session("app-2").id, at(7)));
+        let body = together.body(&id, &Turn::None);
+        assert!(body.ends_with("\n`app-1`: its agent waits for a message"), "{body}");
+        let other = session("app-2").id;
+        let body =
+            Overrun::body_with(&Overrun::body_with(&body, &other, &Turn::Interrupted), &other, &Turn::Interrupted);
+        assert!(body.ends_with("waits for a message\n`app-2`: its agent's turn was interrupted"), "{body}");
         assert!(
             together
                 .refusal(&app)
                 .starts_with("`budgets.project.tokens` is 50 tokens, and the sessions of `app` have used 99")
         );
-        assert_ne!(together.notice_id(&id), over((0, 0), (60, 0)).notice_id(&id), "another limit is told anew");
+        let raised = over((0, 0), (60, 0));
+        let named = |over: &Overrun| over.notice_id(&session("app-1"), at(7));
+        assert_ne!(named(&together), named(&raised), "another limit is told anew");
     }
 
     #[test]
@@ -334,7 +382,9 @@ mod tests {
             let (id, project): (SessionId, ProjectName) = (id.parse().unwrap(), project.parse().unwrap());
             let mut session = Session::new(id, project, path, Timestamp::from_millis(0));
             let mut agent = AgentFacts::new(name.clone(), name.clone());
-            agent.usage = vec![used("claude-haiku-4-5", tokens), used("nobody-knows", 1)];
+            // Half of it in a conversation before this one.
+            agent.usage = vec![used("claude-haiku-4-5", tokens / 2), used("nobody-knows", 1)];
+            agent.former_usage.insert("before".to_owned(), vec![used("claude-haiku-4-5", tokens / 2)]);
             session.agent = Some(agent);
             session
         };

@@ -37,7 +37,8 @@ slot agent: trait Agent {
     [call 5s idem] confirm(request: ConfirmDelivery) -> Result<Proof> { Ok(Proof::Unknown) }
     /// How a question of the agent's is answered.
     [call 10s once] answer(request: AnswerAsk) -> Result<DeliverPlan> { unsupported("answers to questions") }
-    /// How its turn is interrupted: it stops what it does, and waits for what it is told.
+    /// How its turn is interrupted: it stops what it does, and waits for what it is told. Where a plugin that does so itself found
+    /// no turn, it says [`DeliveryLevel::Withdrawn`].
     [call 10s once] interrupt(request: InterruptAgent) -> Result<DeliverPlan> { unsupported("interruptions") }
     /// Wake-ups: something may have changed. A hint, never a fact.
     [open 10s idem] watch(request: WatchAgents) -> Result<BoxStream> { unsupported("wake-ups") }
@@ -229,7 +230,8 @@ record! {
             cursor: Option<Value>,
             /// Why nothing could be told.
             unknown: Option<String>,
-            /// What the conversation has used in all, a model each; none where that cannot be told.
+            /// What this conversation has used in all, from its beginning on and over all launches, a model each; none where that
+            /// cannot be told. The host adds up conversations, by their `agent_session`.
             usage: Option<Vec<ModelUsage>>,
             /// Its provider lets it wait.
             limit: Option<RateLimit>,

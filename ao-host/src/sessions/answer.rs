@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use ao_core::lifecycle::attended;
 use ao_core::model::SessionId;
+use ao_core::model::event::{AgentAnswered, EventData};
 use ao_core::model::facts::{OperationKind, Session};
-use ao_core::slots::agent::{AgentObservation, AnswerAsk, Ask, DeliverPlan};
-use ao_core::slots::runtime::{Liveness, RuntimeObservation, SendInput};
+use ao_core::slots::agent::{AgentObservation, AnswerAsk, Ask};
+use ao_core::slots::runtime::{Liveness, RuntimeObservation};
+use ao_core::text::one_line;
 use ao_core::{Code, Error, Result};
 use tokio::time::Instant;
 
@@ -16,6 +18,9 @@ use super::{Crew, Sessions};
 
 /// How long an agent may take to go on.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How much of a question and of its answer the log tells, in characters.
+const TOLD: usize = 200;
 
 /// What a question is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,34 +67,63 @@ impl Sessions {
         (answer.cursor, answer.screen) = (agent.cursor, seen.screen);
         let runtime = session.runtime.as_ref().ok_or_else(|| super::observe::not_launched(id))?;
         answer.directory = Some(runtime.directory.clone());
-        let inputs = match crew.agent.instance.answer(answer).await? {
-            DeliverPlan::Runtime { inputs } => inputs,
-            DeliverPlan::Done { .. } => Vec::new(),
-            _ => return Err(Error::unsupported("this kind of answer")),
-        };
-        for input in inputs {
-            let send = SendInput::new(key.as_str(), runtime.handle.clone(), input);
-            crew.runtime.instance.send(send).await?;
-        }
+        let plan = crew.agent.instance.answer(answer).await?;
+        self.enter(plan, runtime, crew, &key).await?;
+        let event = self.event(id, EventData::AgentAnswered(answered(&ask, reply)));
+        self.change_telling(id, |_| vec![event])?;
         self.wait_until_gone(&session, crew, &ask).await?;
         Ok(Answered { ask, kind: reply.kind.clone() })
     }
 
+    /// Only a look that tells what the agent does tells that it asks no more.
     async fn wait_until_gone(&self, session: &Session, crew: &Crew, ask: &Ask) -> Result<()> {
-        let give_up = Instant::now() + GONE_WITHIN;
+        let (id, give_up) = (&session.id, Instant::now() + GONE_WITHIN);
+        let mut last = format!("it still asks the same after {} s", GONE_WITHIN.as_secs());
         loop {
-            let (seen, agent) = self.look_closely(session, crew, None).await?;
-            let is_gone = agent.ask.is_none_or(|now| now.id != ask.id);
-            if is_gone || matches!(seen.liveness, Liveness::Dead { .. }) {
-                return Ok(());
+            match self.look_closely(session, crew, None).await {
+                Ok((seen, _)) if matches!(seen.liveness, Liveness::Dead { .. }) => return Ok(()),
+                Ok((_, agent)) => match standing(&agent, ask) {
+                    Standing::Gone => return Ok(()),
+                    Standing::Asked => {}
+                    Standing::Untold(why) => last = why,
+                },
+                // The answer is given; a machine that is busy for a moment changes nothing about that.
+                Err(error) => last = error.to_string(),
             }
             if Instant::now() >= give_up {
-                let (id, seconds) = (&session.id, GONE_WITHIN.as_secs());
-                let message = format!("`{id}` was given the answer, and still asks the same after {seconds} s");
+                let message = format!("`{id}` was given the answer, and whether it took it is not known: {last}");
                 return Err(Error::new(Code::TIMEOUT, format!("{message}; `ao session attach {id}` shows it")));
             }
             tokio::time::sleep(LOOK_EVERY * 4).await;
         }
+    }
+}
+
+/// What the log says of an answer.
+fn answered(ask: &Ask, reply: &Reply) -> AgentAnswered {
+    let mut data = AgentAnswered::new(ask.id.as_str(), reply.kind.as_str());
+    data.text = one_line(&ask.text, TOLD);
+    let option = ask.options.iter().find(|option| option.answer == reply.kind);
+    data.label = option.map(|option| one_line(&option.label, TOLD)).unwrap_or_default();
+    data
+}
+
+/// What has become of a question.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Asked,
+    Gone,
+    /// The look does not tell.
+    Untold(String),
+}
+
+fn standing(agent: &AgentObservation, ask: &Ask) -> Standing {
+    match (&agent.ask, &agent.unknown) {
+        (Some(now), _) if now.id == ask.id => Standing::Asked,
+        (Some(_), _) => Standing::Gone,
+        (None, Some(why)) => Standing::Untold(why.clone()),
+        (None, None) if agent.activity.is_none() => Standing::Untold("what the agent does cannot be told".to_owned()),
+        (None, None) => Standing::Gone,
     }
 }
 
@@ -119,7 +153,25 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ao_core::slots::agent::{AskOption, Composer};
+    use ao_core::model::Timestamp;
+    use ao_core::slots::agent::{Activity, ActivityState, AskOption, Composer, Strength};
+
+    #[test]
+    fn a_look_that_tells_nothing_does_not_tell_that_a_question_is_gone() {
+        let id: SessionId = "app-1".parse().unwrap();
+        let (ask, mut agent) = (Ask::new("a-1", "May I?"), AgentObservation::new(id));
+        assert!(matches!(standing(&agent, &ask), Standing::Untold(_)), "nothing is known of it");
+        agent.unknown = Some("no screen".to_owned());
+        assert_eq!(standing(&agent, &ask), Standing::Untold("no screen".to_owned()));
+        agent.unknown = None;
+        agent.activity =
+            Some(Activity::new(ActivityState::Active, "hook", Strength::Strong, Timestamp::from_millis(0)));
+        assert_eq!(standing(&agent, &ask), Standing::Gone);
+        agent.ask = Some(ask.clone());
+        assert_eq!(standing(&agent, &ask), Standing::Asked);
+        agent.ask = Some(Ask::new("a-2", "And now?"));
+        assert_eq!(standing(&agent, &ask), Standing::Gone, "another one");
+    }
 
     #[test]
     fn only_what_is_asked_is_answered() {

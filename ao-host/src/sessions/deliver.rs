@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ao_core::lifecycle::hold;
 use ao_core::model::event::{EventData, MessageMoved, MessageQueued};
-use ao_core::model::facts::{Operation, OperationKind, Session};
+use ao_core::model::facts::{HoldReason, Operation, OperationKind, Session};
 use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::slots::agent::AgentObservation;
+use ao_core::slots::runtime::{Liveness, RuntimeObservation};
 use ao_core::{Code, Error, Result};
 use camino::Utf8PathBuf;
 use tokio::time::Instant;
@@ -155,9 +157,13 @@ impl Sessions {
         if !is_queued || session.end.is_some() || session.runtime.is_none() {
             return Ok(false);
         }
+        if refuse_spent(&session).is_err() {
+            return Ok(true);
+        }
         let looked = self.look_closely(&session, crew, None).await;
         let is_prompt = first.is_some_and(|first| is_prompt_of(&session, first));
-        Ok(looked.is_ok_and(|(seen, agent)| hold(&seen, &agent).is_some() || is_prompt && !is_ready(&agent)))
+        let is_early = |seen: &RuntimeObservation, agent: &AgentObservation| is_prompt && !takes_prompt(seen, agent);
+        Ok(looked.is_ok_and(|(seen, agent)| hold(&seen, &agent).is_some() || is_early(&seen, &agent)))
     }
 
     /// Whether a message is the prompt of an agent that takes none yet.
@@ -167,7 +173,7 @@ impl Sessions {
             return Ok(false);
         }
         let looked = self.look_closely(&session, crew, None).await;
-        Ok(!looked.is_ok_and(|(_, agent)| is_ready(&agent)))
+        Ok(!looked.is_ok_and(|(seen, agent)| takes_prompt(&seen, &agent)))
     }
 
     async fn send_in_turn(&self, id: &SessionId, crew: &Crew, letter: &Letter<'_>) -> Result<Sent> {
@@ -346,9 +352,25 @@ impl Sessions {
     }
 }
 
+/// Whether a prompt can be delivered now. To one that is gone it can: it fails at once, instead of waiting for ever.
+fn takes_prompt(seen: &RuntimeObservation, agent: &AgentObservation) -> bool {
+    is_ready(agent) || matches!(seen.liveness, Liveness::Dead { .. })
+}
+
 /// Whether a message is the prompt of its session, which has not got there yet.
 fn is_prompt_of(session: &Session, message: &Message) -> bool {
     session.prompt.as_ref().is_some_and(|prompt| prompt.sha256 == message.sha256 && !prompt.delivery.is_final())
+}
+
+/// A message begins a turn, and one more turn is what a budget that is used up forbids.
+pub(super) fn refuse_spent(session: &Session) -> Result<()> {
+    if session.hold.as_ref().is_none_or(|hold| hold.reason != HoldReason::Budget) {
+        return Ok(());
+    }
+    let id = &session.id;
+    Err(Error::unavailable(format!(
+        "its budget is used up; raise it, and it is sent (`ao session show {id}` says which)"
+    )))
 }
 
 /// A message of white space cannot be seen in a composer, so its Enter would be one without a draft.

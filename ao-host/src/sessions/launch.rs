@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ao_core::config::PostCreateCommand;
 use ao_core::model::event::{EventData, SessionRestored, SessionSpawned};
-use ao_core::model::facts::{HoldReason, PromptFacts, RuntimeFacts, Session};
+use ao_core::model::facts::{HoldReason, PlannedLaunch, PromptFacts, RuntimeFacts, Session};
 use ao_core::model::process::{LAUNCH_DIRECTORY, MARKER_VARIABLE};
 use ao_core::model::spool::{SPOOL_DIRECTORY, SPOOL_VARIABLE};
 use ao_core::model::{DeliveryLevel, SessionId};
@@ -169,11 +169,15 @@ impl Sessions {
         environment.insert(TOKEN_VARIABLE.to_owned(), token);
         let launch = PreparedLaunch { plan, environment };
         let (meaning, at_launch) = (launch.plan.exit_meaning, !launch.sends_prompt());
+        let mut planned = PlannedLaunch::new(next.number);
+        planned.agent_session.clone_from(&launch.plan.agent_session);
+        planned.cursor.clone_from(&launch.plan.cursor);
         let message = launch.plan.message.as_ref().map(|message| sha256(message.as_bytes()));
         self.change(id, |session| {
             session.token_sha256 = Some(digest);
             if let Some(agent) = &mut session.agent {
                 agent.exit_meaning = meaning;
+                agent.planned = Some(planned);
             }
             match session.prompt.as_mut() {
                 // Written before the launch, which then is its delivery.
@@ -215,11 +219,7 @@ impl Sessions {
         let event = self.event(id, launched(&handle, request, worktree, next.number));
         let after_launch = launch.sends_prompt();
         let session = self.change_telling(id, |session| {
-            begin_anew(session);
-            if let Some(agent) = &mut session.agent {
-                agent.cursor.clone_from(&launch.plan.cursor);
-                agent.agent_session = launch.plan.agent_session.clone().or(agent.agent_session.take());
-            }
+            begin_anew(session, next.number);
             let mut facts = RuntimeFacts::new(directory, handle, now);
             facts.launch = next.number;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());
@@ -246,14 +246,23 @@ fn launched(handle: &RuntimeHandle, request: &SpawnRequest<'_>, worktree: &Utf8P
     EventData::SessionSpawned(data)
 }
 
-/// What was known of an earlier launch says nothing of the next.
-pub(super) fn begin_anew(session: &mut Session) {
+/// What was known of an earlier launch says nothing of the `number`th, of which its plugin has settled something.
+pub(super) fn begin_anew(session: &mut Session, number: u32) {
     (session.end, session.failure, session.report, session.pull) = (None, None, None, None);
     // Whoever brings it back has looked at it.
     session.hold = session.hold.take().filter(|hold| hold.reason != HoldReason::Rebuild);
+    let before = launch_key(&session.id, number.saturating_sub(1));
     if let Some(agent) = &mut session.agent {
         (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);
         (agent.ask, agent.cursor, agent.limit, agent.sightings) = (None, None, None, 0);
+        // An agent that does not go on with a conversation counts from nothing again.
+        if agent.agent_session.is_none() {
+            agent.leave(before);
+        }
+        if let Some(planned) = agent.planned.take().filter(|planned| planned.launch == number) {
+            agent.cursor = planned.cursor;
+            planned.agent_session.iter().for_each(|conversation| agent.follow(conversation));
+        }
     }
     if let Some(workspace) = &mut session.workspace {
         (workspace.look, workspace.unseen) = (None, None);

@@ -10,6 +10,7 @@ mod claim;
 mod cleanup;
 mod crew;
 mod deliver;
+mod enter;
 mod environment;
 mod followers;
 mod hold;

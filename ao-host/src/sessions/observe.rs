@@ -1,7 +1,7 @@
 //! Looking at sessions: the holders' records and the process table for free, the plugins when asked.
 
 use ao_core::lifecycle::observe::{self, ProcessSight};
-use ao_core::model::event::{AgentActivityChanged, Event, EventData, RuntimeExited, RuntimeProbeChanged};
+use ao_core::model::event::{AgentActivityChanged, Event, EventData, LimitHit, RuntimeExited, RuntimeProbeChanged};
 use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
 use ao_core::model::{ProcessId, SessionId};
@@ -129,6 +129,13 @@ pub(crate) fn changes(world: &World, before: &Session, after: &Session) -> Vec<E
         let mut data = AgentActivityChanged::new();
         data.state = state(after);
         events.push(world.event(Some(id), EventData::AgentActivityChanged(data)));
+    }
+    let limit = |session: &Session| session.agent.as_ref().and_then(|facts| facts.limit.clone());
+    if let Some(limit) = limit(after).filter(|now| limit(before).as_ref().map(|before| before.until) != Some(now.until))
+    {
+        let mut data = LimitHit::new();
+        data.until = limit.until;
+        events.push(world.event(Some(id), EventData::AgentLimitHit(data)));
     }
     let news = observe::pull_news(before.pull.as_ref(), after.pull.as_ref());
     events.extend(news.into_iter().filter(|_| before.pull != after.pull).map(|data| world.event(Some(id), data)));

@@ -109,7 +109,8 @@ impl Sessions {
     ) -> Result<Recovered> {
         let id = &session.id;
         if session.runtime.is_some() {
-            let sent = self.give_up_messages(id, Undelivered::Fail)?;
+            // A prompt of which nothing was typed is delivered later, as any other message is.
+            let sent = self.give_up_messages(id, Undelivered::Keep)?;
             self.change(id, |session| settle(session, sent))?;
             return Ok(Recovered::Finished);
         }
@@ -143,7 +144,7 @@ impl Sessions {
         };
         let event = self.event(id, data);
         self.change_telling(id, |session| {
-            super::launch::begin_anew(session);
+            super::launch::begin_anew(session, number);
             let mut facts = RuntimeFacts::new(directory, handle, launched_at);
             facts.launch = number;
             facts.holder = records.holder.as_ref().map(|record| record.holder.clone());

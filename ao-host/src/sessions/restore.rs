@@ -2,10 +2,10 @@
 //! launched once more.
 
 use ao_core::lifecycle::{Policy, status};
-use ao_core::model::SessionId;
 use ao_core::model::event::{EventData, TrashMoved};
 use ao_core::model::facts::{OperationKind, Session, TrashItem, TrashState, WorkspaceFacts};
 use ao_core::model::process::CARD_FILE;
+use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::LaunchMode;
 use ao_core::slots::runtime::{DestroyRuntime, ListRuntimes, Liveness, ObserveRuntimes};
 use ao_core::slots::workspace::{Purpose, RelocateWorkspace, RestoreWorkspace};
@@ -16,6 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::launch::{INSTRUCTIONS_FILE, Launch, Parts, launch_directory, launch_key};
 use super::steps::Step;
 use super::{Bound, Sessions, SpawnRequest, Spawned, overlay};
+use crate::store::Message;
 use crate::world::files;
 
 /// How long what is left of the last launch may take to end, in milliseconds.
@@ -79,6 +80,9 @@ impl Sessions {
         }
         let workspace = self.bring_workspace_back(session, &request.crew.workspace).await?;
         let next = self.next_launch(session, request)?;
+        if next.prompt.is_some() {
+            self.withdraw_prompt(session)?;
+        }
         let plan = self.write_launch_files(id, request, &workspace, &next).await?;
         let launch = self.create_runtime(id, request, &plan, &workspace, &next);
         let launched = self.step(id, Step::Relaunch, launch).await;
@@ -87,6 +91,17 @@ impl Sessions {
             return Err(error);
         }
         Ok(plan.to_send(next.prompt))
+    }
+
+    /// The prompt is told anew: a message that still waits to tell it would be a second one.
+    fn withdraw_prompt(&self, session: &Session) -> Result<()> {
+        let is_prompt =
+            |message: &Message| session.prompt.as_ref().is_some_and(|prompt| prompt.sha256 == message.sha256);
+        let waiting = self.store.messages(&session.id)?.into_iter();
+        for message in waiting.filter(|message| message.level == DeliveryLevel::Queued && is_prompt(message)) {
+            self.withdraw(&message, "the agent is launched anew with it")?;
+        }
+        Ok(())
     }
 
     /// The launch after the last one. An agent that knows its conversation goes on with it; any other is told again.

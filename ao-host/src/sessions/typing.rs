@@ -16,7 +16,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::deliver::{INLINE_LIMIT, Letter};
+use super::deliver::{INLINE_LIMIT, Letter, refuse_spent};
 use super::observe::not_launched;
 use super::steps::Step;
 use super::{Crew, Sent, Sessions};
@@ -72,7 +72,8 @@ enum Readiness {
 impl Sessions {
     /// Sends a new session its prompt, once its agent is ready. The spawn's operation covers it.
     pub(super) async fn first_prompt(&self, id: &SessionId, crew: &Crew, text: &str) -> Result<Sent> {
-        let message = self.queue(id, &Letter::of(text)).await?;
+        // An issue may hold what no terminal takes.
+        let message = self.queue(id, &Letter { text, origin: Origin::File }).await?;
         match self.wait_until_ready(id, crew).await {
             Ok(Readiness::Ready) => self.deliver(&message, crew).await,
             Ok(Readiness::NotYet(why)) => self.held(&message, why),
@@ -210,6 +211,7 @@ impl Sessions {
     /// answer for a human.
     async fn may_be_typed(&self, id: &SessionId, crew: &Crew) -> Result<Before, Stopped> {
         let session = self.get(id).map_err(Stopped::Broken)?;
+        refuse_spent(&session).map_err(Stopped::Held)?;
         let (seen, agent) = self.look_closely(&session, crew, None).await.map_err(Stopped::before)?;
         if let Liveness::Dead { .. } = seen.liveness {
             let ended = format!("the agent of `{id}` has ended; `ao session logs {id}` shows its last words");

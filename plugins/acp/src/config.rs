@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::settings::{Permissions, check_env, check_env_remove, check_name};
 use ao_plugin_sdk::prelude::*;
 
 /// What stands under an agent with `plugin: acp`.
@@ -18,8 +19,7 @@ pub struct Config {
     #[serde(default)]
     env_remove: Vec<String>,
     /// What it may do without asking, where the session does not say.
-    #[serde(default)]
-    permissions: PermissionMode,
+    permissions: Option<Permissions>,
     /// Its model, by the id that it offers, where the session does not say.
     model: Option<String>,
     /// Its own mode, by the id that it offers, such as `plan`.
@@ -57,25 +57,16 @@ impl Config {
         if let Some(index) = self.argv.iter().position(|argument| argument.contains('\0')) {
             return wrong("the argument holds a NUL character", format!("argv[{index}]"));
         }
-        let is_name = |name: &String| !name.is_empty() && !name.contains(['=', '\0']);
-        for (name, value) in &self.env {
-            if !is_name(name) || value.contains('\0') {
-                return wrong("no variable has such a name or value", format!("env.{name}"));
-            }
-        }
-        if let Some(index) = self.env_remove.iter().position(|name| !is_name(name) || self.env.contains_key(name)) {
-            return wrong("it names no variable, or one that `env` sets", format!("envRemove[{index}]"));
-        }
+        check_env(&self.env)?;
+        check_env_remove(&self.env_remove, &self.env)?;
         for (field, value) in [("model", &self.model), ("mode", &self.mode)] {
-            if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
-                return wrong("it is empty; leave it out for the agent's own", field.to_owned());
-            }
+            value.as_ref().map_or(Ok(()), |value| check_name(field, value))?;
         }
         Ok(Settings {
             argv: self.argv,
             env: self.env,
             env_remove: self.env_remove,
-            permissions: self.permissions,
+            permissions: self.permissions.map_or(PermissionMode::Default, PermissionMode::from),
             model: self.model,
             mode: self.mode,
         })

@@ -13,8 +13,6 @@ pub(crate) const LAUNCH_VERSION: u64 = 1;
 pub(crate) struct Launch {
     /// [`LAUNCH_VERSION`].
     pub(crate) version: u64,
-    /// For which session.
-    pub(crate) session: SessionId,
     /// Where the agent works.
     pub(crate) workspace: Utf8PathBuf,
     /// Where the helper keeps its journal.

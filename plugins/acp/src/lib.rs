@@ -17,10 +17,12 @@ pub mod helper;
 mod launch;
 mod plan;
 mod policy;
+mod program;
 mod talk;
 mod wire;
 
-use ao_agent_conversation::{choices, control, journal, ledger, log, printer, program, room, side, transcript};
+use ao_agent_conversation::{choices, control, journal, ledger, log, printer, room, side, transcript};
+use ao_plugin_sdk::agent::availability::finding;
 use ao_plugin_sdk::prelude::*;
 
 pub use config::Config;
@@ -47,17 +49,7 @@ impl Plugin for AcpAgent {
 #[async_trait]
 impl Agent for AcpAgent {
     async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
-        let (program, argv) = (self.settings.program(), "the first element of `argv`");
-        let at = match program::look_for(program, &self.settings.env, request.cwd, argv).await? {
-            Ok(found) => found,
-            Err(message) => return Ok(AgentAvailability::new(AvailabilityState::Missing, message)),
-        };
-        // One that says no version may be usable all the same.
-        let shown = at.version.clone().unwrap_or_else(|| "it does not say its version".to_owned());
-        let message = format!("`{}` ({shown}); whether it is logged in is seen at its first prompt", at.at);
-        let mut availability = AgentAvailability::new(AvailabilityState::Usable, message);
-        availability.version = at.version;
-        Ok(availability)
+        program::detect(&self.settings, request.cwd).await
     }
 
     async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
@@ -89,8 +81,8 @@ impl Agent for AcpAgent {
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        let found = self.detect(DetectAgent::new()).await?;
-        Ok(vec![program::finding(self.settings.program(), found)])
+        let found = program::detect(&self.settings, None).await?;
+        Ok(vec![finding(self.settings.program(), &found)])
     }
 }
 

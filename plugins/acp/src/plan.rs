@@ -1,6 +1,7 @@
 //! A session's launch: the helper, and the file that tells it what to do.
 
 use ao_agent_conversation::{launch, side};
+use ao_plugin_sdk::agent::settings::Settings as Shared;
 use ao_plugin_sdk::prelude::*;
 
 use crate::config::Settings;
@@ -9,13 +10,12 @@ use crate::launch::{LAUNCH_FILE, LAUNCH_VERSION, Launch};
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPlan> {
     let launch = Launch {
         version: LAUNCH_VERSION,
-        session: request.session.clone(),
         workspace: request.workspace.clone(),
         directory: request.directory.clone(),
         argv: settings.argv.clone(),
         resume: launch::resumed(&request.mode)?,
         prompt_file: request.prompt.as_ref().map(|prompt| prompt.file.clone()),
-        permissions: launch::permissions(request.permissions, settings.permissions)?,
+        permissions: Shared { permissions: settings.permissions, ..Shared::default() }.permissions(request)?,
         mode: settings.mode.clone(),
         model: request.model.clone().or_else(|| settings.model.clone()),
         hook: request.hook.clone(),

@@ -38,12 +38,17 @@ impl Tool {
         let within = paths.unwrap_or_default().iter().all(|path| is_within(Utf8Path::new(path), workspace));
         match kind.unwrap_or_default() {
             "read" | "search" | "think" if within => Self::Looks,
-            "edit" | "delete" | "move" if within => Self::Edits,
+            "edit" | "delete" | "move" if within && !paths.unwrap_or_default().iter().any(is_gits) => Self::Edits,
             "edit" | "delete" | "move" => Self::EditsElsewhere,
             "execute" => Self::Runs,
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a path is git's own: what stands there decides what git runs for `ao`, and where.
+pub(crate) fn is_gits(path: impl AsRef<Utf8Path>) -> bool {
+    path.as_ref().components().any(|part| part.as_str().eq_ignore_ascii_case(".git"))
 }
 
 fn is_within(path: &Utf8Path, workspace: &Utf8Path) -> bool {
@@ -55,8 +60,11 @@ fn is_within(path: &Utf8Path, workspace: &Utf8Path) -> bool {
 pub(crate) fn decide(mode: PermissionMode, tool: Tool, choices: &[Choice]) -> Decision {
     let allow = || allowed(choices).map_or(Decision::Ask, |choice| Decision::Choose(choice.clone()));
     let reject = || rejected(choices).map_or(Decision::Withdraw, |choice| Decision::Choose(choice.clone()));
+    // For good would be more than the mode gives.
+    let once = || of_kind(choices, "allow_once").map_or(Decision::Ask, |choice| Decision::Choose(choice.clone()));
     match (mode, tool) {
-        (PermissionMode::Permissionless, _) | (PermissionMode::AutoEdit, Tool::Looks | Tool::Edits) => allow(),
+        (PermissionMode::Permissionless, _) => allow(),
+        (PermissionMode::AutoEdit, Tool::Looks | Tool::Edits) => once(),
         (PermissionMode::Suggest, Tool::Edits | Tool::EditsElsewhere | Tool::Runs) => reject(),
         _ => Decision::Ask,
     }
@@ -107,6 +115,7 @@ mod tests {
         }
         assert_eq!(decided(Permissionless, Tool::Runs, &["reject_once", "allow_always"]), "allow_always");
         assert_eq!(decided(Permissionless, Tool::Runs, &["reject_once", "whatever"]), "ask");
+        assert_eq!(decided(AutoEdit, Tool::Edits, &["reject_once", "allow_always"]), "ask");
         assert_eq!(decided(Suggest, Tool::Runs, &["allow_once", "reject_always"]), "reject_always");
         assert_eq!(decided(Suggest, Tool::Runs, &["allow_once"]), "withdraw");
     }
@@ -123,6 +132,10 @@ mod tests {
             assert_eq!(tool("edit", &["/w/one/a", path]), Tool::EditsElsewhere, "{path}");
             assert_eq!(tool("read", &[path]), Tool::Other, "{path}");
         }
+        for path in ["/w/one/.git/hooks/pre-commit", ".git", "sub/.GIT/config"] {
+            assert_eq!(tool("edit", &[path]), Tool::EditsElsewhere, "{path}");
+        }
+        assert_eq!(tool("edit", &[".github/a", ".gitignore"]), Tool::Edits);
         assert_eq!(Tool::of(None, None, Utf8Path::new("/w")), Tool::Other);
     }
 }

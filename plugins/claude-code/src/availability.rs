@@ -1,23 +1,25 @@
 //! Whether Claude Code is there, new enough and logged in, as far as that can be told without reading secrets.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the program is looked for with the environment that this process has, which is read here and nowhere else"
-)]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::availability::{Known, finding, version_in};
+use ao_plugin_sdk::agent::program::host_variable;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
 
-use crate::config::Settings;
 use crate::files;
 use crate::launch::{ROOT, User};
 
-/// The oldest version whose hooks, settings and options are known to be there.
-const OLDEST: (u64, u64) = (2, 1);
-/// How long it may take to say its version.
-const WITHIN: Duration = Duration::from_secs(8);
+/// With the oldest version whose hooks, settings and options are known to be there.
+const CLAUDE: Known = Known {
+    name: "Claude Code",
+    says: version,
+    oldest: &[2, 1],
+    install: "install it with `npm install --global @anthropic-ai/claude-code`",
+    update: "update it with `claude update`",
+    within: Duration::from_secs(8),
+};
 
 /// Variables each of which is a login.
 const LOGINS: [&str; 6] = [
@@ -29,63 +31,31 @@ const LOGINS: [&str; 6] = [
     "CLAUDE_CODE_USE_FOUNDRY",
 ];
 
-const INSTALL: &str = "install it with `npm install --global @anthropic-ai/claude-code`";
-
 pub(crate) async fn detect(settings: &Settings, cwd: Option<&Utf8Path>) -> AgentAvailability {
-    let binary = &settings.binary;
-    let at = match cwd {
-        Some(cwd) if binary.contains('/') => cwd.join(binary).into_string(),
-        _ => binary.clone(),
-    };
-    let mut asking = command(&at).arg("--version").timeout(WITHIN);
-    for (name, value) in &settings.env {
-        asking = asking.env(name, value);
-    }
-    let output = match asking.output().await {
-        Ok(output) => output,
-        Err(error) if error.code == Code::UNAVAILABLE => {
-            let message = format!("{error}; {INSTALL}, or name it with `binary`");
-            return AgentAvailability::new(AvailabilityState::Missing, message);
-        }
-        Err(error) => {
-            let message = format!("`{at} --version` could not be asked: {error}");
-            return AgentAvailability::new(AvailabilityState::Unknown, message);
-        }
-    };
-    let text = output.text();
-    let Some((version, numbers)) = version(&text) else {
-        let message = if output.status.success() {
-            format!("`{at}` does not say that it is Claude Code: `{}`", text.lines().next().unwrap_or_default())
-        } else {
-            format!("{}; {INSTALL}", output.failure())
-        };
-        return AgentAvailability::new(AvailabilityState::Unknown, message);
+    let present = match CLAUDE.look(settings, cwd).await {
+        Ok(present) => present,
+        Err(found) => return found,
     };
     let environment = environment(settings);
-    let (state, message) = if numbers < OLDEST {
-        let (major, minor) = OLDEST;
-        let message = format!("Claude Code {version} is older than {major}.{minor}; update it with `claude update`");
-        (AvailabilityState::TooOld, message)
-    } else {
-        let (state, mut login) = login(&environment);
-        if let Some(name) = unseen_login(&environment).filter(|_| state != AvailabilityState::Usable) {
-            login = format!("{login}; `{name}` is set here, and sessions see it only if the agent's `env` has it");
-        }
-        (state, format!("Claude Code {version}; {login}"))
-    };
-    let mut found = AgentAvailability::new(state, message);
-    found.version = Some(version.to_owned());
-    found
+    let (state, mut login) = login(&environment);
+    if let Some(name) = unseen_login(&environment).filter(|_| state != AvailabilityState::Usable) {
+        login = format!("{login}; `{name}` is set here, and sessions see it only if the agent's `env` has it");
+    }
+    present.is(state, format!("Claude Code {}; {login}", present.version))
 }
 
 pub(crate) async fn doctor(settings: &Settings, user: User) -> Vec<Finding> {
-    let found = detect(settings, None).await;
-    let level = match found.state {
-        AvailabilityState::Usable => FindingLevel::Ok,
-        AvailabilityState::Missing | AvailabilityState::TooOld => FindingLevel::Fail,
-        _ => FindingLevel::Warn,
-    };
-    let mut findings = vec![Finding::new(level, settings.binary.as_str(), found.message)];
+    let mut findings = vec![finding(&settings.binary, &detect(settings, None).await)];
+    let config = files::config_directory(&environment(settings), Utf8Path::new("/"));
+    if let Some((config, error)) = config.and_then(|config| files::closed(&config).map(|error| (config, error))) {
+        let message = format!(
+            "Claude Code cannot write to `{config}` ({error}): it keeps no record and calls no hooks, so messages stay \
+             unconfirmed, and what it uses is not counted"
+        );
+        let mut finding = Finding::new(FindingLevel::Warn, "CLAUDE_CONFIG_DIR", message);
+        finding.remedy = Some("make it writable, or set `CLAUDE_CONFIG_DIR` to another directory".to_owned());
+        findings.push(finding);
+    }
     if user == User::Root {
         let wants = settings.permissions == PermissionMode::Permissionless;
         let is_set = environment(settings).get("IS_SANDBOX").is_some_and(|value| value == "1");
@@ -97,14 +67,8 @@ pub(crate) async fn doctor(settings: &Settings, user: User) -> Vec<Finding> {
 }
 
 /// A version such as `2.1.197 (Claude Code)`.
-fn version(text: &str) -> Option<(&str, (u64, u64))> {
-    let line = text.lines().next().filter(|line| line.contains("Claude Code"))?;
-    let version = line.split_whitespace().next()?;
-    let mut numbers = version.split('.').map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Some((version, (major, minor))),
-        _ => None,
-    }
+fn version(text: &str) -> Option<&str> {
+    version_in(text.lines().next().filter(|line| line.contains("Claude Code"))?)
 }
 
 /// Whether somebody is logged in, by what is there and not by what it holds.
@@ -130,14 +94,14 @@ fn login(environment: &BTreeMap<String, String>) -> (AvailabilityState, String) 
 
 /// What of its environment matters here: of this process's own, sessions get the home and none of the others.
 fn environment(settings: &Settings) -> BTreeMap<String, String> {
-    let home = std::env::var("HOME").ok().map(|home| ("HOME".to_owned(), home));
+    let home = host_variable("HOME").map(|home| ("HOME".to_owned(), home));
     home.into_iter().chain(settings.env.clone()).collect()
 }
 
 /// A login of this process's that no session gets to see.
 fn unseen_login(environment: &BTreeMap<String, String>) -> Option<&'static str> {
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    LOGINS.into_iter().filter(|name| !environment.contains_key(*name)).find(is_set)
+    let mut hidden = LOGINS.into_iter().filter(|name| !environment.contains_key(*name));
+    hidden.find(|name| host_variable(name).is_some())
 }
 
 #[cfg(test)]
@@ -146,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_version_is_read() {
-        assert_eq!(version("2.1.197 (Claude Code)\n"), Some(("2.1.197", (2, 1))));
+        assert_eq!(version("2.1.197 (Claude Code)\n"), Some("2.1.197"));
         assert_eq!(version("claude 3"), None);
         assert_eq!(version(""), None);
     }

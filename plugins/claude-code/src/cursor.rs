@@ -1,5 +1,7 @@
 //! What one look or hook leaves for the next. Instances keep nothing.
 
+use ao_plugin_sdk::agent::life::Lasting;
+use ao_plugin_sdk::agent::record::Position;
 use ao_plugin_sdk::prelude::*;
 
 use crate::evidence::Said;
@@ -26,26 +28,10 @@ pub(crate) struct Cursor {
     pub(crate) reading: Reading,
     /// Where the transcript ended at the last look.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) mark: Option<Mark>,
+    pub(crate) mark: Option<Position>,
     /// What the last look reported, so that a state that only the screen tells has a beginning.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shown: Option<Shown>,
-}
-
-/// Where a transcript ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
-    /// In bytes; 0 where there was no file.
-    pub(crate) offset: u64,
-    /// The file's own number; 0 where there was none.
-    pub(crate) inode: u64,
-}
-
-/// A state that was reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Shown {
-    pub(crate) state: ActivityState,
-    pub(crate) since: Timestamp,
+    pub(crate) shown: Option<Lasting>,
 }
 
 impl Cursor {
@@ -58,11 +44,11 @@ impl Cursor {
         serde_json::to_value(self).unwrap_or_default()
     }
 
-    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before stays counted.
+    /// Goes over to another conversation of the same agent, as `/clear` begins one. What was used before, the host keeps.
     pub(crate) fn follow(&mut self, conversation: &str, transcript: Option<Utf8PathBuf>) {
         if self.conversation.as_deref() != Some(conversation) {
             self.conversation = Some(conversation.to_owned());
-            self.reading.begin_anew();
+            self.reading = Reading::default();
             self.mark = None;
             self.transcript = None;
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use ao_plugin_sdk::prelude::*;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 /// The longest name that Claude Code makes of a directory's path; of a longer one it takes the beginning and a hash.
 const LONGEST: usize = 200;
@@ -15,6 +17,13 @@ pub(crate) fn config_directory(environment: &BTreeMap<String, String>, workspace
         None => Utf8Path::new(set("HOME")?).join(".claude"),
     };
     Some(workspace.join(directory))
+}
+
+/// Why Claude Code cannot write to its directory; none where it can, or nobody knows.
+pub(crate) fn closed(config: &Utf8Path) -> Option<std::io::Error> {
+    let there = config.ancestors().find(|at| at.exists())?;
+    let error = access(there.as_std_path(), Access::WRITE_OK).err()?;
+    matches!(error, Errno::ROFS | Errno::ACCESS).then(|| error.into())
 }
 
 /// The file that Claude Code makes when it is set up: in a configuration directory that was named, else in the home.

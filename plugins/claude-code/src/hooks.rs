@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::launch::hook_line;
 use ao_plugin_sdk::core::model::draft;
 use ao_plugin_sdk::prelude::*;
 
@@ -43,14 +44,7 @@ pub(crate) fn settings(hook: &[String], permissions: PermissionMode) -> String {
 }
 
 fn calling(hook: &[String], name: &str) -> Value {
-    let words = hook.iter().map(String::as_str).chain([name]);
-    let command = words.map(quoted).collect::<Vec<_>>().join(" ");
-    json!([{"hooks": [{"type": "command", "command": command, "timeout": HOOK_WITHIN}]}])
-}
-
-/// A word of a shell's command, whatever it holds.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+    json!([{"hooks": [{"type": "command", "command": hook_line(hook, name), "timeout": HOOK_WITHIN}]}])
 }
 
 /// Reads what a hook pushed.

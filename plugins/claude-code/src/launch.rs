@@ -1,10 +1,11 @@
 //! A session's launch.
 
+use ao_plugin_sdk::agent::launch::when_ready;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::config::{Settings, check_text};
 use crate::cursor::Cursor;
 use crate::files;
 use crate::hooks;
@@ -46,10 +47,7 @@ pub(crate) const ROOT: &str = "Claude Code refuses `--dangerously-skip-permissio
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Result<LaunchPlan> {
     let mut environment = request.environment.clone();
     environment.extend(settings.env.clone());
-    let permissions = match request.permissions {
-        PermissionMode::Default => settings.permissions,
-        asked => asked,
-    };
+    let permissions = settings.permissions(request)?;
     let is_sandbox = SANDBOXES.iter().any(|name| environment.get(*name).is_some_and(|value| value == "1"));
     if permissions == PermissionMode::Permissionless && user == User::Root && !is_sandbox {
         return Err(Error::invalid_input(ROOT).at_field("permissions"));
@@ -63,23 +61,18 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
     if let Some(parts) = &request.parts {
         add(&["--append-system-prompt-file", parts.instructions.file.as_str()]);
     }
-    if let Some(model) = request.model.as_ref().or(settings.model.as_ref()) {
-        check_text(model).map_err(|error| error.at_field("model"))?;
+    if let Some(model) = settings.model(request)? {
         add(&["--model", model]);
     }
     add(match permissions {
         PermissionMode::Permissionless => &["--dangerously-skip-permissions"],
         PermissionMode::AutoEdit => &["--permission-mode", "acceptEdits"],
         PermissionMode::Suggest => &["--permission-mode", "plan"],
-        PermissionMode::Default => &[],
-        _ => return Err(Error::unsupported("this permission mode").at_field("permissions")),
+        _ => &[],
     });
     argv.extend(settings.args.iter().cloned());
 
-    let message = request.parts.as_ref().map(|parts| parts.task.as_ref());
-    let is_sent = message.map_or(request.prompt.is_some(), |task| task.is_some());
-    let mut plan = LaunchPlan::new(argv, if is_sent { PromptDelivery::WhenReady } else { PromptDelivery::AtLaunch });
-    plan.message = message.flatten().map(|task| task.text.clone());
+    let mut plan = when_ready(argv, request);
     plan.env.clone_from(&settings.env);
     plan.env_remove =
         OF_ANOTHER.iter().filter(|name| !settings.env.contains_key(**name)).map(|name| (*name).to_owned()).collect();

@@ -31,9 +31,9 @@ use std::collections::BTreeMap;
 
 use ao_plugin_sdk::prelude::*;
 
-pub use config::{Config, Permissions};
+pub use ao_plugin_sdk::agent::settings::Config;
 
-use config::Settings;
+use ao_plugin_sdk::agent::settings::Settings;
 
 /// Claude Code.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Plugin for ClaudeCode {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self> {
-        Ok(Self { settings: config.check()? })
+        Ok(Self { settings: config::check(config)? })
     }
 }
 

@@ -2,13 +2,14 @@
 //! behind.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::life::{Lasting, Life};
+use ao_plugin_sdk::agent::record::Position;
 use ao_plugin_sdk::core::model::draft;
 use ao_plugin_sdk::prelude::*;
 
-use crate::cursor::{Cursor, Mark, Shown};
+use crate::cursor::Cursor;
 use crate::evidence::{Asked, Said, believed};
 use crate::hooks::limit;
 use crate::screen::{Dialog, Kind, Screen};
@@ -35,27 +36,19 @@ pub(crate) fn look(target: &AgentTarget, now: Timestamp, files: &mut Files) -> A
     observation.agent_session.clone_from(&cursor.conversation);
     observation.summary = cursor.reading.summary();
     observation.usage = cursor.reading.usage();
-    let seen = match &target.liveness {
-        Liveness::Alive => see(target, &cursor, file.as_ref(), now, &mut observation),
-        Liveness::Dead { exit } => {
-            let (source, strength) = match exit {
-                Some(_) => ("exit status", Strength::Strong),
-                None => ("process", Strength::Weak),
-            };
-            Some(Seen { state: ActivityState::Exited, source, strength, since: None })
-        }
-        other => {
-            let doubt = other.doubt();
-            observation.unknown =
-                Some(if doubt.is_empty() { "nobody knows whether it lives" } else { doubt }.to_owned());
+    let seen = match Life::of(&target.liveness) {
+        Life::Alive => see(target, &cursor, file.as_ref(), now, &mut observation),
+        Life::Ended { source, strength } => Some(Seen { state: ActivityState::Exited, source, strength, since: None }),
+        Life::Unclear(why) => {
+            observation.unknown = Some(why.to_owned());
             None
         }
     };
     if let Some(seen) = seen {
-        let lasted = cursor.shown.filter(|shown| shown.state == seen.state && shown.since >= target.launched_at);
-        let since = seen.since.or(lasted.map(|shown| shown.since)).unwrap_or(now);
-        cursor.shown = Some(Shown { state: seen.state, since });
-        observation.activity = Some(Activity::new(seen.state, seen.source, seen.strength, since));
+        let last = cursor.shown.filter(|shown| shown.since >= target.launched_at);
+        let shown = Lasting::now(last, seen.state, seen.since, now);
+        cursor.shown = Some(shown);
+        observation.activity = Some(shown.activity(seen.source, seen.strength));
     }
     observation.cursor = Some(cursor.to_value());
     observation
@@ -123,7 +116,8 @@ fn see(
         let is_ready = screen.composer.is_some() && !screen.is_working;
         return Some(Seen::on_screen(if is_ready { ActivityState::Ready } else { ActivityState::Active }));
     };
-    let is_settled = now.since(said.at) > SCREEN_LAGS;
+    // What is ahead of the clock was said before that was set back.
+    let is_settled = now.since(said.at) > SCREEN_LAGS || said.at.since(now) > SCREEN_LAGS;
     let shows = screen.composer.as_ref().map(|_| screen.is_working);
     let on_screen = match (said.state, shows) {
         // The dialog has gone, and nothing has told how.
@@ -179,12 +173,7 @@ fn read_transcript(cursor: &mut Cursor) {
     if let Err(error) = cursor.reading.read_on(&path, A_LOOK) {
         tracing::warn!("cannot read the transcript `{path}`: {error}");
     }
-    cursor.mark = match std::fs::metadata(&path) {
-        Ok(found) => Some(Mark { offset: found.len(), inode: found.ino() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Mark::default()),
-        // Without a mark nothing is ever confirmed.
-        Err(_) => None,
-    };
+    cursor.mark = Position::at_end_of(&path);
 }
 
 fn session_file(cursor: &Cursor, target: &AgentTarget, files: &mut Files) -> Option<SessionFile> {

@@ -1,5 +1,6 @@
 //! What is remembered between two looks at a session.
 
+use ao_plugin_sdk::agent::life::Lasting;
 use ao_plugin_sdk::prelude::*;
 
 use crate::rollout::{Mark, Story};
@@ -33,7 +34,7 @@ pub(crate) struct Cursor {
     pub(crate) dialog: Option<String>,
     /// What the last look found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) found: Option<Found>,
+    pub(crate) found: Option<Lasting>,
 }
 
 /// What a hook said.
@@ -58,13 +59,6 @@ pub(crate) enum Said {
     },
     /// A turn ended, or was ended.
     Stopped,
-}
-
-/// What a look found, so that the next one knows since when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Found {
-    pub(crate) state: ActivityState,
-    pub(crate) since: Timestamp,
 }
 
 impl Cursor {

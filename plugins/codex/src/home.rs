@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::program::host_variable;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
-
-use crate::config::Settings;
-use crate::environment::variable;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 /// The most of a configuration file that is read, in bytes.
 const CONFIG_LIMIT: u64 = 1024 * 1024;
@@ -14,12 +15,22 @@ const CONFIG_LIMIT: u64 = 1024 * 1024;
 /// process's stands for it.
 pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
     let inherited = |name: &str| {
-        let known = if environment.is_empty() { variable(name) } else { environment.get(name).cloned() };
+        let known = if environment.is_empty() { host_variable(name) } else { environment.get(name).cloned() };
         known.filter(|value| !value.is_empty())
     };
     let seen = |name: &str| settings.env.get(name).cloned().or_else(|| inherited(name));
     let named = seen("CODEX_HOME").map(Utf8PathBuf::from);
     named.or_else(|| seen("HOME").map(|home| Utf8PathBuf::from(home).join(".codex")))
+}
+
+/// Why Codex cannot write to its directory, without which it ends at its start; none where it can, or nobody knows.
+pub(crate) fn closed(home: &Utf8Path) -> Option<String> {
+    let there = home.ancestors().find(|at| at.exists())?;
+    let error = access(there.as_std_path(), Access::WRITE_OK).err()?;
+    matches!(error, Errno::ROFS | Errno::ACCESS).then(|| {
+        let error = std::io::Error::from(error);
+        format!("Codex cannot write to its directory `{home}` ({error}), and ends without; set `CODEX_HOME` to another")
+    })
 }
 
 /// The user's own configuration, as far as it matters here.

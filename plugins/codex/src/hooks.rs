@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use ao_plugin_sdk::agent::launch::hook_line;
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value as Toml};
@@ -37,7 +38,7 @@ pub(crate) fn overrides(hook: &[String]) -> Vec<String> {
     let mut states = Table::new();
     let mut arguments = Vec::new();
     for (event, label) in EVENTS {
-        let command = quoted(hook.iter().map(String::as_str).chain([event]));
+        let command = hook_line(hook, event);
         states.extend(entry(&format!("/<session-flags>/config.toml:{label}:0:0"), state(label, &command)));
         let mut handler = entry("type", "command");
         handler.extend(entry("command", command));
@@ -51,23 +52,6 @@ pub(crate) fn overrides(hook: &[String]) -> Vec<String> {
 
 fn state(label: &str, command: &str) -> Table {
     entry("trusted_hash", trusted_hash(label, command))
-}
-
-/// The words as one line for the POSIX shell that Codex gives it to.
-fn quoted<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let mut line = String::new();
-    for word in words {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@".contains(&byte);
-        if !word.is_empty() && word.bytes().all(is_plain) {
-            line.push_str(word);
-        } else {
-            let _ = write!(line, "'{}'", word.replace('\'', r"'\''"));
-        }
-    }
-    line
 }
 
 /// What Codex compares with a hook that it finds: the SHA-256 of its normalised definition as JSON, with sorted keys.
@@ -167,11 +151,5 @@ mod tests {
             trusted_hash("permission_request", command),
             "sha256:de38721ee30fd0d966ca163a6acd46eac35a0a62c51f748c6ac8f592ccd18d92"
         );
-    }
-
-    #[test]
-    fn words_stay_words() {
-        let words = ["/opt/ao", "", "it's", "a b", "$(id)", "Stop"];
-        assert_eq!(quoted(words.into_iter()), r"/opt/ao '' 'it'\''s' 'a b' '$(id)' Stop");
     }
 }

@@ -1,12 +1,13 @@
 //! A session's launch: an argument vector and overrides, and no file of the user's is changed.
 
+use ao_plugin_sdk::agent::launch::when_ready;
+use ao_plugin_sdk::agent::program::search_path;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::core::model::spool::SPOOL_DIRECTORY;
 use ao_plugin_sdk::prelude::*;
 use toml::Value as Toml;
 
-use crate::config::Settings;
 use crate::cursor::Cursor;
-use crate::environment::variable;
 use crate::overrides::{entry, set};
 use crate::{git, home, hooks, migrations, program};
 
@@ -17,9 +18,12 @@ const LONGEST: usize = 48 * 1024;
 /// Plans a launch. Reads where the program and the worktree's git directories are, and the user's own configuration.
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPlan> {
     let home = home::of(settings, &request.environment);
-    let path = settings.env.get("PATH").or_else(|| request.environment.get("PATH")).cloned();
-    let path = path.or_else(|| variable("PATH"));
-    let program = program::resolve(&settings.binary, path.as_deref(), Some(&request.workspace));
+    if let Some(why) = home.as_deref().and_then(home::closed) {
+        return Err(Error::new(Code::CONFLICT, why));
+    }
+    let mut seen = request.environment.clone();
+    seen.extend(settings.env.clone());
+    let program = program::resolve(&settings.binary, &search_path(&seen), Some(&request.workspace));
     let mut argv = vec![program.path];
     let thread = resumed(&request.mode)?;
     if thread.is_some() {
@@ -33,23 +37,15 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
         argv.extend(set("developer_instructions", instructions(&parts.instructions)?));
     }
     argv.extend(permissions(settings, request, home.as_deref())?);
-    if let Some(model) = request.model.as_ref().or(settings.model.as_ref()) {
-        argv.extend(["--model".to_owned(), model.clone()]);
+    if let Some(model) = settings.model(request)? {
+        argv.extend(["--model".to_owned(), model.to_owned()]);
     }
     argv.extend(settings.args.iter().cloned());
     argv.extend(thread.clone());
 
-    let message = match &request.parts {
-        Some(parts) => parts.task.as_ref(),
-        None => request.prompt.as_ref(),
-    };
-    let delivery = if message.is_some() { PromptDelivery::WhenReady } else { PromptDelivery::AtLaunch };
-    let mut plan = LaunchPlan::new(argv, delivery);
+    let mut plan = when_ready(argv, request);
     plan.env = program.env;
     plan.env.extend(settings.env.clone());
-    if request.parts.is_some() {
-        plan.message = message.map(|task| task.text.clone());
-    }
     plan.agent_session.clone_from(&thread);
     plan.cursor = Cursor { home, thread, workspace: Some(request.workspace.clone()), ..Cursor::default() }.write();
     Ok(plan)
@@ -98,12 +94,8 @@ fn is_id(text: &str) -> bool {
 }
 
 fn permissions(settings: &Settings, request: &PlanLaunch, home: Option<&Utf8Path>) -> Result<Vec<String>> {
-    let mode = match request.permissions {
-        PermissionMode::Default => settings.permissions,
-        asked => asked,
-    };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    match mode {
+    match settings.permissions(request)? {
         PermissionMode::Permissionless => Ok(words(&["--dangerously-bypass-approvals-and-sandbox"])),
         PermissionMode::Suggest => Ok(words(&["--ask-for-approval", "on-request", "--sandbox", "read-only"])),
         PermissionMode::AutoEdit => {
@@ -111,8 +103,7 @@ fn permissions(settings: &Settings, request: &PlanLaunch, home: Option<&Utf8Path
             all.extend(writable(request).flat_map(|directory| ["--add-dir".to_owned(), directory.into_string()]));
             Ok(all)
         }
-        PermissionMode::Default => Ok(additions(request, home)),
-        _ => Err(Error::unsupported("this permission mode; use permissionless, auto-edit, default or suggest")),
+        _ => Ok(additions(request, home)),
     }
 }
 

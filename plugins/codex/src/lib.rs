@@ -16,7 +16,6 @@ mod answer;
 mod config;
 mod cursor;
 mod doctor;
-mod environment;
 mod git;
 mod home;
 mod hooks;
@@ -31,9 +30,9 @@ pub mod screen;
 
 use ao_plugin_sdk::prelude::*;
 
-pub use config::Config;
+pub use ao_plugin_sdk::agent::settings::Config;
 
-use config::Settings;
+use ao_plugin_sdk::agent::settings::Settings;
 use cursor::Cursor;
 
 /// `OpenAI`'s Codex.
@@ -46,14 +45,14 @@ impl Plugin for Codex {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self> {
-        Ok(Self { settings: config.check()? })
+        Ok(Self { settings: config::check(config)? })
     }
 }
 
 #[async_trait]
 impl Agent for Codex {
     async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
-        doctor::detect(&self.settings, request.cwd.as_deref()).await
+        Ok(doctor::detect(&self.settings, request.cwd.as_deref()).await)
     }
 
     async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
@@ -89,7 +88,7 @@ impl Agent for Codex {
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        doctor::doctor(&self.settings).await
+        Ok(doctor::doctor(&self.settings).await)
     }
 }
 

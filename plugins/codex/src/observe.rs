@@ -8,13 +8,15 @@
 
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::life::{Lasting, Life};
+use ao_plugin_sdk::agent::record::Progress;
+use ao_plugin_sdk::agent::settings::Settings;
 use ao_plugin_sdk::prelude::*;
 
-use crate::config::Settings;
-use crate::cursor::{Cursor, Found, Said};
+use crate::cursor::{Cursor, Said};
 use crate::home;
 use crate::hooks;
-use crate::rollout::{self, Mark, Progress, Story, Turn, Wanted};
+use crate::rollout::{self, Mark, Story, Turn, Wanted};
 use crate::screen::{self, DialogKind, Screen};
 
 /// The most that one call reads of records, in bytes.
@@ -63,7 +65,7 @@ fn read_record(cursor: &mut Cursor, budget: &mut u64) -> Progress {
         Err(error) => {
             // Not there yet, or gone: it is looked for again.
             tracing::debug!("cannot read Codex's record `{}`: {error}", mark.path);
-            if error.kind() == std::io::ErrorKind::NotFound && mark.inode != 0 {
+            if error.kind() == std::io::ErrorKind::NotFound && mark.position.inode != 0 {
                 (cursor.mark, cursor.story) = (None, Story::default());
             }
             Progress::Complete
@@ -73,21 +75,16 @@ fn read_record(cursor: &mut Cursor, budget: &mut u64) -> Progress {
 
 fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Progress) -> AgentObservation {
     let mut observation = AgentObservation::new(target.session.clone());
-    match &target.liveness {
-        Liveness::Alive => {}
-        Liveness::Dead { exit } => {
-            let (source, strength) =
-                if exit.is_some() { ("exit status", Strength::Strong) } else { ("process", Strength::Weak) };
-            let since = since(cursor, ActivityState::Exited, None, now);
-            observation.activity = Some(Activity::new(ActivityState::Exited, source, strength, since));
+    match Life::of(&target.liveness) {
+        Life::Alive => {}
+        Life::Ended { source, strength } => {
+            let found = Lasting::now(cursor.found, ActivityState::Exited, None, now);
+            cursor.found = Some(found);
+            observation.activity = Some(found.activity(source, strength));
             return observation;
         }
-        Liveness::Unknown { why } => {
-            observation.unknown = Some(why.clone());
-            return observation;
-        }
-        _ => {
-            observation.unknown = Some("the runtime says something that this version does not know".to_owned());
+        Life::Unclear(why) => {
+            observation.unknown = Some(why.to_owned());
             return observation;
         }
     }
@@ -111,6 +108,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
         limit.until = cursor.story.limited_until;
         observation.limit = Some(limit);
     }
+    if let (Turn::Running { .. }, Some(Screen::Composer { working: true, .. })) = (&turn, &screen) {
+        observation.limit = target.screen.as_deref().and_then(screen::retry).map(RateLimit::new);
+    }
     let waiting = waiting(cursor, screen.as_ref(), now);
     let (state, source, strength, at) = match (&waiting, &turn, &screen) {
         (Some(waiting), ..) => (ActivityState::WaitingInput, waiting.source, waiting.strength, waiting.at),
@@ -131,8 +131,9 @@ fn conclude(target: &AgentTarget, now: Timestamp, cursor: &mut Cursor, read: Pro
             return observation;
         }
     };
-    let since = since(cursor, state, at, now);
-    observation.activity = Some(Activity::new(state, source, strength, since));
+    let found = Lasting::now(cursor.found, state, at, now);
+    cursor.found = Some(found);
+    observation.activity = Some(found.activity(source, strength));
     observation.ask = waiting.map(|waiting| waiting.ask);
     observation
 }
@@ -161,7 +162,8 @@ fn waiting(cursor: &Cursor, screen: Option<&Screen>, now: Timestamp) -> Option<W
             let (source, strength) = if asked.is_some() { (HOOK, Strength::Strong) } else { (SCREEN, Strength::Weak) };
             Some(Waiting { ask, source, strength, at: asked.map(|(at, _)| at) })
         }
-        (screen, Some((at, text))) if screen.is_none() || now.since(at) <= DIALOG_WITHIN => {
+        // What is ahead of the clock was said before that was set back.
+        (screen, Some((at, text))) if screen.is_none() || now.since(at).max(at.since(now)) <= DIALOG_WITHIN => {
             Some(Waiting { ask: hooks::ask(text, at), source: HOOK, strength: Strength::Strong, at: Some(at) })
         }
         _ => None,
@@ -188,12 +190,4 @@ fn present_turn(cursor: &Cursor, launched_at: Timestamp) -> Turn {
         }
         (_, turn) => turn,
     }
-}
-
-/// Since when this is so: as its source says, else as the last look found, else from now on.
-fn since(cursor: &mut Cursor, state: ActivityState, at: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let lasted = cursor.found.as_ref().filter(|found| found.state == state).map(|found| found.since);
-    let since = at.or(lasted).unwrap_or(now).min(now);
-    cursor.found = Some(Found { state, since });
-    since
 }

@@ -1,9 +1,9 @@
 //! Which program is started: the one that is named, or, of an installation by npm, the native one behind its wrapper.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::ffi::OsStr;
 
+use ao_plugin_sdk::agent::program::{find, is_executable};
 use ao_plugin_sdk::prelude::*;
 
 /// A program to start, with what its wrapper would have set.
@@ -13,23 +13,13 @@ pub(crate) struct Program {
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// Looks for a program as execvp(3) does.
-pub(crate) fn find(binary: &str, path: Option<&str>, cwd: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
-    if binary.contains('/') {
-        let at = cwd.map_or_else(|| binary.into(), |cwd| cwd.join(binary));
-        return is_executable(at.as_std_path()).then_some(at);
-    }
-    let found = std::env::split_paths(path?).map(|directory| directory.join(binary)).find(|at| is_executable(at))?;
-    Utf8PathBuf::from_path_buf(found).ok()
-}
-
 /// The native program behind npm's wrapper, else the program as it is named.
 ///
 /// The wrapper is a script of node's. Newer versions of node let it replace itself by the native program; under an older
 /// one it stays above it, and where it alone is killed, the native one works on and keeps its conversation locked.
-pub(crate) fn resolve(binary: &str, path: Option<&str>, cwd: Option<&Utf8Path>) -> Program {
+pub(crate) fn resolve(binary: &str, path: &OsStr, cwd: Option<&Utf8Path>) -> Program {
     let named = || Program { path: binary.to_owned(), env: BTreeMap::new() };
-    find(binary, path, cwd).and_then(|at| behind(&at)).unwrap_or_else(named)
+    find(binary, path, cwd).ok().and_then(|at| behind(&at)).unwrap_or_else(named)
 }
 
 fn behind(wrapper: &Utf8Path) -> Option<Program> {
@@ -57,9 +47,4 @@ fn platform() -> Option<(&'static str, &'static str)> {
         ("macos", "aarch64") => Some(("codex-darwin-arm64", "aarch64-apple-darwin")),
         _ => None,
     }
-}
-
-fn is_executable(at: &Path) -> bool {
-    const ANYBODY: u32 = 0o111;
-    fs_err::metadata(at).is_ok_and(|found| found.is_file() && found.permissions().mode() & ANYBODY != 0)
 }

@@ -250,6 +250,24 @@ fn is_working(line: &str) -> bool {
     line.starts_with(['•', '◦']) && line.contains("esc to interrupt)")
 }
 
+/// Why Codex tries again what its provider refused, or does not answer, while it does: its own words, without what changes by the
+/// second.
+#[must_use]
+pub fn retry(screen: &str) -> Option<String> {
+    let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
+    let prompt = lines.iter().rposition(|line| is_prompt(line))?;
+    let start = prompt.saturating_sub(10);
+    let at = start + lines[start..prompt].iter().rposition(|line| is_working(line))?;
+    let head = lines[at].trim_start_matches(['•', '◦', ' ']).rsplit_once(" (")?.0;
+    if !head.to_lowercase().contains("reconnecting") {
+        return None;
+    }
+    let why = lines[at + 1..prompt].iter().find_map(|line| line.trim_start().strip_prefix('└'));
+    let why =
+        why.map(|why| [", url:", ", request id:"].iter().fold(why, |why, end| why.split(end).next().unwrap_or(why)));
+    Some(why.map_or_else(|| head.to_owned(), |why| format!("{}; {head}", why.trim())))
+}
+
 /// The length in `[Pasted Content 2000 chars]`.
 fn pasted(text: &str) -> Option<usize> {
     text.strip_prefix("[Pasted Content ")?.strip_suffix(" chars]")?.parse().ok()

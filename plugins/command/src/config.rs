@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ao_plugin_sdk::agent::settings::{check_env, check_env_remove};
 use ao_plugin_sdk::prelude::*;
 use regex::{Regex, RegexBuilder};
 
@@ -92,19 +93,8 @@ impl Config {
     pub(crate) fn check(self) -> Result<Settings> {
         let argv = templates(&self.argv)?;
         let prompt = prompt_mode(self.prompt, &argv)?;
-        for (name, value) in &self.env {
-            check_variable(name).map_err(|error| error.at_field(format!("env.{name}")))?;
-            if value.contains('\0') {
-                return Err(wrong("the value holds a NUL character").at_field(format!("env.{name}")));
-            }
-        }
-        for (index, name) in self.env_remove.iter().enumerate() {
-            let at = |error: Error| error.at_field(format!("envRemove[{index}]"));
-            check_variable(name).map_err(at)?;
-            if self.env.contains_key(name) {
-                return Err(at(wrong(format!("`{name}` is set in `env` and removed here; keep one"))));
-            }
-        }
+        check_env(&self.env)?;
+        check_env_remove(&self.env_remove, &self.env)?;
         let ready = self.ready.as_deref().map(|text| pattern("ready", text)).transpose()?;
         let ask = self.ask.as_deref().map(|text| pattern("ask", text)).transpose()?;
         let draft = self.draft.as_deref().map(|text| pattern("draft", text)).transpose()?;
@@ -177,16 +167,6 @@ fn prompt_mode(asked: Option<PromptMode>, argv: &[Template]) -> Result<PromptMod
         Some(mode) => return Ok(mode),
     };
     Err(wrong(problem).at_field("prompt"))
-}
-
-fn check_variable(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(wrong(format!(
-            "`{}` cannot name a variable: it is empty, or holds `=` or NUL",
-            name.escape_debug()
-        )));
-    }
-    Ok(())
 }
 
 fn pattern(field: &str, text: &str) -> Result<Regex> {

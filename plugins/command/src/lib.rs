@@ -31,6 +31,7 @@ mod program;
 mod template;
 mod transcript;
 
+use ao_plugin_sdk::agent::availability::finding;
 use ao_plugin_sdk::prelude::*;
 
 pub use config::{Config, PromptMode, Transcript};
@@ -83,14 +84,8 @@ impl Agent for CommandAgent {
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        let found = self.available(None).await?;
-        let level = match found.state {
-            AvailabilityState::Usable => FindingLevel::Ok,
-            AvailabilityState::Missing => FindingLevel::Fail,
-            _ => FindingLevel::Warn,
-        };
         let program = self.settings.argv.first().map(ToString::to_string);
-        Ok(vec![Finding::new(level, program.unwrap_or_default(), found.message)])
+        Ok(vec![finding(&program.unwrap_or_default(), &self.available(None).await?)])
     }
 }
 
@@ -100,9 +95,8 @@ impl CommandAgent {
             let message = "which program it is depends on the session: `argv` begins with a placeholder";
             return Ok(AgentAvailability::new(AvailabilityState::Unknown, message));
         };
-        let (program, path) = (program.to_owned(), self.settings.env.get("PATH").cloned());
-        blocking(move || Ok(program::find(&program, path.map(Into::into).or_else(program::host_path), cwd.as_deref())))
-            .await
+        let (program, env) = (program.to_owned(), self.settings.env.clone());
+        blocking(move || Ok(program::detect(&program, &env, cwd.as_deref()))).await
     }
 }
 

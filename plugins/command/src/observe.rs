@@ -20,6 +20,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::life::Life;
 use ao_plugin_sdk::prelude::*;
 use regex::Regex;
 
@@ -69,11 +70,9 @@ pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> Age
     let mut observation = AgentObservation::new(target.session.clone());
     let last = target.cursor.clone().and_then(|cursor| serde_json::from_value::<Cursor>(cursor).ok());
     let last = last.filter(|last| last.launched_at == target.launched_at);
-    match &target.liveness {
-        Liveness::Alive => {}
-        Liveness::Dead { exit } => {
-            let strength = if exit.is_some() { Strength::Strong } else { Strength::Weak };
-            let source = if exit.is_some() { "exit status" } else { "process" };
+    match Life::of(&target.liveness) {
+        Life::Alive => {}
+        Life::Ended { source, strength } => {
             let known = last.as_ref().filter(|last| last.state == ActivityState::Exited);
             let since = known.map_or(now, |last| last.since);
             observation.activity = Some(Activity::new(ActivityState::Exited, source, strength, since));
@@ -83,8 +82,7 @@ pub fn observe(target: &AgentTarget, patterns: &Patterns, now: Timestamp) -> Age
             observation.cursor = serde_json::to_value(cursor).ok();
             return observation;
         }
-        Liveness::Unknown { why } => return untold(observation, target, why.clone()),
-        _ => return untold(observation, target, "the runtime says something that this version does not know".into()),
+        Life::Unclear(why) => return untold(observation, target, why.to_owned()),
     }
     let ready = patterns.ready.as_ref();
     let needs_screen = ready.is_some() || patterns.ask.is_some();

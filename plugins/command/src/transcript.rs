@@ -1,9 +1,7 @@
 //! The program's own record of what it was told: a file of JSON lines. A look remembers where it ends, and a message has
 //! arrived when a line behind that holds it.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
-
+use ao_plugin_sdk::agent::record::{self, Position};
 use ao_plugin_sdk::core::model::draft::normalised;
 use ao_plugin_sdk::prelude::*;
 
@@ -24,23 +22,19 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     path: Utf8PathBuf,
-    /// In bytes.
-    offset: u64,
+    #[serde(flatten)]
+    position: Position,
 }
 
 impl Record {
     /// Adds to an observation where the session's record ends now. Reads the file's length.
     pub(crate) fn mark(&self, target: &AgentTarget, observation: &mut AgentObservation) {
         let Some(path) = self.path_of(target) else { return };
-        let offset = match std::fs::metadata(&path) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            // Without a mark nothing is ever confirmed.
-            Err(_) => return,
-        };
+        // Without a mark nothing is ever confirmed.
+        let Some(position) = Position::at_end_of(&path) else { return };
         let cursor = observation.cursor.get_or_insert_with(|| json!({}));
         if let Some(fields) = cursor.as_object_mut() {
-            fields.insert(MARK.to_owned(), json!(Mark { path, offset }));
+            fields.insert(MARK.to_owned(), json!(Mark { path, position }));
         }
     }
 
@@ -61,37 +55,11 @@ impl Record {
         let Some(mark) = mark.and_then(|mark| serde_json::from_value::<Mark>(mark).ok()) else {
             return Proof::Unknown;
         };
-        self.search(text, &mark).unwrap_or_else(|error| {
-            tracing::warn!("cannot read the record `{}`: {error}", mark.path);
-            Proof::Unknown
-        })
-    }
-
-    fn search(&self, text: &str, mark: &Mark) -> io::Result<Proof> {
-        let mut file = match File::open(&mark.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && mark.offset == 0 => return Ok(Proof::Absent),
-            opened => opened?,
-        };
-        // One that was cut or begun anew may hold what was there before.
-        if file.metadata()?.len() < mark.offset {
-            return Ok(Proof::Unknown);
-        }
-        file.seek(SeekFrom::Start(mark.offset))?;
         let wanted = normalised(text);
-        let (mut reader, mut line, mut at) = (BufReader::new(file), Vec::new(), mark.offset);
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)?;
-            if length == 0 {
-                return Ok(Proof::Absent);
-            }
-            // A line that is being written is no JSON yet, and whole at the next look.
-            let value = serde_json::from_slice::<Value>(&line).ok();
+        record::find(&mark.path, mark.position, |line| {
+            let value = serde_json::from_slice::<Value>(line).ok();
             let said = value.as_ref().and_then(|value| value.pointer(&self.text)).and_then(Value::as_str);
-            if said.is_some_and(|said| normalised(said) == wanted) {
-                return Ok(Proof::Found { reference: format!("{}:{at}", mark.path) });
-            }
-            at += length as u64;
-        }
+            said.is_some_and(|said| normalised(said) == wanted)
+        })
     }
 }

@@ -7,6 +7,7 @@ use ao_plugin_sdk::prelude::*;
 
 use crate::former;
 use crate::journal::{DIRECTORY, Entry, Event, Queue, View, Writer, read_whole};
+use crate::launch::{is_launch, prompt_key};
 
 /// What is known of a conversation: what the host is told of it, and what the helper has to know besides.
 pub type Known = (View, Queue);
@@ -24,16 +25,18 @@ pub struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Takes the desk of a launch's directory, which somebody else may hold. `resume` is the conversation that goes on.
+    /// Takes the desk of a launch's directory, which somebody else may hold. `resume` is the conversation that goes on, and
+    /// `prompt` what comes with the launch.
     pub fn take(
         directory: &Utf8Path,
         resume: Option<&str>,
+        prompt: Option<&str>,
         now: &'a dyn Fn() -> Timestamp,
     ) -> io::Result<(Self, Known)> {
         let files = directory.join(DIRECTORY);
         private_directory(&files)?;
         let lock = lock(&files)?;
-        let (known, is_own) = known(directory, resume, now())?;
+        let (known, is_own) = known(directory, resume, prompt, now())?;
         let journal = Writer::open(directory)?;
         let mut desk = Self { files, journal, now, _lock: lock };
         if !is_own && known != (View::new(known.0.since), Queue::default()) {
@@ -49,17 +52,32 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// What a journal of this launch says, and that it is its own; or what that of the conversation's former launch says; else
+/// What a journal of this launch says, and that it is its own; or what that of the conversation's former launch says. Of a
+/// conversation that was never opened, or that nobody knows, only what was said to the agent and it never got goes on; else
 /// nothing.
-fn known(directory: &Utf8Path, resume: Option<&str>, now: Timestamp) -> io::Result<(Known, bool)> {
+fn known(
+    directory: &Utf8Path,
+    resume: Option<&str>,
+    prompt: Option<&str>,
+    now: Timestamp,
+) -> io::Result<(Known, bool)> {
     if let Some(known) = read_whole(directory)? {
         return Ok((known, true));
     }
     let mut known = (View::new(now), Queue::default());
-    if let Some((view, queue)) = resume.and_then(|id| former::find(directory, id)) {
-        known.0.inherit(&view);
+    if let Some((view, queue)) = former::find(directory, resume) {
         // What was taken and never handed over is still to be done.
-        (known.1.known, known.1.waiting, known.1.asked) = (queue.known, queue.waiting, queue.asked);
+        known.1 = queue;
+        if resume.is_some() {
+            known.0.inherit(&view);
+        } else {
+            // A new conversation is told anew what it is to do first.
+            known.1.forget(is_launch);
+            if let Some(prompt) = prompt {
+                known.1.put_first(prompt_key(directory), prompt.to_owned());
+                known.0.prompted = true;
+            }
+        }
     }
     Ok((known, false))
 }
@@ -71,8 +89,9 @@ pub fn private_directory(path: &Utf8Path) -> io::Result<()> {
 }
 
 fn lock(directory: &Utf8Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
     let path = directory.join("lock");
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
+    let file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {

@@ -8,8 +8,8 @@ use crate::journal::{Queue, View, read_whole};
 /// How far back is looked.
 const MOST_LAUNCHES: u32 = 100;
 
-/// What the newest earlier launch of this conversation wrote down.
-pub(crate) fn find(directory: &Utf8Path, conversation: &str) -> Option<(View, Queue)> {
+/// What the newest earlier launch of this conversation wrote down; without one, the newest of all.
+pub(crate) fn find(directory: &Utf8Path, conversation: Option<&str>) -> Option<(View, Queue)> {
     let number: u32 = directory.file_name()?.strip_prefix(LAUNCH_DIRECTORY)?.parse().ok()?;
     let session = directory.parent()?;
     let earlier = (1..number).rev().take(MOST_LAUNCHES as usize);
@@ -19,5 +19,5 @@ pub(crate) fn find(directory: &Utf8Path, conversation: &str) -> Option<(View, Qu
     });
     // One that cannot be read says nothing.
     let known = directories.filter_map(|directory| read_whole(&directory).ok().flatten());
-    known.into_iter().find(|(view, _)| view.session.as_deref() == Some(conversation))
+    known.into_iter().find(|(view, _)| conversation.is_none_or(|wanted| view.session.as_deref() == Some(wanted)))
 }

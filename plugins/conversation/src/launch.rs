@@ -42,17 +42,6 @@ pub fn read_prompt(path: &Utf8Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs_err::read(path)?).into_owned())
 }
 
-/// What a session may do without asking: as it says itself, else as its agent's configuration says.
-pub fn permissions(asked: PermissionMode, configured: PermissionMode) -> Result<PermissionMode> {
-    let mode = if asked == PermissionMode::Default { configured } else { asked };
-    if mode == PermissionMode::Unknown {
-        let message =
-            "this version does not know that permission mode; it knows permissionless, auto-edit, default, suggest";
-        return Err(Error::unsupported(message));
-    }
-    Ok(mode)
-}
-
 /// The conversation that a launch goes on with, by the agent's own id; none for a new one.
 pub fn resumed(mode: &LaunchMode) -> Result<Option<String>> {
     match mode {

@@ -1,6 +1,7 @@
 //! What is known of a conversation while it goes on, and which prompts are taken into it.
 
 use ao_plugin_sdk::core::model::draft::digest;
+use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use crate::control::Reply;
@@ -55,7 +56,17 @@ impl Ledger {
             let message = "too many prompts wait for the agent; it takes more once it has worked some off";
             return Taking::Full(Reply::refused(Code::UNAVAILABLE, message));
         }
-        Taking::New(Event::Taken { key, digest: digest(&text), text })
+        Taking::New(Event::Taken { key, text })
+    }
+
+    /// The prompt that a helper which is gone has handed over, by its key, and what is to be said of it: nobody can tell whether
+    /// it arrived.
+    #[must_use]
+    pub fn cut_off(&self) -> Option<(String, String)> {
+        let letter = self.queue.handed.as_ref()?;
+        let what = one_line(&letter.text, 100);
+        let why = format!("the turn on `{what}` was cut off; it may not have arrived, and is not repeated");
+        Some((letter.key.clone(), why))
     }
 
     /// The name of the next question: a helper that begins again counts on, and another launch's has another conversation,

@@ -14,7 +14,6 @@ pub mod ledger;
 pub mod log;
 mod observe;
 pub mod printer;
-pub mod program;
 pub mod room;
 pub mod serving;
 pub mod side;

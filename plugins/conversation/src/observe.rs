@@ -5,20 +5,38 @@ use ao_plugin_sdk::prelude::*;
 use crate::choices;
 use crate::journal::{Mark, Phase, View, read_from};
 
+/// Where the cursor says since when the agent is gone.
+const GONE: &str = "gone";
+
 /// Looks at one agent, of the plugin of this name.
-pub(crate) fn observe(source: &str, target: &AgentTarget) -> AgentObservation {
+pub(crate) fn observe(source: &str, target: &AgentTarget, now: Timestamp) -> AgentObservation {
     let mut seen = AgentObservation::new(target.session.clone());
-    let is_dead = matches!(target.liveness, Liveness::Dead { .. });
     look(source, &mut seen, target.directory.as_deref(), target.cursor.clone());
     let launched = || Activity::new(ActivityState::Active, "launch", Strength::Weak, target.launched_at);
-    if is_dead {
-        let since = seen.activity.as_ref().map_or(target.launched_at, |activity| activity.since);
-        seen.activity = Some(Activity::new(ActivityState::Exited, "exit status", Strength::Strong, since));
+    if let Liveness::Dead { exit } = &target.liveness {
+        let (source, strength) = match exit {
+            Some(_) => ("exit status", Strength::Strong),
+            None => ("process", Strength::Weak),
+        };
+        // The journal knows when it ended, where the helper could still say so.
+        let told = seen.activity.as_ref().filter(|activity| activity.state == ActivityState::Exited);
+        let since = told.map_or_else(|| gone_since(target, now, &mut seen.cursor), |activity| activity.since);
+        seen.activity = Some(Activity::new(ActivityState::Exited, source, strength, since));
         seen.ask = None;
     } else if seen.activity.is_none() && target.directory.is_some() && target.liveness == Liveness::Alive {
         seen.activity = Some(launched());
     }
     seen
+}
+
+/// Since when an agent is gone whose helper could not say so: since the first look that found it gone.
+fn gone_since(target: &AgentTarget, now: Timestamp, cursor: &mut Option<Value>) -> Timestamp {
+    let known = target.cursor.as_ref().and_then(|cursor| cursor.get(GONE)).cloned();
+    let since = known.and_then(|since| serde_json::from_value(since).ok()).unwrap_or(now);
+    if let Some(Value::Object(cursor)) = cursor {
+        cursor.insert(GONE.to_owned(), json!(since));
+    }
+    since
 }
 
 /// What a hook has announced: it stands in the journal.
@@ -65,7 +83,7 @@ fn tell(source: &str, seen: &mut AgentObservation, view: &View) {
     seen.composer = Composer::None;
     seen.prompt_taken = view.prompted;
     seen.agent_session.clone_from(&view.session);
-    seen.summary = view.why.clone().or_else(|| view.title.clone());
+    seen.summary = view.why.clone().or_else(|| view.notice.clone()).or_else(|| view.title.clone());
     seen.usage = usage(view);
     seen.limit = view.why.as_deref().filter(|_| view.limited).map(RateLimit::new);
     if let Some(limit) = &mut seen.limit {
@@ -88,4 +106,40 @@ fn usage(view: &View) -> Option<Vec<ModelUsage>> {
         }
     }
     (!usage.is_empty()).then_some(usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use ao_plugin_sdk::core::model::process::ExitStatus;
+
+    use super::*;
+    use crate::journal::{DIRECTORY, Entry, Event, Writer};
+
+    #[test]
+    fn how_it_ended_is_told_as_far_as_it_is_known() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = Utf8Path::from_path(scratch.path()).unwrap();
+        std::fs::create_dir(directory.join(DIRECTORY)).unwrap();
+        let at = Timestamp::from_millis;
+        let note = |millis, event| Writer::open(directory).unwrap().append(&Entry { at: at(millis), event }).unwrap();
+        note(10, Event::Prompted { key: "k".to_owned() });
+        let mut cursor = None;
+        let mut look = |exit, now| {
+            let id: SessionId = "app-1".parse().unwrap();
+            let mut target = AgentTarget::new(id, Liveness::Dead { exit }, at(1), "/w");
+            (target.directory, target.cursor) = (Some(directory.to_owned()), cursor.clone());
+            let seen = observe("test", &target, at(now));
+            cursor = seen.cursor;
+            seen.activity.unwrap()
+        };
+        let exited = |source: &str, strength, since| Activity::new(ActivityState::Exited, source, strength, at(since));
+        assert_eq!(look(None, 50), exited("process", Strength::Weak, 50), "not since its last word");
+        assert_eq!(look(None, 60), exited("process", Strength::Weak, 50), "and not since each look");
+        note(40, Event::Ended { why: "it was ended".to_owned() });
+        assert_eq!(
+            look(Some(ExitStatus::Code { code: 3 }), 70),
+            exited("exit status", Strength::Strong, 40),
+            "its helper said so"
+        );
+    }
 }

@@ -12,7 +12,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// What agents do, by their journals. `source` names the plugin.
 pub async fn observe(source: &'static str, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-    blocking(move || Ok(request.targets.iter().map(|target| observe::observe(source, target)).collect())).await
+    blocking(move || Ok(request.targets.iter().map(|target| observe::observe(source, target, request.now)).collect()))
+        .await
 }
 
 /// What a helper's call of the hook announced.
@@ -66,8 +67,10 @@ pub async fn answer(request: AnswerAsk) -> Result<DeliverPlan> {
 
 /// Ends the turn.
 pub async fn interrupt(request: InterruptAgent) -> Result<DeliverPlan> {
-    match ask(known(request.directory)?, Request::Cancel).await? {
+    match ask(known(request.directory)?, Request::Cancel { key: request.key }).await? {
         Reply::Cancelled => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+        // No turn ran, and what waits is held.
+        Reply::NoTurn => Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn }),
         other => Err(unexpected(other)),
     }
 }

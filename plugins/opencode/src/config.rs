@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::settings::{Permissions, Settings as Shared};
 use ao_plugin_sdk::prelude::*;
 
 /// What stands under an agent with `plugin: opencode`.
@@ -21,7 +22,7 @@ pub struct Config {
     env: BTreeMap<String, String>,
     /// What it may do without asking, where the session does not say.
     #[serde(default)]
-    permissions: PermissionMode,
+    permissions: Permissions,
     /// The model, as `provider/model`, where the session does not say.
     model: Option<String>,
     /// Which server a session's conversation is held by.
@@ -60,11 +61,8 @@ fn build() -> String {
 /// A configuration without contradictions.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) binary: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) permissions: PermissionMode,
-    pub(crate) model: Option<Model>,
+    /// What other agents have, too.
+    pub(crate) shared: Shared,
     pub(crate) server: Server,
     pub(crate) agent: String,
     pub(crate) turn_limit: Option<Duration>,
@@ -94,37 +92,21 @@ impl Model {
 impl Config {
     pub(crate) fn check(self) -> Result<Settings> {
         let wrong = |message: &str, field: String| Err(Error::invalid_input(message).at_field(field));
-        if self.binary.trim().is_empty() || self.binary.contains('\0') {
-            return wrong("`binary` names no program", "binary".to_owned());
-        }
-        if let Some(index) = self.args.iter().position(|argument| argument.contains('\0')) {
-            return wrong("the argument holds a NUL character", format!("args[{index}]"));
-        }
-        for (name, value) in &self.env {
-            let field = format!("env.{name}");
-            if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-                return wrong("no variable has such a name or value", field);
-            }
-            if ["OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"].contains(&name.as_str()) {
-                return wrong("`ao` makes this up for every server", field);
+        let Self { binary, args, env, permissions, model, server, agent, turn_minutes } = self;
+        let shared = Shared { binary, args, env, permissions: permissions.into(), model }.checked()?;
+        for name in ["OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"] {
+            if shared.env.contains_key(name) {
+                return wrong("`ao` makes this up for every server", format!("env.{name}"));
             }
         }
-        if self.agent.trim().is_empty() {
+        if agent.trim().is_empty() {
             return wrong("it is empty; leave it out for `build`", "agent".to_owned());
         }
-        if self.turn_minutes == Some(0) {
+        if turn_minutes == Some(0) {
             return wrong("it is 0; leave it out for turns of any length", "turnMinutes".to_owned());
         }
-        let model = self.model.as_deref().map(Model::of).transpose().map_err(|error| error.at_field("model"))?;
-        Ok(Settings {
-            binary: self.binary,
-            args: self.args,
-            env: self.env,
-            permissions: self.permissions,
-            model,
-            server: self.server,
-            agent: self.agent,
-            turn_limit: self.turn_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes))),
-        })
+        shared.model.as_deref().map(Model::of).transpose().map_err(|error| error.at_field("model"))?;
+        let turn_limit = turn_minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        Ok(Settings { shared, server, agent, turn_limit })
     }
 }

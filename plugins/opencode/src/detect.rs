@@ -1,31 +1,39 @@
 //! Whether OpenCode is there, new enough, and logged in.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "where OpenCode keeps its logins depends on the environment, read here alone"
-)]
-
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use ao_agent_conversation::program::{Found, look_for};
+use ao_plugin_sdk::agent::availability::{Known, version_in};
+use ao_plugin_sdk::agent::program::host_variable;
 use ao_plugin_sdk::prelude::*;
 
 use crate::config::Settings;
 
-/// The oldest version whose server is known to answer as this plugin asks.
-const OLDEST: (u32, u32) = (1, 14);
+/// The program. From its oldest version on, its server is known to answer as this plugin asks.
+const OPENCODE: Known = Known {
+    name: "OpenCode",
+    says: version_in,
+    oldest: &[1, 14],
+    install: "install it with `npm install --global opencode-ai`",
+    update: "update it with `opencode upgrade`",
+    within: Duration::from_secs(6),
+};
 
 pub(crate) async fn detect(settings: &Settings, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability> {
-    let found = match look_for(&settings.binary, &settings.env, cwd, "`binary`").await? {
-        Ok(found) => found,
-        Err(why) => {
-            let message = format!("{why}; `npm install --global opencode-ai` installs it");
-            return Ok(AgentAvailability::new(AvailabilityState::Missing, message));
-        }
+    let present = match OPENCODE.look(&settings.shared, cwd.as_deref()).await {
+        Ok(present) => present,
+        Err(found) => return Ok(found),
     };
-    let env = settings.env.clone();
-    let logins = blocking(move || Ok(logins(&env))).await?;
-    Ok(judge(found, logins))
+    let env = settings.shared.env.clone();
+    let message = match blocking(move || Ok(logins(&env))).await? {
+        Logins::There => format!("`{}` ({}), logged in to a provider", present.at, present.version),
+        Logins::None => format!(
+            "`{}` ({}); it has no login of its own (`opencode auth login`), so a provider of its configuration or of the \
+             environment has to do, or one of its free models",
+            present.at, present.version
+        ),
+    };
+    Ok(present.is(AvailabilityState::Usable, message))
 }
 
 /// What is known of logins.
@@ -37,42 +45,10 @@ enum Logins {
     None,
 }
 
-fn judge(found: Found, logins: Logins) -> AgentAvailability {
-    let Found { at, version } = found;
-    let (state, message) = match (&version, logins) {
-        (None, _) => (AvailabilityState::Unknown, format!("`{at}` does not say its version")),
-        (Some(version), _) if is_older(version) => {
-            let (major, minor) = OLDEST;
-            let message = format!(
-                "`{at}` is {version}, and {major}.{minor} is the oldest that is known to work; `opencode upgrade`"
-            );
-            (AvailabilityState::TooOld, message)
-        }
-        (Some(version), Logins::There) => {
-            (AvailabilityState::Usable, format!("`{at}` ({version}), logged in to a provider"))
-        }
-        (Some(version), Logins::None) => {
-            let message = format!(
-                "`{at}` ({version}); it has no login of its own (`opencode auth login`), so a provider of its configuration or \
-                 of the environment has to do, or one of its free models"
-            );
-            (AvailabilityState::Usable, message)
-        }
-    };
-    let mut availability = AgentAvailability::new(state, message);
-    availability.version = version;
-    availability
-}
-
-fn is_older(version: &str) -> bool {
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(u32::MAX));
-    (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()) < OLDEST
-}
-
 /// Looks for logins where OpenCode keeps them: whether there are any, not what they are. Blocks its thread.
 fn logins(env: &BTreeMap<String, String>) -> Logins {
     let variable =
-        |name: &str| env.get(name).cloned().or_else(|| std::env::var(name).ok()).filter(|value| !value.is_empty());
+        |name: &str| env.get(name).cloned().or_else(|| host_variable(name)).filter(|value| !value.is_empty());
     let data = variable("XDG_DATA_HOME").or_else(|| Some(format!("{}/.local/share", variable("HOME")?)));
     let auth = data.map(|data| Utf8PathBuf::from(data).join("opencode/auth.json"));
     let is_there =
@@ -86,21 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_found_is_judged() {
-        let judged = |version: Option<&str>, logins| {
-            let found = Found { at: "/bin/opencode".into(), version: version.map(str::to_owned) };
-            judge(found, logins).state
-        };
-        for (version, state) in [
-            (None, AvailabilityState::Unknown),
-            (Some("0.9.1"), AvailabilityState::TooOld),
-            (Some("1.13.99"), AvailabilityState::TooOld),
-            (Some("1.14.0"), AvailabilityState::Usable),
-            (Some("1.18.33"), AvailabilityState::Usable),
-            (Some("2.0.0-beta.1"), AvailabilityState::Usable),
-        ] {
-            assert_eq!(judged(version, Logins::There), state, "{version:?}");
-            assert_eq!(judged(version, Logins::None), state, "{version:?}");
+    fn a_login_is_one_that_says_something() {
+        let scratch = tempfile::tempdir().unwrap();
+        let data = Utf8Path::from_path(scratch.path()).unwrap();
+        let env = BTreeMap::from([("XDG_DATA_HOME".to_owned(), data.to_string())]);
+        assert_eq!(logins(&env), Logins::None);
+        std::fs::create_dir(data.join("opencode")).unwrap();
+        for (auth, wanted) in [("{}", Logins::None), ("?", Logins::None), (r#"{"a": {"key": "k"}}"#, Logins::There)] {
+            ao_plugin_sdk::files::write_atomically(&data.join("opencode/auth.json"), auth.as_bytes()).unwrap();
+            assert_eq!(logins(&env), wanted, "{auth}");
         }
     }
 }

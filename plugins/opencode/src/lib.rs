@@ -23,7 +23,8 @@ mod server;
 mod talk;
 mod wire;
 
-use ao_agent_conversation::{program, side};
+use ao_agent_conversation::side;
+use ao_plugin_sdk::agent::availability::finding;
 use ao_plugin_sdk::prelude::*;
 
 pub use config::{Config, Server};
@@ -82,8 +83,8 @@ impl Agent for OpenCode {
     }
 
     async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        let found = self.detect(DetectAgent::new()).await?;
-        Ok(vec![program::finding(&self.settings.binary, found)])
+        let found = detect::detect(&self.settings, None).await?;
+        Ok(vec![finding(&self.settings.shared.binary, &found)])
     }
 }
 

@@ -16,12 +16,12 @@ use crate::rules;
 const OWN: &[(&str, &str)] = &[("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_PURE", "1")];
 
 pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPlan> {
-    let permissions = launch::permissions(request.permissions, settings.permissions)?;
+    let permissions = permissions(settings, request)?;
     let (task, instructions) = match &request.parts {
         Some(parts) => (parts.task.as_ref(), Some(parts.instructions.file.clone())),
         None => (request.prompt.as_ref(), None),
     };
-    let model = request.model.as_deref().map(Model::of).transpose()?;
+    let model = settings.shared.model(request)?.map(Model::of).transpose()?;
     let env = environment(settings, permissions);
     let shared = match settings.server {
         Server::Shared => Some(place(settings, request, &env)?),
@@ -34,13 +34,13 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
         directory: request.directory.clone(),
         server: settings.server,
         shared,
-        binary: settings.binary.clone(),
-        args: settings.args.clone(),
+        binary: settings.shared.binary.clone(),
+        args: settings.shared.args.clone(),
         resume: launch::resumed(&request.mode)?,
         prompt_file: task.map(|prompt| prompt.file.clone()),
         instructions_file: instructions,
         permissions,
-        model: model.or_else(|| settings.model.clone()),
+        model,
         agent: settings.agent.clone(),
         turn_limit: settings.turn_limit.map(|limit| limit.as_secs()),
         program: request.program.as_ref().map_or_else(|| "ao".to_owned(), ToString::to_string),
@@ -52,13 +52,24 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch) -> Result<LaunchPl
     Ok(plan)
 }
 
+/// The variable with rules of what may be done without asking.
+const RULES: &str = "OPENCODE_PERMISSION";
+
+/// The mode whose rules a session has. Those that its agent's `env` has instead stand for themselves, as long as the session
+/// does not say more: rules of its own would come behind them, and count.
+fn permissions(settings: &Settings, request: &PlanLaunch) -> Result<PermissionMode> {
+    let mode = settings.shared.permissions(request)?;
+    let stand = request.permissions == PermissionMode::Default && settings.shared.env.contains_key(RULES);
+    Ok(if stand { PermissionMode::Default } else { mode })
+}
+
 fn environment(settings: &Settings, permissions: PermissionMode) -> BTreeMap<String, String> {
     let mut env: BTreeMap<String, String> =
         OWN.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    env.extend(settings.shared.env.clone());
     if let Some(rules) = rules::of_server(permissions) {
-        env.insert("OPENCODE_PERMISSION".to_owned(), rules);
+        env.insert(RULES.to_owned(), rules);
     }
-    env.extend(settings.env.clone());
     env
 }
 
@@ -74,7 +85,7 @@ fn place(settings: &Settings, request: &PlanLaunch, env: &BTreeMap<String, Strin
         ))
     })?;
     let project = request.environment.get("AO_PROJECT_ID");
-    let own = json!([state, project, settings.binary, settings.args, env]).to_string();
+    let own = json!([state, project, settings.shared.binary, settings.shared.args, env]).to_string();
     let key = digest(&own).chars().take(16).collect::<String>();
     Ok(Place { directory: state.join("opencode").join(&key), marker: format!("opencode-server-{key}") })
 }

@@ -3,26 +3,16 @@
 use std::path::Path;
 
 use ao_real_agents::Agent;
-use ao_scripted_llm::{Llm, Rule, Script};
-use rustix::process::{Signal, kill_process};
+use ao_scripted_llm::Llm;
 use serde_json::{Value, json};
 
-use super::scene::{PATIENCE, Scene, commit};
-use crate::host::pid;
+use super::life::{Life, script};
+use super::scene::Scene;
 use crate::studio::Engine;
 use crate::support::World;
 
 /// Dollars for a million tokens.
 const PRICES: (u64, u64) = (3, 15);
-
-/// What the model does about what it is told.
-fn script() -> Script {
-    Script::new()
-        .rule(Rule::on("Write the parser").shell(commit("first")).held("reviewed", "It is written, and reviewed."))
-        .rule(Rule::on("CI has failed once more").shell(commit("third")).say("Mended again."))
-        .rule(Rule::on("CI has failed").shell(commit("second")).say("Mended."))
-        .rule(Rule::on("Wait").hang())
-}
 
 /// OpenCode asks for commits, and knows one model.
 fn opencode(program: &Path, url: &str) -> Value {
@@ -77,54 +67,41 @@ enum Bill {
 
 /// Launched, told, asked, left alone, killed, brought back, and ended.
 fn whole_life(agent: impl FnOnce(&str) -> Value, bill: Bill) {
-    let scene = Scene::new(Engine::Pty, script(), |_: &World| {}, agent);
-    let is_paid = || bill == Bill::Untold || cost(&scene, "app-1") == price(&scene.llm);
-    let (studio, llm) = (&scene.studio, &scene.llm);
-    let id = studio.spawn(&["--agent", "agent", "--prompt", "Write the parser."]);
-    assert_eq!(id, "app-1");
-    studio.wait_for_status(&id, "needs_input");
-    let asked = studio.world.ao(&["answer", &id, "--json"]).succeeds().json();
-    assert!(asked["ask"]["text"].as_str().unwrap().contains("--message first"), "{asked}");
-    let answers: Vec<_> = asked["ask"]["options"].as_array().unwrap().iter().map(|option| &option["answer"]).collect();
-    assert!(answers.iter().any(|answer| **answer == "allow_once"), "{asked}");
-    studio.world.ao(&["answer", &id, "yes"]).succeeds();
-    llm.wait_for(PATIENCE, |request| request.round == 1).unwrap();
-    studio.wait_for_status(&id, "working");
+    let life = Life::begin(Engine::Pty, script(), |_: &World| {}, agent);
+    assert_eq!(life.id, "app-1");
+    let (studio, llm) = (&life.scene.studio, &life.scene.llm);
+    let is_paid = || {
+        let is_price = || bill == Bill::Untold || cost(&life.scene, &life.id) == price(llm);
+        studio.wait("all that was served is paid for", is_price);
+    };
+    let asks_and_may = |what: &str| {
+        assert!(life.asks(what).contains(&"allow_once".to_owned()));
+        life.is_answered("yes");
+    };
+    asks_and_may("--message first");
+    life.is_at_work();
 
     // A message behind the turn that runs, and a host that is gone while both are done.
-    assert_eq!(scene.send(&id, "/home/ci: CI has failed, see\n- the log\\"), "acked");
+    life.is_told("/home/ci: CI has failed, see\n- the log\\");
     studio.world.ao(&["stop"]).succeeds();
     llm.open("reviewed");
     studio.wait("the next turn asks", || {
-        let asked = studio.world.ao(&["answer", &id, "--json"]).succeeds().json();
-        asked["ask"]["text"].as_str().is_some_and(|text| text.contains("--message second"))
+        life.question()["text"].as_str().is_some_and(|text| text.contains("--message second"))
     });
     studio.world.ao(&["start", "--detach"]).succeeds();
-    studio.wait_for_status(&id, "needs_input");
-    studio.world.ao(&["answer", &id, "yes"]).succeeds();
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.commits(&id)[..2], ["second", "first"]);
-    let conversation = scene.conversation(&id);
-    studio.wait("all that was served is paid for", is_paid);
+    asks_and_may("--message second");
+    life.is("ready");
+    assert_eq!(life.scene.commits(&life.id)[..2], ["second", "first"]);
+    is_paid();
 
-    kill_process(pid(scene.agent(&id)), Signal::KILL).unwrap();
-    studio.wait_for_status(&id, "dead");
-    studio.world.ao(&["session", "restore", &id]).succeeds();
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.conversation(&id), conversation);
-    assert_eq!(scene.send(&id, "CI has failed once more."), "acked");
-    studio.wait_for_status(&id, "needs_input");
-    studio.world.ao(&["answer", &id, "yes"]).succeeds();
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.commits(&id)[0], "third");
-    let last = llm.turns().pop().expect("turns");
-    assert!(last.body.to_string().contains("Write the parser."), "the same conversation");
-    studio.wait("all that was served is paid for", is_paid);
-
-    assert_eq!(scene.send(&id, "Wait for ever."), "acked");
-    studio.wait_for_status(&id, "working");
-    studio.world.ao(&["session", "kill", &id]).succeeds();
-    assert_eq!(studio.processes(), Vec::<u32>::new(), "nothing is left");
+    life.dies_and_is_brought_back();
+    life.is_told("CI has failed once more.");
+    asks_and_may("--message third");
+    life.is("ready");
+    assert_eq!(life.scene.commits(&life.id)[0], "third");
+    life.remembers();
+    is_paid();
+    life.ends_at_work();
 }
 
 #[test]

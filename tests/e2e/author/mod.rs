@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests start cargo, and wait for what was started")]
 
+mod agent;
 mod page;
 
 use std::process::Output;
@@ -14,7 +15,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use crate::support::{World, exists, machine_path};
-use page::{Block, Command, Step, blocks, is_as_said};
+use page::{Block, Command, Step, Tries, blocks, is_as_said};
+
+/// How long a state is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The slots.
 const SLOTS: [&str; 7] = ["runtime", "agent", "workspace", "tracker", "scm", "notifier", "terminal"];
@@ -55,6 +59,12 @@ impl Author {
         Self { world, directory }
     }
 
+    /// Somebody who is at home.
+    fn at_home() -> Self {
+        let author = Self::new();
+        Self { directory: author.world.path("home"), ..author }
+    }
+
     fn run(&self, words: &[&str]) -> Output {
         // A new crate builds where all of them do; a symbolic link keeps `target/…` true.
         let (manifest, target) = (self.directory.join("Cargo.toml"), self.directory.join("target"));
@@ -88,15 +98,19 @@ impl Author {
             self.directory = self.directory.join(directory).canonicalize_utf8().unwrap();
             return;
         }
-        let output = self.run(&words);
-        let text = said(&output);
-        let shown = format!("line {line}: $ {}\n{text}", words.join(" "));
-        assert_eq!(output.status.code(), Some(command.exit), "{shown}");
-        assert!(
-            command.prints.is_empty() || is_as_said(&command.prints, &text),
-            "{shown}\nthe page:\n{}",
-            command.prints
-        );
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            let output = self.run(&words);
+            let text = said(&output);
+            let shown = format!("line {line}: $ {}\n{text}", words.join(" "));
+            assert_eq!(output.status.code(), Some(command.exit), "{shown}");
+            if command.prints.is_empty() || is_as_said(&command.prints, &text) {
+                return;
+            }
+            let goes_on = command.tries == Tries::Until && Instant::now() < give_up;
+            assert!(goes_on, "{shown}\nthe page:\n{}", command.prints);
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -113,14 +127,22 @@ fn trimmed(text: &str) -> String {
 /// Takes what was built of a crate out of the directory that all share, so that it does not grow with every run.
 struct Built<'a> {
     author: &'a mut Author,
-    package: &'static str,
+    /// Where its package stands.
+    at: Utf8PathBuf,
+}
+
+impl<'a> Built<'a> {
+    /// The package of this name that will be where the author is.
+    fn new(author: &'a mut Author, package: &str) -> Self {
+        Self { at: author.directory.join(package), author }
+    }
 }
 
 impl Drop for Built<'_> {
     fn drop(&mut self) {
-        self.author.directory = self.author.world.path("author").join(self.package);
-        if exists(&self.author.directory) {
-            self.author.run(&["cargo", "clean", "--package", self.package]);
+        self.author.directory.clone_from(&self.at);
+        if exists(&self.at) {
+            self.author.run(&["cargo", "clean", "--package", self.at.file_name().unwrap()]);
         }
     }
 }
@@ -129,7 +151,7 @@ impl Drop for Built<'_> {
 fn the_guide_is_true_word_for_word() {
     let page = fs_err::read_to_string(repository().join("docs/plugins/README.md")).unwrap();
     let mut author = Author::new();
-    let built = Built { author: &mut author, package: "my-tracker" };
+    let built = Built::new(&mut author, "my-tracker");
     built.author.follow(&page);
     // What the session of the guide started has ended before its world goes.
     let deadline = Instant::now() + Duration::from_mins(1);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `console` | `$ command` lines, each followed by what it prints; `...` stands for what differs |
 //! | `console exit=N` | the same, and the last command exits with `N` |
+//! | `console until` | the same, and each command is typed in again until it prints that |
 //! | `LANGUAGE file=PATH` | a file to write, from the current directory |
 //! | `LANGUAGE from=PATH` | lines that stand in a file of this repository |
 
@@ -36,6 +37,17 @@ pub(super) struct Command {
     pub(super) prints: String,
     /// What it exits with.
     pub(super) exit: i32,
+    /// How often it is typed in.
+    pub(super) tries: Tries,
+}
+
+/// How often a command is typed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tries {
+    /// Once: it prints what the page says.
+    Once,
+    /// Until it does: something is under way.
+    Until,
 }
 
 /// Reads a page. A block that is not understood is an error, so that none is passed over.
@@ -61,10 +73,11 @@ pub(super) fn blocks(page: &str) -> Result<Vec<Block>, String> {
 fn step(tag: &str, text: String) -> Result<Step, String> {
     let words: Vec<&str> = tag.split(' ').collect();
     match words[..] {
-        ["console"] => Ok(Step::Run(commands(&text, 0)?)),
+        ["console"] => Ok(Step::Run(commands(&text, 0, Tries::Once)?)),
+        ["console", "until"] => Ok(Step::Run(commands(&text, 0, Tries::Until)?)),
         ["console", option] => {
             let exit = option.strip_prefix("exit=").and_then(|code| code.parse().ok());
-            Ok(Step::Run(commands(&text, exit.ok_or(format!("`{option}` is no exit code"))?)?))
+            Ok(Step::Run(commands(&text, exit.ok_or(format!("`{option}` is no exit code"))?, Tries::Once)?))
         }
         [_, option] => match option.split_once('=') {
             Some(("file", path)) => Ok(Step::Write { path: path.to_owned(), text }),
@@ -75,11 +88,11 @@ fn step(tag: &str, text: String) -> Result<Step, String> {
     }
 }
 
-fn commands(text: &str, exit: i32) -> Result<Vec<Command>, String> {
+fn commands(text: &str, exit: i32, tries: Tries) -> Result<Vec<Command>, String> {
     let mut commands: Vec<Command> = Vec::new();
     for line in text.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
-            commands.push(Command { words: words(command)?, prints: String::new(), exit: 0 });
+            commands.push(Command { words: words(command)?, prints: String::new(), exit: 0, tries });
         } else {
             let last = commands.last_mut().ok_or("a `console` block begins with `$ `")?;
             last.prints = format!("{}{line}\n", last.prints);
@@ -143,6 +156,7 @@ fn blocks_are_read_with_their_tags() {
         words: words.iter().map(|word| (*word).to_owned()).collect(),
         prints: prints.to_owned(),
         exit,
+        tries: Tries::Once,
     };
     let commands = vec![command(&["ao", "say", "two words"], "first\n...\n", 0), command(&["cd", "x"], "", 2)];
     let write = Step::Write { path: "a/b.yaml".to_owned(), text: "x: 1\n".to_owned() };

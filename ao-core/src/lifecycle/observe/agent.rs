@@ -19,9 +19,8 @@ pub fn agent(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, po
     facts.activity.clone_from(&seen.activity);
     facts.ask.clone_from(&seen.ask);
     facts.summary = seen.summary.clone().or(facts.summary.take());
-    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
+    conversation(facts, seen);
     facts.limit.clone_from(&seen.limit);
-    facts.usage = seen.usage.clone().unwrap_or_else(|| std::mem::take(&mut facts.usage));
     facts.observed_at = Some(now);
     facts.unseen = None;
 }
@@ -30,6 +29,16 @@ pub fn agent(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, po
 pub fn launch_prompt(prompt: &mut PromptFacts, seen: &AgentObservation) {
     if seen.prompt_taken && prompt.delivery == DeliveryLevel::Submitted {
         prompt.delivery = DeliveryLevel::Acked;
+    }
+}
+
+/// Writes down which conversation it is, and what that has used.
+pub(super) fn conversation(facts: &mut AgentFacts, seen: &AgentObservation) {
+    if let Some(conversation) = &seen.agent_session {
+        facts.follow(conversation);
+    }
+    if let Some(usage) = &seen.usage {
+        facts.usage.clone_from(usage);
     }
 }
 

@@ -10,11 +10,12 @@ pub fn hook(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, pol
     if seen.unknown.is_none() && seen.activity.is_some() {
         let mut whole = seen.clone();
         whole.cursor = seen.cursor.clone().or(facts.cursor.take());
+        whole.limit = seen.limit.clone().or(facts.limit.take());
         return super::agent(facts, &whole, now, policy);
     }
     facts.cursor = seen.cursor.clone().or(facts.cursor.take());
-    facts.usage = seen.usage.clone().unwrap_or_else(|| std::mem::take(&mut facts.usage));
+    facts.limit = seen.limit.clone().or(facts.limit.take());
     facts.ask = seen.ask.clone().or(facts.ask.take());
     facts.summary = seen.summary.clone().or(facts.summary.take());
-    facts.agent_session = seen.agent_session.clone().or(facts.agent_session.take());
+    super::agent::conversation(facts, seen);
 }

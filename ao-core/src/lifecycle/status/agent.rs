@@ -12,10 +12,20 @@ use crate::text::one_line;
 /// How much of a question, or of a provider's words, a reason shows, in characters.
 const ASK_COLUMNS: usize = 120;
 
+/// The longest that a provider lets wait: limits are counted by the week at most. A later end was read wrongly.
+const LONGEST_LIMIT: Duration = Duration::from_hours(8 * 24);
+/// How long a limit without an end is believed after it was last seen.
+const LIMIT_BELIEVED: Duration = Duration::from_hours(1);
+
 /// What its provider says, as long as that lets it wait.
 pub(in crate::lifecycle) fn limited(facts: &Session, now: Timestamp) -> Option<&RateLimit> {
-    let limit = facts.agent.as_ref()?.limit.as_ref()?;
-    limit.until.is_none_or(|until| now < until).then_some(limit)
+    let agent = facts.agent.as_ref()?;
+    let limit = agent.limit.as_ref()?;
+    let holds = match limit.until.filter(|until| until.since(now) <= LONGEST_LIMIT) {
+        Some(until) => now < until,
+        None => agent.observed_at.is_none_or(|seen| now.since(seen) <= LIMIT_BELIEVED),
+    };
+    holds.then_some(limit)
 }
 
 fn waiting(limit: &RateLimit) -> String {
@@ -62,13 +72,19 @@ pub(super) fn waits(facts: &Session, now: Timestamp, policy: &Policy) -> Option<
     Some(from_report(StatusName::NeedsInput, "needs input", report))
 }
 
-/// Row 10: it cannot go on, and not only for now.
-pub(super) fn blocked(facts: &Session, now: Timestamp) -> Option<Status> {
-    if limited(facts, now).is_some() {
-        return None;
-    }
+/// Row 10: it cannot go on, and not only for now. One that has given up on its provider, which did not say until when to
+/// wait, does not try again by itself.
+pub(super) fn blocked(facts: &Session, now: Timestamp, policy: &Policy) -> Option<Status> {
     let (agent, activity) = activity(facts).filter(|(_, seen)| seen.state == ActivityState::Blocked)?;
-    Some(from_activity(StatusName::Stuck, "the agent says that it cannot go on", agent, activity))
+    let gone_by = now.since(activity.since);
+    let reason = match limited(facts, now) {
+        None => "the agent says that it cannot go on".to_owned(),
+        Some(limit) if limit.until.is_none() && gone_by >= policy.stuck_after => {
+            format!("the agent gave up {} ago: {}", in_words(gone_by), one_line(&limit.text, ASK_COLUMNS))
+        }
+        Some(_) => return None,
+    };
+    Some(from_activity(StatusName::Stuck, reason, agent, activity))
 }
 
 /// How long it has been idle, as far as somebody looked.

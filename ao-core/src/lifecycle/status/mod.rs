@@ -151,7 +151,7 @@ pub fn status(facts: &Session, now: Timestamp, policy: &Policy) -> Status {
         .or_else(|| facts.hold.as_ref().map(paused))
         .or_else(|| without_agent(facts))
         .or_else(|| agent::waits(facts, now, &policy))
-        .or_else(|| agent::blocked(facts, now))
+        .or_else(|| agent::blocked(facts, now, &policy))
         .or_else(|| pull::gates(facts))
         .or_else(|| agent::no_progress(facts, now, &policy))
         .or_else(|| pull::otherwise(facts))

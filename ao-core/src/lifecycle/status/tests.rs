@@ -115,6 +115,18 @@ fn an_agent_that_its_provider_lets_wait_is_not_stuck_until_that_is_over() {
             StatusName::Working,
             "its provider lets it wait: usage limit reached",
         ),
+        (
+            limited(with_activity(ActivityState::Blocked, 3), None),
+            13,
+            StatusName::Stuck,
+            "the agent gave up 10 min ago: usage limit reached",
+        ),
+        (
+            limited(with_activity(ActivityState::Blocked, 3), Some(31)),
+            30,
+            StatusName::Working,
+            "its provider lets it wait until 1970-01-01T00:31:00.000Z: usage limit reached",
+        ),
         (with_activity(ActivityState::Blocked, 3), 4, StatusName::Stuck, "the agent says that it cannot go on"),
     ];
     for (session, minute, name, reason) in table {

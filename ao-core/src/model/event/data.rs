@@ -109,6 +109,23 @@ record! {
         }
     }
 
+    /// A question of an agent's was answered.
+    #[derive(Eq, JsonSchema)]
+    pub struct AgentAnswered {
+        required {
+            /// The question's id.
+            ask: String,
+            /// What it was answered with, such as `allow_once`, or the number of a choice.
+            answer: String,
+        }
+        optional {
+            /// What was asked, in one line.
+            text: String,
+            /// What the agent calls the answer.
+            label: String,
+        }
+    }
+
     /// A message was stored.
     #[derive(Eq, JsonSchema)]
     pub struct MessageQueued {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::data::{
-    AgentActivityChanged, ConfigRejected, ConfigReloaded, HostFenced, HostStarted, HostStopped, MassDeathHold,
-    MessageMoved, MessageQueued, PluginConditionChanged, RuntimeExited, RuntimeProbeChanged, SessionErrored,
-    SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
+    AgentActivityChanged, AgentAnswered, ConfigRejected, ConfigReloaded, HostFenced, HostStarted, HostStopped,
+    MassDeathHold, MessageMoved, MessageQueued, PluginConditionChanged, RuntimeExited, RuntimeProbeChanged,
+    SessionErrored, SessionKilled, SessionRequested, SessionSpawned, StatusChanged,
 };
 use super::later::{
     BudgetExceeded, CheckRunStarted, EvidenceRecorded, LimitHit, NotifyTried, PullRequestClaimed, PullRequestSeen,
@@ -129,6 +129,8 @@ events! {
     AgentReportAccepted "agent.report_accepted" ReportAccepted;
     /// A report of its agent was refused.
     AgentReportRejected "agent.report_rejected" ReportRejected;
+    /// What its agent asked was answered by `ao answer`.
+    AgentAnswered "agent.answered" AgentAnswered;
     /// Its agent may do nothing for a while.
     AgentLimitHit "agent.limit_hit" LimitHit;
     /// It, or its project, has used what it may; it is held, and a human is told.

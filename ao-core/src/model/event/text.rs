@@ -42,6 +42,13 @@ impl fmt::Display for EventData {
                 data.state.iter().try_for_each(|state| write!(f, "{state}, "))?;
                 write!(f, "{}: {}", data.report, data.reason)
             }
+            Self::AgentAnswered(data) => {
+                f.write_str(&data.answer)?;
+                if !data.label.is_empty() && data.label != data.answer {
+                    write!(f, " ({})", data.label)?;
+                }
+                if data.text.is_empty() { Ok(()) } else { write!(f, ", to: {}", data.text) }
+            }
             Self::AgentLimitHit(data) => data.until.iter().try_for_each(|until| write!(f, "until {until}")),
             Self::BudgetExceeded(data) => {
                 write!(f, "{} is {}, used {}", data.key, data.limit, data.used)?;

@@ -1,5 +1,6 @@
 //! Facts of a session's agent: what it is seen doing, and what it says of itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,8 +46,28 @@ record! {
             cursor: Option<Value>,
             /// What its conversation has used in all, a model each.
             usage: Vec<ModelUsage>,
+            /// What the session's other conversations have used, by the agent's own ids of them, or by their launches where it
+            /// has none.
+            former_usage: BTreeMap<String, Vec<ModelUsage>>,
             /// Its provider lets it wait.
             limit: Option<RateLimit>,
+            /// What its plugin has settled for a launch, written down before that.
+            planned: Option<PlannedLaunch>,
+        }
+    }
+
+    /// What an agent plugin knows of a launch before it.
+    #[derive(JsonSchema)]
+    pub struct PlannedLaunch {
+        required {
+            /// Which launch, from 1.
+            launch: u32,
+        }
+        optional {
+            /// The conversation's id, where the plugin chooses it.
+            agent_session: Option<String>,
+            /// For the plugin's first look.
+            cursor: Option<Value>,
         }
     }
 
@@ -83,6 +104,31 @@ record! {
             /// Who says so.
             by: Reporter,
         }
+    }
+}
+
+impl AgentFacts {
+    /// Goes over to a conversation: what the one before has used stays counted. One that it comes back to is counted once, as
+    /// an agent says of a conversation what that has used in all.
+    pub fn follow(&mut self, conversation: &str) {
+        let before = self.agent_session.replace(conversation.to_owned());
+        if let Some(before) = before.filter(|before| before != conversation) {
+            self.leave(before);
+            self.usage = self.former_usage.remove(conversation).unwrap_or_default();
+        }
+    }
+
+    /// Keeps what the present conversation has used, under this name, and begins to count another.
+    pub fn leave(&mut self, conversation: String) {
+        let used = std::mem::take(&mut self.usage);
+        if !used.is_empty() {
+            self.former_usage.insert(conversation, used);
+        }
+    }
+
+    /// What all of the session's conversations have used, a model of a conversation each.
+    pub fn spent(&self) -> impl Iterator<Item = &ModelUsage> {
+        self.former_usage.values().flatten().chain(&self.usage)
     }
 }
 
@@ -226,6 +272,32 @@ impl ReportState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conversations_add_up_and_each_counts_once() {
+        let plugin: PluginName = "x".parse().unwrap();
+        let mut agent = AgentFacts::new(plugin.clone(), plugin);
+        let mut uses = |conversation: Option<&str>, tokens: Option<u64>| {
+            if let Some(conversation) = conversation {
+                agent.follow(conversation);
+            }
+            if let Some(tokens) = tokens {
+                let mut used = ModelUsage::new("m");
+                used.output_tokens = tokens;
+                agent.usage = vec![used];
+            }
+            agent.spent().map(|used| used.output_tokens).sum::<u64>()
+        };
+        assert_eq!(uses(None, Some(1)), 1, "nobody knows yet of which");
+        assert_eq!(uses(Some("a"), Some(5)), 5);
+        assert_eq!(uses(Some("b"), None), 5, "it has begun");
+        assert_eq!(uses(Some("b"), Some(2)), 7);
+        assert_eq!(uses(Some("a"), None), 7, "it went back");
+        assert_eq!(uses(Some("a"), Some(6)), 8);
+        assert_eq!(uses(Some("c"), Some(10)), 18);
+        agent.leave("launch-2".to_owned());
+        assert_eq!((agent.usage.len(), agent.spent().map(|used| used.output_tokens).sum::<u64>()), (0, 18));
+    }
 
     #[test]
     fn a_state_is_read_as_people_write_it() {

@@ -18,7 +18,9 @@ use super::{DeliveryLevel, PluginName, ProcessId, ProjectName, SessionId, Timest
 use crate::record::record;
 use crate::slots::agent::Role;
 
-pub use agent::{AgentFacts, ExitMeaning, IdleClock, InvalidReportState, ReportFacts, ReportState, Reporter};
+pub use agent::{
+    AgentFacts, ExitMeaning, IdleClock, InvalidReportState, PlannedLaunch, ReportFacts, ReportState, Reporter,
+};
 pub use pull::{PullDetection, PullFacts};
 pub use runtime::{Doubt, ExitFacts, Probe, RuntimeFacts};
 pub use trash::{TrashItem, TrashState};

@@ -256,7 +256,7 @@ impl Engine {
             Done::ChecksRetired { gone } => self.checks_retired(&gone)?,
             Done::Told { notice, alias, answer } => self.notifier_answered(notice, alias, answer)?,
             Done::MergedFinished { id, finished } => self.merged_finished(&id, finished)?,
-            Done::Interrupted { id, overrun, turn } => self.interrupted(&id, &overrun, &turn)?,
+            Done::Interrupted { id, stopped, turn } => self.interrupted(&id, &stopped, &turn)?,
             Done::Expired => self.expiring.ended(),
             Done::Carried { line, key, carried, told } => self.carried(&line, &key, carried, told)?,
         }

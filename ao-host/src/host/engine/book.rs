@@ -133,8 +133,7 @@ impl Book {
             // An answer that comes after the end says nothing of it.
             let mut events = if session.end.is_some() { Vec::new() } else { edit(session) };
             events.extend(changes(world, &before, session));
-            let usage = |session: &Session| session.agent.as_ref().map(|agent| agent.usage.clone());
-            spent |= usage(&before) != usage(session);
+            spent |= concerns_budgets(&before, session);
             let status = status(session, world.now(), policy);
             let last = told.get(&session.id).copied();
             if last != Some(status.name) {
@@ -284,16 +283,20 @@ impl Book {
     }
 
     /// Holds the sessions that are `over` their budgets, and lifts the hold of those that are `within` again. Who is held for
-    /// another reason stays held for that. Says whose hold is new.
-    pub(super) fn budgets(&mut self, over: &[SessionId], within: &[SessionId]) -> Result<BTreeSet<SessionId>> {
+    /// another reason stays held for that. Says since when those that are over have been held.
+    pub(super) fn budgets(
+        &mut self,
+        over: &[SessionId],
+        within: &[SessionId],
+    ) -> Result<BTreeMap<SessionId, Timestamp>> {
         let now = self.sessions.world.now();
         let ids: Vec<_> = over.iter().chain(within).cloned().collect();
-        let mut held = BTreeSet::new();
+        let mut held = BTreeMap::new();
         self.write(&ids, &mut |session| {
             let reason = session.hold.as_ref().map(|hold| hold.reason);
-            if over.contains(&session.id) && reason.is_none() {
-                session.hold = Some(Hold::new(HoldReason::Budget, now));
-                held.insert(session.id.clone());
+            if over.contains(&session.id) {
+                let hold = session.hold.get_or_insert_with(|| Hold::new(HoldReason::Budget, now));
+                held.insert(session.id.clone(), hold.at);
             } else if within.contains(&session.id) && reason == Some(HoldReason::Budget) {
                 session.hold = None;
             }
@@ -437,6 +440,14 @@ impl Book {
             Vec::new()
         })
     }
+}
+
+/// Whether a change is one that budgets are about: something was used, or somebody who may use nothing more begins to work.
+fn concerns_budgets(before: &Session, after: &Session) -> bool {
+    let usage = |session: &Session| session.agent.as_ref().map(|agent| agent.usage.clone());
+    let state = |session: &Session| Some(session.agent.as_ref()?.activity.as_ref()?.state);
+    let is_held = after.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::Budget);
+    usage(before) != usage(after) || is_held && state(before) != state(after)
 }
 
 /// What a file of a session's spool changes, and what is told of it.

@@ -36,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ao_core::lifecycle::{Overrun, Turn};
+use ao_core::lifecycle::Turn;
 use ao_core::model::event::{Event, EventData, HostStarted};
 use ao_core::model::facts::Session;
 use ao_core::model::{PluginName, SessionId};
@@ -57,7 +57,7 @@ use crate::sessions::Finished;
 use crate::store::Fence;
 use archiving::Archiving;
 use book::{Book, Breadth};
-use budgeting::Budgeting;
+use budgeting::{Budgeting, Stopped};
 use checks::Checking;
 use crews::Crews;
 use endure::Trouble;
@@ -192,7 +192,7 @@ enum Done {
     },
     Interrupted {
         id: SessionId,
-        overrun: Overrun,
+        stopped: Stopped,
         turn: Turn,
     },
     Expired,
@@ -383,10 +383,15 @@ impl Engine {
     /// How long there is nothing to do, if nobody says otherwise.
     fn rest(&self) -> Duration {
         let next = self.queue.next(|key| self.is_free(key)).unwrap_or(self.resync_at).min(self.resync_at);
-        let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
-        let others = [self.config_at, self.mail_at, self.budgeting.next()].into_iter().chain(parts);
-        let next = others.flatten().fold(next, Duration::min);
+        let others = [self.config_at, self.mail_at].into_iter().flatten().chain(self.asked());
+        let next = others.fold(next, Duration::min);
         next.saturating_sub(self.elapsed())
+    }
+
+    /// When each of the engine's parts has something to do next.
+    fn asked(&self) -> impl Iterator<Item = Duration> {
+        let Self { checking, telling, reacting, merging, budgeting, .. } = self;
+        [checking.next(), telling.next(), reacting.next(), merging.next(), budgeting.next()].into_iter().flatten()
     }
 
     /// The same, up to the next sign of life.

@@ -40,7 +40,6 @@ impl Engine {
     /// Whether something that is due can be begun now.
     fn has_asked(&self) -> bool {
         let now = self.elapsed();
-        let parts = [self.checking.next(), self.telling.next(), self.reacting.next(), self.merging.next()];
-        parts.into_iter().chain([self.budgeting.next()]).flatten().any(|at| at <= now)
+        self.asked().any(|at| at <= now)
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Agent {
     room: Room,
     /// Keeps what it complains, until it says no more.
     pub(super) complaints: JoinSet<()>,
+    /// What was never written to it, once nothing more will be.
+    feeding: JoinSet<Vec<String>>,
     /// End with this.
     _tasks: JoinSet<()>,
 }
@@ -67,15 +69,15 @@ impl Agent {
         let (lines_in, lines) = mpsc::channel(WAITING_LINES);
         let (frames, frames_out) = mpsc::channel(WAITING_FRAMES);
         let room = Room::of(WAITING_BYTES);
-        let (mut tasks, mut complaints) = (JoinSet::new(), JoinSet::new());
+        let (mut tasks, mut complaints, mut feeding) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         if let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         {
-            tasks.spawn(feed(stdin, frames_out, room.clone()));
+            feeding.spawn(feed(stdin, frames_out, room.clone()));
             tasks.spawn(read(stdout, lines_in));
             complaints.spawn(keep(stderr, Arc::clone(log)));
         }
-        Ok(Self { child, pid, lines, frames, room, complaints, _tasks: tasks })
+        Ok(Self { child, pid, lines, frames, room, complaints, feeding, _tasks: tasks })
     }
 
     /// Sends it a frame.
@@ -85,7 +87,7 @@ impl Agent {
             return Err(Deaf);
         }
         match self.frames.try_send(line) {
-            // One that closed its input is about to end, which is seen elsewhere.
+            // Nothing is sent any more: it has ended.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Deaf),
         }
@@ -102,6 +104,16 @@ impl Agent {
         }
     }
 
+    /// What was sent to an agent that has ended, and never written: the frames that provably did not reach it.
+    pub(super) async fn unsent(&mut self) -> Vec<Value> {
+        let (closed, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.frames, closed));
+        // What it left running may hold its input, and read nothing.
+        let unsent = tokio::time::timeout(END_WITHIN, self.feeding.join_next()).await;
+        let lines = unsent.ok().flatten().and_then(Result::ok).unwrap_or_default();
+        lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     /// Ends what its group still holds.
     pub(super) fn sweep(&self) {
         self.signal(Signal::KILL);
@@ -114,13 +126,17 @@ impl Agent {
     }
 }
 
-async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>, room: Room) {
+/// Writes frames until there will be no more, and returns those that nobody read: a part of a line is none.
+async fn feed(mut stdin: ChildStdin, mut frames: mpsc::Receiver<String>, room: Room) -> Vec<String> {
+    let mut unsent = Vec::new();
     while let Some(frame) = frames.recv().await {
-        if stdin.write_all(frame.as_bytes()).await.is_err() {
-            return;
+        if unsent.is_empty() && stdin.write_all(frame.as_bytes()).await.is_ok() {
+            room.give(frame.len());
+        } else {
+            unsent.push(frame);
         }
-        room.give(frame.len());
     }
+    unsent
 }
 
 async fn read(mut stdout: ChildStdout, lines: mpsc::Sender<Line>) {

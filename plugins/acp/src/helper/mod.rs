@@ -24,8 +24,11 @@ pub fn run(launch_file: &Utf8Path, now: &dyn Fn() -> Timestamp) -> io::Result<Ex
         let message = format!("`{launch_file}` names no program");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
-    let (desk, known) = Desk::take(&launch.directory, launch.resume.as_deref(), now)?;
     let prompt = launch.prompt_file.as_deref().map(launch::read_prompt).transpose()?;
+    let (desk, known) = Desk::take(&launch.directory, launch.resume.as_deref(), prompt.as_deref(), now)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve::serve(launch, desk, prompt, known))
+    let ended = runtime.block_on(serve::serve(launch, desk, prompt, known));
+    // Nobody waits for a disk that answers no more.
+    runtime.shutdown_background();
+    ended
 }

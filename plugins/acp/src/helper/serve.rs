@@ -10,6 +10,7 @@ use ao_agent_conversation::serving::{Signals, Told, Waiting, code_of};
 use ao_agent_conversation::socket::{Asked, Socket};
 use ao_agent_conversation::wake::Wake;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::agent::Agent;
 use super::files;
@@ -21,10 +22,14 @@ use crate::talk::{Effect, Input, Talk};
 
 /// How long opening a conversation may take: some agents are fetched first.
 const OPEN_WITHIN: Duration = Duration::from_mins(3);
+/// How long a turn may take to end that somebody relies on to end: what bounds a session's costs is kept, also where an agent
+/// does not heed it.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How long an agent's last words are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an agent may live that closed its output.
 const SILENT_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why the loop ends.
 enum Over {
     /// The agent has ended.
@@ -42,6 +47,8 @@ struct Hands<'a> {
     printer: Printer,
     log: Arc<Mutex<Log>>,
     waiting: Waiting,
+    /// A file that is being read or written for the agent. What it says next is not read before.
+    calls: JoinSet<Effect>,
 }
 
 /// Runs the agent until it ends or this process is told to.
@@ -54,11 +61,12 @@ pub(super) async fn serve(
     let mut signals = Signals::new()?;
     let log = Arc::new(Mutex::new(Log::open(&desk.files)?));
     let (listening, mut asked) = Socket::bind(&launch.directory)?.listen();
-    let mut talk = Talk::new(launch.clone(), prompt, known);
+    let mut talk = Talk::new(launch.clone(), prompt, known, files::locate);
     let started = Event::Started { helper: std::process::id() };
     talk.noted((desk.now)(), &started);
     desk.note(started)?;
-    let mut hands = Hands { launch, desk, printer: Printer::start()?, log, waiting: Waiting::default() };
+    let (printer, waiting) = (Printer::start()?, Waiting::default());
+    let mut hands = Hands { launch, desk, printer, log, waiting, calls: JoinSet::new() };
     let mut agent = match Agent::start(&hands.launch, &hands.log) {
         Ok(agent) => agent,
         Err(error) => return hands.not_started(&error),
@@ -66,7 +74,7 @@ pub(super) async fn serve(
     hands.desk.note(Event::Launched { pid: agent.pid })?;
     let mut wake = Wake::new(hands.launch.hook.clone());
     let over = converse(&mut talk, &mut hands, &mut agent, &mut asked, &mut wake, &mut signals).await;
-    // Nobody is told that a prompt was taken that nobody will hand over.
+    // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(listening);
     hands.finish(&mut talk, &mut agent, &mut wake, over).await
 }
@@ -86,14 +94,17 @@ async fn converse(
     if let Some(over) = hands.go_on(talk, agent, Input::Begin) {
         return over;
     }
+    let mut stop_by: Option<tokio::time::Instant> = None;
     loop {
         wake.look(talk.view());
+        let begun = stop_by.unwrap_or_else(|| tokio::time::Instant::now() + STOP_WITHIN);
+        stop_by = talk.is_stopping().then_some(begun);
         let input = tokio::select! {
             told = signals.next() => match told {
                 Told::End(signal) => return Over::Told(signal),
                 Told::Interrupt => Input::Interrupt,
             },
-            line = agent.lines.recv(), if speaks => if let Some(line) = line {
+            line = agent.lines.recv(), if speaks && hands.calls.is_empty() => if let Some(line) = line {
                 Input::Line(line)
             } else {
                 speaks = false;
@@ -107,6 +118,13 @@ async fn converse(
             Some((request, reply)) = asked.recv() => {
                 Input::Control(hands.waiting.add(reply), request)
             }
+            Some(done) = hands.calls.join_next() => {
+                if let Ok(Effect::Send(frame)) = done && agent.send(&frame).is_err() {
+                    return deaf();
+                }
+                continue;
+            }
+            () = tokio::time::sleep_until(begun), if stop_by.is_some() => Input::Unheeded,
             () = &mut late, if talk.is_opening() => Input::Late,
             () = &mut silent, if !speaks => return Over::Useless("the agent closed its output, and did not end".to_owned()),
             () = wake.went() => continue,
@@ -117,38 +135,43 @@ async fn converse(
     }
 }
 
+fn deaf() -> Over {
+    Over::Useless("the agent does not read what it is told".to_owned())
+}
+
 impl Hands<'_> {
     /// Goes on by one input, and does what follows.
     fn go_on(&mut self, talk: &mut Talk, agent: &Agent, input: Input) -> Option<Over> {
         let now = (self.desk.now)();
         let mut over = None;
         let mut unwritten = None;
+        // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
         for effect in talk.handle(now, input) {
             match effect {
+                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
+                _ if unwritten.is_some() => {}
                 Effect::Note(event) => {
                     if let Err(error) = self.desk.note(event) {
-                        self.printer.show(format!("# cannot write the journal: {error}\n"));
                         unwritten = Some(error.to_string());
                     }
                 }
                 Effect::Send(frame) => {
                     if agent.send(&frame).is_err() {
-                        over = Some(Over::Useless("the agent does not read what it is told".to_owned()));
+                        over = Some(deaf());
                     }
                 }
-                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
                 Effect::Show(text) => self.printer.show(text),
                 Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
                 Effect::File { id, call } => {
-                    let outcome = files::perform(&self.launch.workspace, &call);
-                    if let Effect::Send(frame) = Talk::file_done(&id, outcome)
-                        && agent.send(&frame).is_err()
-                    {
-                        over = Some(Over::Useless("the agent does not read what it is told".to_owned()));
-                    }
+                    let (workspace, scratch) = (self.launch.workspace.clone(), self.desk.files.clone());
+                    let perform = move || Talk::file_done(&id, files::perform(&workspace, &scratch, &call));
+                    self.calls.spawn_blocking(perform);
                 }
                 Effect::End(why) => over = Some(Over::Useless(why)),
             }
+        }
+        if let Some(error) = unwritten {
+            return Some(Over::Useless(format!("cannot write the journal: {error}")));
         }
         // What every line so far came to is what the conversation knows now.
         if let Err(error) = self.desk.journal.renew(now, talk.view(), talk.queue()) {
@@ -202,6 +225,13 @@ impl Hands<'_> {
                 (why, 1)
             }
         };
+        for frame in agent.unsent().await {
+            for effect in talk.came_back((self.desk.now)(), &frame) {
+                if let Effect::Note(event) = effect {
+                    drop(self.desk.note(event));
+                }
+            }
+        }
         let tail = self.log.lock().unwrap_or_else(PoisonError::into_inner).tail();
         if code != 0 && code < 128 && !tail.is_empty() {
             self.printer.show(format!("{}\n", ao_plugin_sdk::core::text::plain(&tail)));

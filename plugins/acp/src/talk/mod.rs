@@ -38,12 +38,14 @@ pub(crate) enum Input {
     Interrupt,
     /// The time for the opening is over.
     Late,
+    /// The time for the turn to end is over that was told to.
+    Unheeded,
 }
 
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
-    /// Write an event into the journal. What comes behind it waits until that is done.
+    /// Write an event into the journal. What comes behind it is done once that is, and not at all where it cannot be.
     Note(Event),
     /// Send the agent a frame.
     Send(Value),
@@ -94,9 +96,30 @@ enum Pending {
 #[derive(Debug)]
 struct Turn {
     key: String,
+    /// What came of it so far.
+    shown: Shown,
+    /// Whether somebody has said that it is to end, who relies on it.
+    course: Course,
     /// What its single requests have used, where the agent tells that.
     used: Used,
 }
+
+/// What an agent has said or done within a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Something,
+}
+
+/// How a turn goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Runs,
+    IsToEnd,
+}
+
+/// Where a file of the worktree really is, from the worktree on; none of one that is elsewhere. It looks at the disk.
+pub(crate) type Locate = fn(&Utf8Path, &Utf8Path) -> Option<Utf8PathBuf>;
 
 /// A question that waits for its answer.
 #[derive(Debug)]
@@ -126,6 +149,7 @@ pub(crate) struct Talk {
     turn: Option<Turn>,
     questions: Vec<OpenQuestion>,
     tools: VecDeque<wire::Tool>,
+    locate: Locate,
     transcript: Transcript,
     strange: u64,
     now: Timestamp,
@@ -134,7 +158,7 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// A conversation that goes on from what a journal says, or begins.
-    pub(crate) fn new(launch: Launch, prompt: Option<String>, known: Known) -> Self {
+    pub(crate) fn new(launch: Launch, prompt: Option<String>, known: Known, locate: Locate) -> Self {
         let ledger = Ledger::new(known);
         let now = ledger.view.since;
         Self {
@@ -152,6 +176,7 @@ impl Talk {
             turn: None,
             questions: Vec::new(),
             tools: VecDeque::new(),
+            locate,
             transcript: Transcript::default(),
             strange: 0,
             now,
@@ -174,7 +199,7 @@ impl Talk {
         self.now = now;
         match input {
             Input::Begin => self.begin(),
-            Input::Line(line) => Frame::read(&line).into_iter().for_each(|frame| self.take(frame)),
+            Input::Line(line) => self.take(Frame::read(&line)),
             Input::Control(from, request) => {
                 let reply = self.control(request);
                 self.effects.push(Effect::Reply(from, reply));
@@ -183,7 +208,8 @@ impl Talk {
             Input::Late if self.stage == Stage::Opening => {
                 self.end("it did not open a conversation in time; does its program speak ACP on its standard input and output?");
             }
-            Input::Late => {}
+            Input::Unheeded if self.is_stopping() => self.end("it was told to stop, and goes on"),
+            Input::Late | Input::Unheeded => {}
         }
         self.hand_over();
         std::mem::take(&mut self.effects)
@@ -197,6 +223,24 @@ impl Talk {
     /// Hands nothing over any more: the agent is gone, or about to be.
     pub(crate) fn close(&mut self) {
         self.stage = Stage::Closed;
+    }
+
+    /// Goes on where a frame never reached the agent, because that is gone: a prompt waits again.
+    pub(crate) fn came_back(&mut self, now: Timestamp, frame: &Value) -> Vec<Effect> {
+        self.now = now;
+        let id =
+            frame.get("id").and_then(Value::as_u64).filter(|_| frame.get("method") == Some(&json!("session/prompt")));
+        if id.and_then(|id| self.pending.remove(&id)) == Some(Pending::Prompt)
+            && let Some(turn) = self.turn.take()
+        {
+            self.note(Event::Returned { key: turn.key });
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether a turn was told to end, and has not yet.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.course == Course::IsToEnd)
     }
 
     fn take(&mut self, frame: Frame) {
@@ -220,6 +264,7 @@ impl Talk {
     }
 
     fn asked(&mut self, id: Value, method: &str, mut params: Value) {
+        self.something_shown();
         let text = |field: &str| params.get(field).and_then(Value::as_str).map(str::to_owned);
         let number = |field: &str| params.get(field).and_then(Value::as_u64);
         let call = match (method, text("path").map(Utf8PathBuf::from)) {
@@ -246,10 +291,7 @@ impl Talk {
         match request {
             Request::Prompt { key, text } => self.receive(key, text),
             Request::Answer { key, ask, answer } => self.answer(key, &ask, &answer),
-            Request::Cancel => {
-                self.cancel();
-                Reply::Cancelled
-            }
+            Request::Cancel { key } => self.stop(key),
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ao_agent_conversation::launch::prompt_key;
 use ao_plugin_sdk::prelude::*;
 
-use super::{Effect, Pending, Stage, Talk};
+use super::{Course, Effect, Pending, Shown, Stage, Talk};
 use crate::journal::{Event, How, Used};
 use crate::ledger::Taking;
 use crate::wire::{self, Offer, Problem};
@@ -30,6 +30,10 @@ impl Talk {
             && let Taking::New(event) = self.ledger.taking(prompt_key(&self.launch.directory), text)
         {
             self.note(event);
+        }
+        if let Some((key, why)) = self.ledger.cut_off() {
+            self.show_line(&format!("# {why}"));
+            self.note(Event::Cut { key, why });
         }
         // Agents that write through the client would write although they were told not to ask.
         let writes = self.launch.permissions != PermissionMode::Suggest;
@@ -89,9 +93,11 @@ impl Talk {
             Some(id) if resumes => self.reopen("session/resume", id, Pending::Resume),
             Some(id) if loads => self.reopen("session/load", id, Pending::Load),
             Some(id) => {
-                let text = format!("the agent cannot go on with the conversation `{id}`; a new one begins");
+                let text = format!(
+                    "the agent cannot go on with the conversation `{id}`; a new one begins, and knows nothing of what was said there"
+                );
                 self.show_line(&format!("# {text}"));
-                self.note(Event::Note { text });
+                self.note(Event::Notice { text });
                 self.open_new();
             }
             None => self.open_new(),
@@ -184,7 +190,7 @@ impl Talk {
     pub(super) fn hand_over(&mut self) {
         let Stage::Open { session } = &self.stage else { return };
         let session = session.clone();
-        if self.turn.is_some() {
+        if self.turn.is_some() || self.ledger.queue.held.is_some() {
             return;
         }
         let Some(letter) = self.ledger.queue.waiting.front().cloned() else { return };
@@ -194,7 +200,8 @@ impl Talk {
         self.show(shown);
         let params = json!({"sessionId": session, "prompt": [{"type": "text", "text": as_text(&letter.text)}]});
         self.request("session/prompt", &params, Pending::Prompt);
-        self.turn = Some(super::Turn { key: letter.key, used: Used::default() });
+        let (shown, course) = (Shown::Nothing, Course::Runs);
+        self.turn = Some(super::Turn { key: letter.key, shown, course, used: Used::default() });
     }
 
     /// Whether a conversation is still being opened.

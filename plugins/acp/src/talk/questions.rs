@@ -6,33 +6,35 @@ use ao_plugin_sdk::prelude::*;
 use super::{Effect, OpenQuestion, Talk};
 use crate::choices;
 use crate::control::Reply;
-use crate::journal::{Answerer, Choice, Event, Question};
+use crate::journal::{Answerer, Choice, Event, MOST_QUESTIONS, Question};
 use crate::policy::{self, Decision};
 use crate::wire;
 
-/// How many questions may be open. An agent that asks more is refused.
-const MOST_OPEN: usize = 64;
-
 impl Talk {
     pub(super) fn permission(&mut self, id: Value, params: &Value) {
-        if self.questions.len() >= MOST_OPEN {
-            return self.refuse(&id, -32000, "too many questions are open");
-        }
         let asked = wire::tool_of(params.get("toolCall").unwrap_or(&Value::Null));
+        // What has ended says nothing of what begins.
+        self.tools.retain(|tool| tool.id != asked.id || !tool.has_ended());
         // Some name the tool only where they announced it.
         self.tool(&wire::Tool { status: None, ..asked.clone() });
-        let tool = self.tools.iter().find(|tool| tool.id == asked.id).cloned().unwrap_or(asked);
+        let known = self.tools.iter().find(|tool| tool.id == asked.id && !asked.id.is_empty());
+        let tool = known.cloned().unwrap_or(asked);
         let title = tool.title.clone().unwrap_or_else(|| "it does not say what".to_owned());
         let text = match tool.kind.as_deref() {
             Some(kind) if kind != "other" => one_line(&format!("{kind}: {title}"), 400),
             _ => title,
         };
         let choices = wire::choices(params);
+        let paths = tool.paths.as_ref().map(|paths| self.located(paths));
+        let kind = policy::Tool::of(tool.kind.as_deref(), paths.as_deref(), &self.launch.workspace);
+        let decision = policy::decide(self.launch.permissions, kind, &choices);
+        // One that nobody is told of would wait for ever.
+        if decision == Decision::Ask && self.questions.len() >= MOST_QUESTIONS {
+            return self.refuse(&id, -32000, "too many questions are open");
+        }
         let name = self.ledger.question_name(self.now, &format!("{}\n{}", self.session, tool.id));
         let question = Question { id: name, text, tool: tool.kind.clone(), choices };
         self.note(Event::Asked { question: question.clone() });
-        let kind = policy::Tool::of(tool.kind.as_deref(), tool.paths.as_deref(), &self.launch.workspace);
-        let decision = policy::decide(self.launch.permissions, kind, &question.choices);
         self.show_line(&format!("? {}", question.text));
         let open = OpenQuestion { request: id, question };
         match decision {
@@ -40,6 +42,12 @@ impl Talk {
             Decision::Withdraw => self.settle_question(&open, None, Answerer::Policy, None),
             Decision::Ask => self.questions.push(open),
         }
+    }
+
+    /// The files of a tool as they are, links and all; what is elsewhere counts as the root of all files.
+    fn located(&self, paths: &[String]) -> Vec<String> {
+        let located = paths.iter().map(|path| (self.locate)(&self.launch.workspace, Utf8Path::new(path)));
+        located.map(|path| path.map_or_else(|| "/".to_owned(), Utf8PathBuf::into_string)).collect()
     }
 
     /// Answers a question as a human means it, once for each key.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::journal::Phase;
+use crate::journal::{MOST_QUESTIONS, Phase};
 use crate::launch::LAUNCH_VERSION;
 use crate::wire::{Lines, MOST};
 
@@ -24,7 +24,6 @@ fn at(millis: i64) -> Timestamp {
 fn launch(permissions: PermissionMode) -> Launch {
     Launch {
         version: LAUNCH_VERSION,
-        session: "app-1".parse().unwrap(),
         workspace: "/work/tree".into(),
         directory: "/state/app-1".into(),
         argv: vec!["agent".into()],
@@ -37,8 +36,13 @@ fn launch(permissions: PermissionMode) -> Launch {
     }
 }
 
+/// A disk without links.
+fn as_written(workspace: &Utf8Path, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    path.strip_prefix(workspace).ok().or_else(|| path.is_relative().then_some(path)).map(Utf8Path::to_owned)
+}
+
 fn talk(launch: Launch, prompt: Option<&str>) -> Talk {
-    Talk::new(launch, prompt.map(str::to_owned), (View::new(at(0)), Queue::default()))
+    Talk::new(launch, prompt.map(str::to_owned), (View::new(at(0)), Queue::default()), as_written)
 }
 
 fn hears(talk: &mut Talk, frame: &Value) -> Vec<Effect> {
@@ -187,7 +191,7 @@ fn what_was_handed_over_is_not_handed_over_by_the_next_helper() {
     let mut talk = opened(launch(PermissionMode::Default), Some("first"));
     control(&mut talk, prompt("a"));
     let known = (talk.view().clone(), talk.queue().clone());
-    let mut next = Talk::new(launch(PermissionMode::Default), Some("first".to_owned()), known);
+    let mut next = Talk::new(launch(PermissionMode::Default), Some("first".to_owned()), known, as_written);
     next.handle(at(3), Input::Begin);
     let can = json!({"protocolVersion": 1, "agentCapabilities": {"loadSession": true}});
     let loads = sent(&hears(&mut next, &json!({"id": 1, "result": can})));
@@ -196,6 +200,10 @@ fn what_was_handed_over_is_not_handed_over_by_the_next_helper() {
     assert_eq!(hears(&mut next, &json!({"method": "session/update", "params": {"update": replay}})), []);
     let handed = sent(&hears(&mut next, &json!({"id": 2, "result": null})));
     assert_eq!(handed.len(), 1, "{handed:?}");
+    let notice = next.view().notice.clone().unwrap_or_default();
+    assert!(notice.contains("the turn on `first` was cut off"), "{notice}");
+    control(&mut next, prompt("b"));
+    assert_eq!(next.view().notice, None, "somebody has said something since");
     assert_eq!(handed[0].pointer("/params/prompt/0/text"), Some(&json!("do a")));
 }
 
@@ -310,6 +318,168 @@ fn a_cancelled_turn_withdraws_its_questions() {
     assert_eq!(talk.handle(at(4), Input::Interrupt), [], "nothing runs");
 }
 
+/// The first words of the prompts that effects hand over.
+fn handed(effects: &[Effect]) -> Vec<Value> {
+    sent(effects).iter().filter_map(|frame| frame.pointer("/params/prompt/0/text").cloned()).collect()
+}
+
+fn fails(talk: &mut Talk, id: u64, message: &str) -> Vec<Effect> {
+    hears(talk, &json!({"id": id, "error": {"code": -32603, "message": message}}))
+}
+
+#[test]
+fn what_waits_behind_a_turn_that_failed_waits_on() {
+    let said = json!({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "Well"}});
+    let said = json!({"method": "session/update", "params": {"update": said}});
+    for (message, begun, next) in [
+        ("HTTP 429: too many requests", false, "do first"),
+        ("HTTP 429: too many requests", true, "do a"),
+        ("invalid x-api-key", false, "do a"),
+    ] {
+        let mut talk = opened(launch(PermissionMode::Default), Some("do first"));
+        for key in ["a", "b"] {
+            control(&mut talk, prompt(key));
+        }
+        if begun {
+            hears(&mut talk, &said);
+        }
+        assert_eq!(handed(&fails(&mut talk, 3, message)), Vec::<Value>::new(), "{message}");
+        assert_eq!(talk.view().phase, Phase::Blocked);
+        // The same message again is no news.
+        assert_eq!(handed(&talk.handle(at(3), Input::Control(1, prompt("a")))), Vec::<Value>::new());
+        let effects = talk.handle(at(3), Input::Control(1, prompt("c")));
+        assert_eq!(handed(&effects), [next], "{message}, {begun}");
+        let effects = hears(&mut talk, &json!({"id": 4, "result": {"stopReason": "end_turn"}}));
+        assert_eq!(handed(&effects).len(), 1, "it goes on");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_always_refused_stands_in_nobodys_way_for_ever() {
+    let mut talk = opened(launch(PermissionMode::Default), Some("quota"));
+    control(&mut talk, prompt("a"));
+    let mut seen = Vec::new();
+    for id in 3..20 {
+        fails(&mut talk, id, "no quota");
+        seen.extend(handed(&talk.handle(at(3), Input::Control(1, prompt(&format!("k{id}"))))));
+    }
+    assert!(seen.contains(&json!("do a")), "{seen:?}");
+}
+
+#[test]
+fn who_is_interrupted_begins_nothing_until_something_is_said() {
+    let mut talk = opened(launch(PermissionMode::Default), Some("first"));
+    control(&mut talk, prompt("a"));
+    let stop = || Input::Control(7, Request::Cancel { key: "i".to_owned() });
+    let effects = talk.handle(at(2), stop());
+    assert_eq!(sent(&effects)[0]["method"], "session/cancel");
+    assert!(matches!(effects[0], Effect::Note(Event::Interrupted { .. })), "written down first: {effects:?}");
+    assert!(talk.is_stopping());
+    let ended = hears(&mut talk, &json!({"id": 3, "result": {"stopReason": "cancelled"}}));
+    assert_eq!((handed(&ended), talk.view().phase, talk.is_stopping()), (vec![], Phase::Ready, false));
+    // Whoever asks again under the same key means the same turn.
+    assert_eq!(talk.handle(at(3), stop()), [Effect::Reply(7, Reply::Cancelled)]);
+    let known = (talk.view().clone(), talk.queue().clone());
+    assert_eq!(handed(&talk.handle(at(3), Input::Control(1, prompt("b")))), ["do a"]);
+    assert_eq!(talk.handle(at(4), stop()), [Effect::Reply(7, Reply::Cancelled)], "not this one");
+    // It holds across helpers, too.
+    let mut next = Talk::new(launch(PermissionMode::Default), None, known, as_written);
+    next.noted(at(5), &Event::Started { helper: 1 });
+    next.handle(at(5), Input::Begin);
+    hears(&mut next, &json!({"id": 1, "result": {"agentCapabilities": {"loadSession": true}}}));
+    assert_eq!(handed(&hears(&mut next, &json!({"id": 2, "result": null}))), Vec::<Value>::new());
+    assert_eq!(handed(&next.handle(at(6), Input::Control(1, prompt("c")))), ["do a"]);
+}
+
+#[test]
+fn who_is_interrupted_before_it_began_does_not_begin() {
+    let mut talk = talk(launch(PermissionMode::Default), Some("first"));
+    talk.handle(at(0), Input::Begin);
+    assert_eq!(control(&mut talk, Request::Cancel { key: "i".to_owned() }), Reply::NoTurn);
+    hears(&mut talk, &json!({"id": 1, "result": {}}));
+    assert_eq!(sent(&hears(&mut talk, &json!({"id": 2, "result": {"sessionId": "s"}}))), Vec::<Value>::new());
+    assert!(talk.view().notice.is_some(), "it is said");
+    assert_eq!(handed(&talk.handle(at(3), Input::Control(1, prompt("a")))), ["first"]);
+}
+
+#[test]
+fn who_does_not_heed_an_interruption_is_ended() {
+    let mut talk = opened(launch(PermissionMode::Default), Some("first"));
+    assert_eq!(talk.handle(at(2), Input::Unheeded), []);
+    talk.handle(at(2), Input::Interrupt);
+    assert!(!talk.is_stopping(), "somebody at the terminal sees for themselves");
+    control(&mut talk, Request::Cancel { key: "i".to_owned() });
+    let effects = talk.handle(at(3), Input::Unheeded);
+    assert!(matches!(effects.last(), Some(Effect::End(why)) if why.contains("told to stop")), "{effects:?}");
+}
+
+#[test]
+fn a_prompt_that_never_got_there_waits_again() {
+    let mut talk = opened(launch(PermissionMode::Default), None);
+    let effects = talk.handle(at(2), Input::Control(1, prompt("a")));
+    let frame = sent(&effects).remove(0);
+    talk.close();
+    let cancel = wire::notification("session/cancel", &json!({}));
+    assert_eq!(talk.came_back(at(3), &cancel), []);
+    assert_eq!(talk.came_back(at(3), &frame), [Effect::Note(Event::Returned { key: "a".to_owned() })]);
+    assert_eq!(talk.came_back(at(3), &frame), [], "once");
+    assert_eq!(talk.queue().waiting.iter().map(|letter| &*letter.key).collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn every_question_is_told_and_can_be_answered() {
+    let mut talk = opened(launch(PermissionMode::Default), Some("go"));
+    let options = json!([{"optionId": "y", "kind": "allow_once", "name": "Yes"}]);
+    let asks = |talk: &mut Talk, number: usize| {
+        let tool = json!({"toolCallId": format!("t{number}"), "title": "ls", "kind": "execute"});
+        let params = json!({"toolCall": tool, "options": options});
+        hears(talk, &json!({"id": number, "method": "session/request_permission", "params": params}))
+    };
+    for number in 0..MOST_QUESTIONS {
+        assert_eq!(sent(&asks(&mut talk, number)), Vec::<Value>::new(), "{number}");
+    }
+    let refused = sent(&asks(&mut talk, MOST_QUESTIONS));
+    assert_eq!(refused[0]["error"]["message"], "too many questions are open");
+    let mut answered = Vec::new();
+    while let Some((_, question)) = talk.view().questions.first().cloned() {
+        let key = format!("k{}", answered.len());
+        let request = Request::Answer { key, ask: question.id, answer: "allow_once".to_owned() };
+        answered.extend(sent(&talk.handle(at(3), Input::Control(1, request))).iter().map(|frame| frame["id"].clone()));
+    }
+    assert_eq!(answered, (0..MOST_QUESTIONS).map(|number| json!(number)).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_edit_is_allowed_for_what_it_is_about() {
+    let allowed = |talk: &mut Talk, tool: Value| {
+        let options = json!([{"optionId": "y", "kind": "allow_once", "name": "Yes"}]);
+        let params = json!({"toolCall": tool, "options": options});
+        !sent(&hears(talk, &json!({"id": 1, "method": "session/request_permission", "params": params}))).is_empty()
+    };
+    let announce = |talk: &mut Talk, id: &str, status: &str| {
+        let tool = json!({"sessionUpdate": "tool_call", "toolCallId": id, "kind": "edit", "status": status});
+        hears(talk, &json!({"method": "session/update", "params": {"update": tool}}));
+    };
+    let mut talk = opened(launch(PermissionMode::AutoEdit), Some("go"));
+    announce(&mut talk, "t", "pending");
+    assert!(allowed(&mut talk, json!({"toolCallId": "t"})), "it was announced");
+    announce(&mut talk, "t", "completed");
+    assert!(!allowed(&mut talk, json!({"toolCallId": "t"})), "that one is over");
+    announce(&mut talk, "", "pending");
+    assert!(!allowed(&mut talk, json!({})), "whose?");
+    announce(&mut talk, "u", "pending");
+    hears(&mut talk, &json!({"id": 3, "result": {"stopReason": "end_turn"}}));
+    assert!(!allowed(&mut talk, json!({"toolCallId": "u"})), "another turn");
+    for (path, is_allowed) in [("a", true), ("/work/tree/a", true), ("/work/tree/.git/hooks/x", false), ("/etc", false)]
+    {
+        let tool = json!({"toolCallId": path, "kind": "edit", "locations": [{"path": path}]});
+        assert_eq!(allowed(&mut talk, tool), is_allowed, "{path}");
+    }
+    talk.locate = |_, _| None;
+    let tool = json!({"toolCallId": "v", "kind": "edit", "locations": [{"path": "/work/tree/link/authorized_keys"}]});
+    assert!(!allowed(&mut talk, tool), "a link leads elsewhere");
+}
+
 #[test]
 fn failures_are_told_and_limits_apart() {
     for (message, limited) in [("HTTP 429: rate limit exceeded", true), ("invalid x-api-key", false)] {
@@ -391,8 +561,9 @@ proptest! {
             hears(&mut talk, &frame);
         }
         let reply = control(&mut talk, prompt("next"));
-        let is_an_answer = matches!(reply, Reply::Taken | Reply::Refused { .. });
-        prop_assert!(is_an_answer);
+        prop_assert_eq!(reply == Reply::Taken, talk.stage != Stage::Closed, "{:?}", reply);
+        // It is closed where the conversation could not be had, and nowhere else.
+        prop_assert!(talk.stage != Stage::Closed || talk.view().session.is_none());
     }
 }
 

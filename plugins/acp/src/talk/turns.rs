@@ -2,11 +2,14 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use super::{Effect, MOST_TOOLS, Stage, Talk};
+use super::{Course, Effect, MOST_TOOLS, Shown, Stage, Talk};
 use crate::control::Reply;
-use crate::journal::{Event, Used};
+use crate::journal::{Event, Stopped, Used};
 use crate::ledger::Taking;
 use crate::wire::{self, Problem, Update};
+
+/// How often a prompt comes back that a provider refuses: the words of the refusal may be the prompt's own.
+const MOST_RETURNS: u32 = 5;
 
 impl Talk {
     /// Takes a prompt, once for each key.
@@ -20,6 +23,27 @@ impl Talk {
             Taking::Known => {}
         }
         Reply::Taken
+    }
+
+    /// Stops the agent, once for each key: its turn is to end, and what waits is held until somebody says something more.
+    pub(super) fn stop(&mut self, key: String) -> Reply {
+        let stopped = self.ledger.queue.stopped(&key).unwrap_or_else(|| {
+            let turn = if self.turn.is_some() { Stopped::Turn } else { Stopped::Nothing };
+            self.note(Event::Interrupted { key, turn });
+            self.cancel();
+            if let Some(turn) = &mut self.turn {
+                turn.course = Course::IsToEnd;
+            }
+            turn
+        });
+        stopped.into()
+    }
+
+    /// Something came of the turn: it is not as if its prompt had never been handed over.
+    pub(super) fn something_shown(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.shown = Shown::Something;
+        }
     }
 
     /// Tells the agent to end its turn, and withdraws what it asks.
@@ -38,6 +62,9 @@ impl Talk {
         let update = wire::update(params.get("update").unwrap_or(&Value::Null));
         if self.is_replaying() {
             return;
+        }
+        if matches!(update, Update::Said { .. } | Update::Tool(_) | Update::Plan(_)) {
+            self.something_shown();
         }
         match update {
             Update::Said { text, used } => {
@@ -62,6 +89,11 @@ impl Talk {
 
     /// Remembers a tool call, whether it was announced or not, and shows its begin and its end.
     pub(super) fn tool(&mut self, new: &wire::Tool) {
+        if new.id.is_empty() {
+            // It is no other one's, and nothing can be added to it.
+            let title = new.title.as_deref().or(new.kind.as_deref()).unwrap_or("a tool").to_owned();
+            return self.show_line(&format!("* {title}"));
+        }
         let index = self.tools.iter().position(|tool| tool.id == new.id).unwrap_or_else(|| {
             if self.tools.len() >= MOST_TOOLS {
                 self.tools.pop_front();
@@ -93,6 +125,7 @@ impl Talk {
 
     pub(super) fn turn_ended(&mut self, outcome: Result<Value, Problem>) {
         self.withdraw_questions();
+        self.tools.clear();
         let Some(turn) = self.turn.take() else { return };
         let key = turn.key;
         match outcome {
@@ -111,6 +144,11 @@ impl Talk {
                 let why = wire::error_text(&problem);
                 self.show_line(&format!("# the turn failed: {why}"));
                 let limited = wire::is_limit(&why);
+                // Refused before anything was done: it is handed over again, once somebody says something more.
+                let returns = self.ledger.queue.handed.as_ref().map_or(MOST_RETURNS, |letter| letter.returns);
+                if limited && turn.shown == Shown::Nothing && returns < MOST_RETURNS {
+                    self.note(Event::Returned { key: key.clone() });
+                }
                 self.note(Event::Failed { key, why, limited });
             }
         }

@@ -30,18 +30,20 @@ pub(crate) struct Problem {
 }
 
 impl Frame {
-    /// Reads a line. A batch is several frames.
-    pub(crate) fn read(line: &Line) -> Vec<Self> {
+    /// Reads a line. The protocol knows no batches: one could hold millions of frames.
+    pub(crate) fn read(line: &Line) -> Self {
         let bytes = match line {
             Line::Whole(bytes) => bytes,
-            Line::TooLong(length) => return vec![Self::Noise(format!("a line of {length} bytes"))],
+            Line::TooLong(length) => return Self::Noise(format!("a line of {length} bytes")),
         };
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Self::Noise(String::from_utf8_lossy(bytes).into_owned());
+        }
         // Broken UTF-8 within a text costs the text, not the frame.
         let text = String::from_utf8_lossy(bytes);
         match serde_json::from_str(&text) {
-            Ok(Value::Array(frames)) => frames.into_iter().map(Self::of).collect(),
-            Ok(value @ Value::Object(_)) => vec![Self::of(value)],
-            _ => vec![Self::Noise(text.into_owned())],
+            Ok(value @ Value::Object(_)) => Self::of(value),
+            _ => Self::Noise(text.into_owned()),
         }
     }
 
@@ -108,8 +110,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Vec<Frame> {
-        Frame::read(&Line::Whole(text.as_bytes().to_vec()))
+    fn read(text: &str) -> [Frame; 1] {
+        [Frame::read(&Line::Whole(text.as_bytes().to_vec()))]
     }
 
     #[test]
@@ -117,7 +119,6 @@ mod tests {
         let notification = |method: &str| Frame::Notification { method: method.to_owned(), params: Value::Null };
         assert_eq!(read(r#"{"method":"a"}"#), [notification("a")]);
         assert_eq!(read(r#"{"method":"a","id":null}"#), [notification("a")]);
-        assert_eq!(read(r#"[{"method":"a"},{"method":"b"}]"#), [notification("a"), notification("b")]);
         let asked = Frame::Request { id: json!("x"), method: "a".to_owned(), params: json!({"b": 1}) };
         assert_eq!(read(r#"{"method":"a","id":"x","params":{"b":1},"more":[]}"#), [asked]);
         let answered = |outcome| Frame::Response { id: 3, outcome };
@@ -131,6 +132,8 @@ mod tests {
             "3",
             "{",
             "[",
+            r#"[{"method":"a"}]"#,
+            &format!("[{}0]", "0,".repeat(100_000)),
             "{}",
             r#"{"id":-1,"result":{}}"#,
             r#"{"id":"x"}"#,

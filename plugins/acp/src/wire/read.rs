@@ -97,6 +97,13 @@ pub(crate) struct Tool {
     pub(crate) paths: Option<Vec<String>>,
 }
 
+impl Tool {
+    /// Whether it is over, by its own word.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.status.as_deref(), Some("completed" | "failed"))
+    }
+}
+
 /// Reads a tool call, wherever it stands.
 pub(crate) fn tool_of(value: &Value) -> Tool {
     let text = |field| value.get(field).and_then(Value::as_str).map(|text| one_line(text, MOST_TEXT));

@@ -1,5 +1,7 @@
 //! Configurations, launches, and whether a program is there.
 
+use std::os::unix::fs::PermissionsExt;
+
 use ao_plugin_sdk::prelude::*;
 
 use super::{PROGRAM, agent};
@@ -19,6 +21,8 @@ fn what_contradicts_itself_is_refused_by_name() {
         assert_eq!(error.field.as_deref(), Some(field), "{config}: {error}");
     }
     assert!(agent(json!({"argv": ["a"], "shell": true})).is_err());
+    let error = agent(json!({"argv": ["a"], "permissions": "autoedit"})).expect_err("refused");
+    assert!(error.message.contains("`autoedit`") && error.message.contains("`auto-edit`"), "{error}");
 }
 
 #[tokio::test]
@@ -43,6 +47,12 @@ async fn a_session_says_more_than_the_configuration() {
 async fn a_program_is_found_with_its_version_or_missed_with_advice() {
     let found = agent(json!({"argv": [PROGRAM]})).unwrap().detect(DetectAgent::new()).await.unwrap();
     assert_eq!((found.state, found.version.as_deref()), (AvailabilityState::Usable, Some("1.2.3")));
+    let scratch = tempfile::tempdir().unwrap();
+    let broken = Utf8Path::from_path(scratch.path()).unwrap().join("broken");
+    ao_plugin_sdk::files::write_atomically(&broken, b"#!/no/such/interpreter\n").unwrap();
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let found = agent(json!({"argv": [broken]})).unwrap().detect(DetectAgent::new()).await.unwrap();
+    assert_eq!(found.state, AvailabilityState::Unknown, "{}", found.message);
     for (program, advice) in [("no-such-agent-anywhere", "install it"), ("/no/such/agent", "correct the first element")]
     {
         let found = agent(json!({"argv": [program]})).unwrap().detect(DetectAgent::new()).await.unwrap();

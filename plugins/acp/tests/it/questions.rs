@@ -53,6 +53,19 @@ async fn the_sessions_mode_answers_in_its_place() {
 }
 
 #[tokio::test]
+async fn an_edit_through_a_link_is_asked_about() {
+    let mut stage = Stage::new(&[]);
+    stage.permissions = PermissionMode::AutoEdit;
+    stage.launch(LaunchMode::Fresh, None).await;
+    stage.until_state(ActivityState::Ready).await;
+    std::os::unix::fs::symlink("..", stage.tree().join("link")).unwrap();
+    stage.send("a", &format!("edit {}", stage.tree().join("new/file"))).await.unwrap();
+    assert_eq!(stage.until_heard("answer", 1).await, [selected("1")]);
+    stage.send("b", &format!("edit {}", stage.tree().join("link/authorized_keys"))).await.unwrap();
+    stage.until_state(ActivityState::WaitingInput).await;
+}
+
+#[tokio::test]
 async fn files_of_the_worktree_are_written_and_no_others() {
     let mut stage = Stage::new(&[]);
     stage.launch(LaunchMode::Fresh, None).await;

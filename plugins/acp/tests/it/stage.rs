@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ao_plugin_acp::AcpAgent;
 use ao_plugin_sdk::prelude::*;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use super::{PROGRAM, agent};
 
@@ -97,8 +97,10 @@ impl Stage {
 
     fn start(&mut self, argv: &[String]) {
         let output: File = OpenOptions::new().append(true).create(true).open(self.directory().join("output")).unwrap();
-        let child = Command::new(&argv[0])
-            .args(&argv[1..])
+        // What is too long for a limit is an error for the helper, as on a full disk, and not its end.
+        let child = Command::new("env")
+            .arg("--ignore-signal=XFSZ")
+            .args(argv)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .stdin(Stdio::null())
@@ -216,6 +218,13 @@ impl Stage {
             assert!(begun.elapsed() < PATIENCE, "the helper does not end\n{}", self.output());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Lets no file grow beyond so many bytes that the helper writes.
+    pub(crate) fn bound_files(&self, bytes: u64) {
+        let pid = Pid::from_raw(i32::try_from(self.helper.as_ref().unwrap().id()).unwrap());
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -65,7 +65,9 @@ async fn a_killed_helper_is_followed_by_one_that_goes_on() {
         assert_eq!(stage.heard("opened"), [json!("new"), json!(method)]);
         let seen = stage
             .until("all turns are counted", |seen| seen.usage.iter().flatten().any(|usage| usage.input_tokens == 30));
-        assert_eq!(seen.await.agent_session.as_deref(), Some("conversation-1"));
+        let seen = seen.await;
+        assert_eq!(seen.agent_session.as_deref(), Some("conversation-1"));
+        assert!(seen.summary.is_some_and(|summary| summary.contains("the turn on `hang` was cut off")));
         assert!(!stage.output().contains("HISTORY"), "{}", stage.output());
         assert!(matches!(stage.confirm("m2").await, Proof::Found { .. }), "known to the next launch");
         stage.send("m2", "task that waited").await.unwrap();
@@ -89,12 +91,64 @@ async fn a_helper_that_begins_again_with_the_same_launch_repeats_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_said_to_an_agent_that_never_opened_is_told_to_the_next() {
+    let mut stage = Stage::new(&["silent"]);
+    stage.launch(LaunchMode::Fresh, Some("first task")).await;
+    stage
+        .until("the agent runs", |seen| seen.activity.as_ref().is_some_and(|seen| seen.strength == Strength::Strong))
+        .await;
+    until_taken(&stage, "m1").await;
+    stage.signal(Signal::TERM);
+    stage.ended().await;
+    stage.plugin = super::agent(json!({"argv": [super::PROGRAM, "agent"]})).unwrap();
+    stage.launch(LaunchMode::Fresh, Some("first task")).await;
+    assert_eq!(stage.until_heard("prompt", 2).await, ["first task", "task m1"]);
+    assert!(matches!(stage.confirm("m1").await, Proof::Found { .. }));
+    stage.send("m1", "task m1").await.unwrap();
+    stage.send("m2", "last").await.unwrap();
+    assert_eq!(stage.until_heard("prompt", 3).await.last(), Some(&json!("last")), "the same message");
+}
+
+/// Sends a message, as soon as the helper listens.
+async fn until_taken(stage: &Stage, key: &str) {
+    for _ in 0..1000 {
+        match stage.send(key, &format!("task {key}")).await {
+            Ok(_) => return,
+            Err(error) => assert_eq!(error.code, Code::UNAVAILABLE, "{error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nobody listens");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_handed_over() {
+    let mut stage = Stage::new(&["loads"]);
+    stage.launch(LaunchMode::Fresh, Some("first task")).await;
+    stage.until("the turn is counted", |seen| seen.usage.is_some()).await;
+    // As where the disk is full: the journal does not grow any more.
+    let length = std::fs::metadata(stage.directory().join("conversation/journal.jsonl")).unwrap().len();
+    stage.bound_files(length + 10);
+    let error = stage.send("m1", "task m1").await.unwrap_err();
+    assert!(error.message.contains("cannot write the journal"), "{error}");
+    stage.ended().await;
+    assert_eq!(stage.heard("prompt"), ["first task"]);
+    assert_eq!(stage.confirm("m1").await, Proof::Absent);
+    stage.launch(resume(), None).await;
+    stage.until_state(ActivityState::Ready).await;
+    stage.send("m1", "task m1").await.unwrap();
+    assert_eq!(stage.until_heard("prompt", 2).await, ["first task", "task m1"]);
+}
+
+#[tokio::test]
 async fn an_agent_without_a_memory_begins_anew_and_it_is_said() {
     let mut stage = Stage::new(&[]);
     stage.launch(resume(), Some("task")).await;
     stage.until_heard("prompt", 1).await;
     assert_eq!(stage.heard("opened"), ["new"]);
     assert!(stage.output().contains("cannot go on with the conversation `conversation-1`"), "{}", stage.output());
+    let seen = stage.until_state(ActivityState::Ready).await;
+    assert!(seen.summary.is_some_and(|summary| summary.contains("cannot go on")));
 }
 
 #[tokio::test]

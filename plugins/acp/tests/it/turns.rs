@@ -55,15 +55,19 @@ async fn an_interrupted_turn_ends_and_the_agent_takes_the_next() {
     let mut stage = Stage::new(&[]);
     stage.launch(LaunchMode::Fresh, Some("hang")).await;
     stage.until_heard("prompt", 1).await;
-    for key in ["i1", "i2"] {
+    stage.send("a", "task that waited").await.unwrap();
+    let none = DeliverPlan::Done { level: DeliveryLevel::Withdrawn };
+    for (key, stopped) in [("i1", &ACKED), ("i1", &ACKED), ("i2", &none)] {
         let mut request = InterruptAgent::new(key, "app-1".parse::<SessionId>().unwrap());
         request.directory = Some(stage.directory());
-        assert_eq!(stage.plugin.interrupt(request).await.unwrap(), ACKED);
-        stage.until_state(ActivityState::Ready).await;
+        assert_eq!(stage.plugin.interrupt(request).await.unwrap(), *stopped, "{key}");
+        let seen = stage.until_state(ActivityState::Ready).await;
+        assert!(seen.summary.is_some_and(|summary| summary.contains("told to stop")));
     }
     assert_eq!(stage.heard("cancelled"), [true], "once: nothing ran when it was told again");
+    assert_eq!(stage.heard("prompt"), ["hang"], "nothing begins by itself");
     stage.send("m", "task").await.unwrap();
-    stage.until_heard("prompt", 2).await;
+    assert_eq!(stage.until_heard("prompt", 3).await, ["hang", "task that waited", "task"]);
 }
 
 #[tokio::test]
@@ -72,10 +76,12 @@ async fn a_failed_turn_blocks_and_a_limit_is_told() {
     stage.launch(LaunchMode::Fresh, Some("fail invalid key")).await;
     let seen = stage.until_state(ActivityState::Blocked).await;
     assert_eq!((seen.summary.as_deref(), seen.limit), (Some("invalid key"), None));
-    stage.send("m", "fail HTTP 429: too many requests").await.unwrap();
+    stage.send("m", "once HTTP 429: too many requests").await.unwrap();
     let seen = stage.until("the limit", |seen| seen.limit.is_some()).await;
     assert_eq!(seen.limit.unwrap().text, "HTTP 429: too many requests");
     stage.send("n", "task").await.unwrap();
+    let refused = "once HTTP 429: too many requests";
+    assert_eq!(stage.until_heard("prompt", 4).await[1..], [refused, refused, "task"]);
     assert_eq!(stage.until_state(ActivityState::Ready).await.limit, None);
 }
 

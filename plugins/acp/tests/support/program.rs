@@ -41,15 +41,27 @@ struct Agent {
     loads: bool,
     resumes: bool,
     logged_out: bool,
+    /// It opens no conversation, and says nothing.
+    silent: bool,
     /// The prompt whose turn waits for something.
     turn: Option<Value>,
     requests: u64,
+    /// Whether a turn was refused that is refused once.
+    refused: bool,
 }
 
 impl Agent {
     fn new(abilities: &[&str]) -> Self {
         let can = |ability| abilities.contains(&ability);
-        Self { loads: can("loads"), resumes: can("resumes"), logged_out: can("logged-out"), turn: None, requests: 0 }
+        Self {
+            loads: can("loads"),
+            resumes: can("resumes"),
+            logged_out: can("logged-out"),
+            turn: None,
+            requests: 0,
+            refused: false,
+            silent: can("silent"),
+        }
     }
 
     fn work(mut self) -> io::Result<ExitCode> {
@@ -73,6 +85,7 @@ impl Agent {
                 let methods = json!([{"id": "login", "description": "Run `test-agent login`"}]);
                 answer(id, &json!({"protocolVersion": 1, "agentCapabilities": can, "authMethods": methods}))?;
             }
+            "session/new" if self.silent => {}
             "session/new" if self.logged_out => {
                 say(&json!({"id": id, "error": {"code": -32000, "message": "Authentication required"}}))?;
             }
@@ -133,7 +146,13 @@ impl Agent {
                 )?;
             }
             "write" => self.request("fs/write_text_file", &json!({"path": rest, "content": "written\n"}))?,
-            "fail" => {
+            "once" if std::mem::replace(&mut self.refused, true) => self.end("end_turn")?,
+            "edit" => {
+                let tool = json!({"toolCallId": rest, "kind": "edit", "locations": [{"path": rest}]});
+                let options = json!([{"optionId": "1", "kind": "allow_once", "name": "Once"}]);
+                self.request("session/request_permission", &json!({"toolCall": tool, "options": options}))?;
+            }
+            "fail" | "once" => {
                 say(&json!({"id": id, "error": {"code": -32603, "message": rest}}))?;
                 self.turn = None;
             }

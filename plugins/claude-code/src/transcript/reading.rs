@@ -1,10 +1,11 @@
 //! What came of a transcript, up to where it was read.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
+use ao_plugin_sdk::agent::record::{Continuity, Lines, Position, Progress};
 use ao_plugin_sdk::prelude::*;
 
-use super::lines::{Lines, Position, Stop};
 use super::record::{Entry, Record, one_line, parse};
 use super::usage::{self, Counted, Totals};
 use crate::evidence::Said;
@@ -29,9 +30,6 @@ pub(crate) struct Reading {
     sub_agents: BTreeMap<String, SubAgent>,
     #[serde(skip_serializing_if = "Totals::is_empty")]
     of_sub_agents: Totals,
-    /// Of conversations before this one, of the same launch.
-    #[serde(skip_serializing_if = "Totals::is_empty")]
-    before: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     said: Option<Said>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,39 +67,29 @@ impl Reading {
 
     /// What was used in all; `None` while not everything was read.
     pub(crate) fn usage(&self) -> Option<Vec<ModelUsage>> {
-        let was_read = self.position.offset > 0 || !self.before.is_empty();
-        if self.is_behind || !was_read {
+        if self.is_behind || self.position.offset == 0 {
             return None;
         }
-        let mut all = self.before.clone();
-        usage::add(&mut all, &self.totals);
+        let mut all = self.totals.clone();
         usage::add(&mut all, &self.of_sub_agents);
         Some(usage::told(&all))
-    }
-
-    /// Goes over to another conversation.
-    pub(crate) fn begin_anew(&mut self) {
-        let mut before = std::mem::take(&mut self.before);
-        usage::add(&mut before, &self.totals);
-        usage::add(&mut before, &self.of_sub_agents);
-        *self = Self { before, ..Self::default() };
     }
 
     /// Reads on, at most so many bytes of the conversation and as many of its sub-agents, and says where its transcript ends.
     pub(crate) fn read_on(&mut self, transcript: &Utf8Path, limit: u64) -> std::io::Result<()> {
         self.is_behind = false;
         if let Some(mut lines) = Lines::open(transcript, self.position)? {
-            if lines.position().offset < self.position.offset {
-                // It was cut, or is another file: what it told is told anew.
+            if lines.continuity() == Continuity::BeginsAnew {
                 (self.totals, self.counted, self.said) = (Totals::new(), Vec::new(), None);
             }
-            let stop = lines.read(limit, |line| {
+            let progress = lines.read(limit, |_, line| {
                 if let Some(record) = parse(line) {
                     self.take(record);
                 }
+                ControlFlow::Continue(())
             });
             self.position = lines.position();
-            self.is_behind |= stop? == Stop::AtLimit;
+            self.is_behind |= progress? == Progress::Behind;
         }
         self.read_sub_agents(transcript, limit)
     }
@@ -151,22 +139,23 @@ impl Reading {
             }
             let (totals, counted) = (&mut self.of_sub_agents, &mut known.counted);
             let Some(mut lines) = Lines::open(&path, known.position)? else { continue };
-            let began = lines.position().offset;
-            if began < known.position.offset {
+            if lines.continuity() == Continuity::BeginsAnew {
                 // Nobody cuts these. One that is cut all the same is left alone, as what it told cannot be taken back.
                 continue;
             }
-            let stop = lines.read(left, |line| {
+            let began = lines.position().offset;
+            let progress = lines.read(left, |_, line| {
                 if let Some(Record { used: Some(used), .. }) = parse(line) {
                     usage::count(totals, counted, used);
                 }
+                ControlFlow::Continue(())
             });
             known.position = lines.position();
             let read = known.position.offset - began;
             left = left.saturating_sub(read);
             // One after another: only the last message may go on.
             known.counted.drain(..known.counted.len().saturating_sub(1));
-            self.is_behind |= stop? == Stop::AtLimit;
+            self.is_behind |= progress? == Progress::Behind;
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ async fn hooks_are_quoted_for_a_shell() {
     let mut request = scratch.request();
     let plan = plain().plan(request.clone()).await.expect("a plan");
     let stop = &settings(&plan)["hooks"]["Stop"][0]["hooks"][0];
-    assert_eq!(stop["command"], json!(r"'/opt/my ao'\''s/ao' '__hook' 'Stop'"));
+    assert_eq!(stop["command"], json!(r"'/opt/my ao'\''s/ao' __hook Stop"));
     assert_eq!(stop["type"], json!("command"));
     request.hook = Vec::new();
     let plan = plain().plan(request).await.expect("a plan");

@@ -160,6 +160,30 @@ async fn the_screen_has_the_last_word_where_nothing_is_told() {
     }
 }
 
+/// What was said an hour ahead of the clock, or behind its launch, as after the clock was set.
+#[tokio::test]
+async fn a_clock_that_was_set_makes_no_state_last() {
+    let hour = std::time::Duration::from_hours(1);
+    let ahead = later().after(hour);
+    let hook = |state: &str, at: Timestamp| json!({"conversation": "c", "hook": {"state": state, "at": at}});
+    for (said, at, screen, wanted) in [
+        ("waiting_input", ahead, "idle-after-turn", ActivityState::Ready),
+        ("waiting_input", ahead, "working", ActivityState::Active),
+        ("waiting_input", ahead, "permission", ActivityState::WaitingInput),
+        ("active", ahead, "idle-after-turn", ActivityState::Ready),
+        ("active", ahead, "working", ActivityState::Active),
+        ("ready", ahead, "idle-after-turn", ActivityState::Ready),
+        ("ready", long_ago(), "idle-after-turn", ActivityState::Ready),
+        ("active", long_ago(), "working", ActivityState::Active),
+    ] {
+        let mut target = target(hook(said, at));
+        target.launched_at = later().after(hour / 2);
+        target.screen = Some(pane(screen));
+        let seen = look_at(&plain(), target).await;
+        assert_eq!(seen.activity.map(|found| found.state), Some(wanted), "{said} {at} {screen}");
+    }
+}
+
 #[tokio::test]
 async fn one_that_starts_is_not_ready_before_its_composer_is() {
     let scratch = Scratch::new();

@@ -98,7 +98,7 @@ async fn one_that_was_cut_or_replaced_is_read_anew() {
 }
 
 #[tokio::test]
-async fn what_was_used_before_a_new_beginning_stays_counted() {
+async fn a_new_beginning_is_counted_by_itself() {
     let scratch = Scratch::new();
     add(&scratch.transcript(LONG), &fixture("transcripts/long.jsonl"));
     let mut cursor = scratch.cursor(LONG);
@@ -108,10 +108,10 @@ async fn what_was_used_before_a_new_beginning_stays_counted() {
     let mut event = HookEvent::new(super::id(), "SessionStart", payload);
     event.cursor = Some(cursor.clone());
     cursor = plain().interpret(event).await.expect("one").remove(0).cursor.expect("a cursor");
-    assert_eq!(again(&mut cursor).await.usage, Some(usage(11)));
+    assert_eq!(again(&mut cursor).await.usage, None);
     add(&scratch.transcript(other), &fixture("transcripts/headless.jsonl"));
     let seen = again(&mut cursor).await;
-    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(13)), Some(other)));
+    assert_eq!((seen.usage, seen.agent_session.as_deref()), (Some(usage(2)), Some(other)));
 }
 
 #[tokio::test]
@@ -144,6 +144,38 @@ async fn a_large_one_is_read_in_parts() {
     }
     assert!(looks > 3, "one look reads {looks} parts");
     assert_eq!(seen.usage, Some(usage(13)));
+}
+
+/// 48 MiB while it is looked at, cut anywhere, and once replaced by another file: each look says what stands there.
+#[tokio::test]
+async fn one_that_grows_while_it_is_watched() {
+    let scratch = Scratch::new();
+    let path = scratch.transcript(LONG);
+    let content = json!([{"type": "tool_result", "tool_use_id": "t", "content": "x".repeat(1000 * 1000)}]);
+    let at = "2026-11-21T00:00:00Z";
+    let line = json!({"type": "user", "timestamp": at, "message": {"content": content}});
+    let lines = format!("{line}\n").repeat(4).into_bytes();
+    add(&path, &fixture("transcripts/headless.jsonl"));
+    let mut cursor = scratch.cursor(LONG);
+    let mut began = 0;
+    for look in 0..12 {
+        // The rest of the line that was begun, and a beginning of the next.
+        add(&path, &lines[began..]);
+        began = 70_001 * (look + 1);
+        add(&path, &lines[..began]);
+        let seen = again(&mut cursor).await;
+        assert_eq!((seen.usage.as_ref(), told(&seen)), (Some(&usage(2)), Some((ActivityState::Active, "transcript"))));
+        let read = cursor["reading"]["position"]["o"].as_u64().expect("an offset");
+        assert_eq!(
+            read,
+            std::fs::metadata(&path).expect("a file").len() - began as u64,
+            "all but the line that was begun"
+        );
+        assert!(cursor.to_string().len() < 4096, "what is remembered stays small");
+    }
+    ao_plugin_sdk::files::write_atomically(&path, &fixture("transcripts/long.jsonl")).expect("replaced");
+    let seen = again(&mut cursor).await;
+    assert_eq!((seen.usage.as_ref(), told(&seen)), (Some(&usage(11)), Some((ActivityState::Blocked, "transcript"))));
 }
 
 proptest! {

@@ -1,13 +1,13 @@
 //! Where a conversation's record is. The directories are a day each, and only those of the days in question are looked at.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::record::{Lines, Position};
 use ao_plugin_sdk::prelude::*;
 
 use super::line::{Record, parse};
-use super::lines::each_line;
 
 /// The most of a record that is read for its first line, in bytes.
 const FIRST_LINE: u64 = 1024 * 1024;
@@ -86,10 +86,10 @@ fn days(from: Timestamp) -> BTreeSet<String> {
 /// The first line of a record.
 fn meta(path: &Utf8Path) -> Option<Record> {
     let mut found = None;
-    let file = File::open(path).ok()?;
-    let _ = each_line(file, 0, FIRST_LINE, |_, line| {
+    let mut lines = Lines::open(path, Position::default()).ok()??;
+    let _ = lines.read(FIRST_LINE, |_, line| {
         found = parse(line);
-        false
+        ControlFlow::Break(())
     });
     found.map(|line| line.record)
 }

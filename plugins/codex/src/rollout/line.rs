@@ -148,11 +148,15 @@ struct Error {
     codex_error_info: Option<Value>,
 }
 
+/// The HTTP statuses of a provider that is asked too often, or has too much to do.
+const LIMITED: [u64; 3] = [429, 503, 529];
+
 impl Error {
     fn failure(self) -> Failure {
         let info = self.codex_error_info.unwrap_or_default();
         let status = info.as_object().and_then(|info| info.values().next()).and_then(|why| why.get("http_status_code"));
-        let limited = info == "usage_limit_exceeded" || status.is_some_and(|status| *status == 429);
+        let waits = |status: &Value| status.as_u64().is_some_and(|status| LIMITED.contains(&status));
+        let limited = info == "usage_limit_exceeded" || status.is_some_and(waits);
         Failure { text: self.message, limited }
     }
 }

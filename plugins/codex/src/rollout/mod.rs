@@ -3,18 +3,16 @@
 
 mod find;
 mod line;
-mod lines;
 mod story;
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::ops::ControlFlow;
 
+use ao_plugin_sdk::agent::record::{Continuity, Lines, Position, Progress};
 use ao_plugin_sdk::prelude::*;
 
 pub use find::{Wanted, belongs, find, thread_of};
 pub use line::{Failure, Line, Record, Tokens, parse};
-pub use lines::{LONGEST_LINE, Reached, each_line};
 pub use story::{Story, Turn};
 
 /// How far a record was read.
@@ -22,49 +20,34 @@ pub use story::{Story, Turn};
 pub struct Mark {
     /// The file.
     pub path: Utf8PathBuf,
-    /// Its number in its file system; 0 until it was opened. Another file of the same name is read from its beginning.
-    pub inode: u64,
-    /// In bytes.
-    pub offset: u64,
+    /// Where in it.
+    #[serde(flatten)]
+    pub position: Position,
 }
 
 impl Mark {
     /// Of a file of which nothing was read.
     #[must_use]
     pub fn beginning(path: Utf8PathBuf) -> Self {
-        Self { path, inode: 0, offset: 0 }
+        Self { path, position: Position::default() }
     }
 }
 
-/// Whether a reading came to the end of what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// All that is there was read.
-    Complete,
-    /// There is more: the budget was used up.
-    Behind,
-}
-
-/// Reads on from a mark, at most `budget` bytes, and adds what stands there to the story. A file that was cut or replaced is
-/// read from its beginning, and its story begins anew.
+/// Reads on from a mark, about `budget` bytes at most, and adds what stands there to the story. A file that was cut or
+/// replaced is read from its beginning, and its story begins anew.
 pub fn read_on(mark: &mut Mark, story: &mut Story, budget: &mut u64) -> io::Result<Progress> {
-    let file = File::open(&mark.path)?;
-    let found = file.metadata()?;
-    if (mark.inode != 0 && mark.inode != found.ino()) || found.len() < mark.offset {
-        mark.offset = 0;
+    let mut lines = Lines::open(&mark.path, mark.position)?.ok_or(io::ErrorKind::NotFound)?;
+    if lines.continuity() == Continuity::BeginsAnew {
         *story = Story::default();
     }
-    mark.inode = found.ino();
-    if found.len() == mark.offset {
-        return Ok(Progress::Complete);
-    }
-    let reached = each_line(file, mark.offset, *budget, |_, line| {
+    let began = lines.position().offset;
+    let progress = lines.read(*budget, |_, line| {
         if let Some(line) = parse(line) {
             story.tell(line);
         }
-        true
-    })?;
-    *budget = budget.saturating_sub(reached.offset.saturating_sub(mark.offset));
-    mark.offset = reached.offset;
-    Ok(reached.progress)
+        ControlFlow::Continue(())
+    });
+    mark.position = lines.position();
+    *budget = budget.saturating_sub(mark.position.offset.saturating_sub(began));
+    progress
 }

@@ -26,7 +26,7 @@ async fn what_is_there_is_said() {
         ("codex-cli 0.169.0", 1, AvailabilityState::LoggedOut, "codex login"),
         ("codex-cli 0.42.0", 0, AvailabilityState::TooOld, "older than 0.160"),
         ("codex-cli 1.0.0-alpha.1", 0, AvailabilityState::Usable, "1.0.0-alpha.1"),
-        ("something else", 0, AvailabilityState::Unknown, "not Codex's way"),
+        ("something else", 0, AvailabilityState::Unknown, "does not say that it is Codex"),
     ] {
         let scratch = Scratch::new();
         let found = detect(&scratch, &stand_in(&scratch, version, login)).await;

@@ -1,5 +1,7 @@
 //! What a session is doing, from its record, its hooks and its screen together.
 
+use std::io::Write;
+
 use ao_plugin_sdk::prelude::*;
 
 use crate::{ASKING, FAILING, Scratch, agent, record, screen};
@@ -174,6 +176,61 @@ async fn a_permission_is_told_by_the_hook_and_shown_by_the_screen() {
     let seen = desk.look_at("2026-11-22T02:51:00.000Z").await;
     assert_eq!(seen.activity.map(|activity| activity.state), Some(ActivityState::Active));
     assert_eq!(seen.ask, None);
+}
+
+/// What was said an hour ahead of the clock, or before the launch, as after the clock was set.
+#[tokio::test]
+async fn a_clock_that_was_set_makes_no_state_last() {
+    let mut desk = Desk::new();
+    desk.target.agent_session = Some(ASKING.to_owned());
+    desk.keeps(ASKING, &until(ASKING, "\"type\":\"custom_tool_call\""));
+    let payload = json!({"session_id": ASKING, "transcript_path": null, "tool_name": "Bash", "tool_input": {}});
+    assert_eq!(desk.state().await.0, ActivityState::Active);
+    desk.hears("PermissionRequest", payload, "2026-11-22T02:39:36.000Z").await;
+    // It was answered since.
+    let an_hour_before = "2026-11-22T01:39:40.000Z";
+    let seen = desk.shows("working").look_at(an_hour_before).await;
+    let activity = seen.activity.expect("an activity");
+    assert_eq!((activity.state, activity.since), (ActivityState::Active, at(an_hour_before)), "never in the future");
+    let seen = desk.shows("permission").look_at(an_hour_before).await;
+    assert_eq!(seen.activity.map(|activity| activity.state), Some(ActivityState::WaitingInput));
+    // The record is behind the launch: the screen tells.
+    desk.target.launched_at = at("2026-11-22T03:39:00.000Z");
+    for (screen, state) in [("http401", ActivityState::Active), ("idle-after-turn", ActivityState::Ready)] {
+        let seen = desk.shows(screen).look_at("2026-11-22T03:40:00.000Z").await;
+        assert_eq!(seen.activity.map(|activity| activity.state), Some(state), "{screen}");
+    }
+}
+
+/// A record that grows by 48 MiB while it is looked at.
+#[tokio::test]
+async fn a_record_that_grows_while_it_is_watched() {
+    let mut desk = Desk::new();
+    desk.target.agent_session = Some(ASKING.to_owned());
+    let path = desk.keeps(ASKING, &until(ASKING, "\"type\":\"custom_tool_call\""));
+    let output =
+        json!({"type": "response_item", "payload": {"type": "function_call_output", "output": "x".repeat(1_000_000)}});
+    let lines = format!("{output}\n").repeat(4).into_bytes();
+    let used = desk.look().await.usage;
+    let mut began = 0;
+    for look in 0..12 {
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("a file");
+        // The rest of the line that was begun, and a beginning of the next.
+        file.write_all(&lines[began..]).expect("written");
+        began = 70_001 * (look + 1);
+        file.write_all(&lines[..began]).expect("written");
+        let seen = desk.look().await;
+        assert_eq!(seen.activity.map(|activity| activity.state), Some(ActivityState::Active));
+        assert_eq!(seen.usage, used);
+        let cursor = seen.cursor.expect("a cursor");
+        let read = cursor["mark"]["offset"].as_u64().expect("an offset");
+        assert_eq!(
+            read,
+            std::fs::metadata(&path).expect("a file").len() - began as u64,
+            "all but the line that was begun"
+        );
+        assert!(cursor.to_string().len() < 4096, "what is remembered stays small");
+    }
 }
 
 /// A question of which no hook told is believed weakly.

@@ -1,8 +1,7 @@
 //! Records are read to the same end however they are cut, whatever stands in them, in bounded memory.
 
-use std::io::{self, Read, Seek, SeekFrom};
-
-use ao_plugin_codex::rollout::{LONGEST_LINE, Mark, Progress, Record, Story, Turn, each_line, parse, read_on};
+use ao_plugin_codex::rollout::{Mark, Record, Story, Turn, parse, read_on};
+use ao_plugin_sdk::agent::record::Progress;
 use proptest::prelude::*;
 
 use crate::{ASKING, FAILING, FINISHED, Scratch, record};
@@ -74,23 +73,17 @@ fn a_window_that_is_used_up_says_until_when() {
 fn cut_at_every_byte_it_comes_to_the_same_end() {
     let bytes = record(FINISHED);
     let whole = story(&bytes);
+    let scratch = Scratch::new();
+    let (mut mark, mut told) = (Mark::beginning(scratch.write("record.jsonl", "")), Story::default());
+    let mut file = std::fs::OpenOptions::new().append(true).open(&mark.path).expect("a file");
     for at in 0..bytes.len() {
-        let mut told = Story::default();
-        let mut tell = |bytes: &[u8], from| {
-            let each = |_, line: &[u8]| {
-                if let Some(line) = parse(line) {
-                    told.tell(line);
-                }
-                true
-            };
-            each_line(io::Cursor::new(bytes), from, u64::MAX, each).expect("read").offset
-        };
-        let reached = tell(&bytes[..at], 0);
-        let left = usize::try_from(reached).expect("an offset");
-        assert!(left <= at && !bytes[left..at].contains(&b'\n'), "a line without an end is left at {at}");
-        tell(&bytes, reached);
-        assert_eq!(told, whole, "cut at {at}");
+        std::io::Write::write_all(&mut file, &bytes[at..=at]).expect("written");
+        let mut budget = u64::MAX;
+        read_on(&mut mark, &mut told, &mut budget).expect("read");
+        let left = usize::try_from(mark.position.offset).expect("an offset");
+        assert!(left <= at + 1 && !bytes[left..=at].contains(&b'\n'), "a line without an end is left at {at}");
     }
+    assert_eq!(told, whole);
 }
 
 #[test]
@@ -128,58 +121,6 @@ fn a_budget_is_kept_and_the_rest_is_read_later() {
     }
     assert!(looks > 3, "{looks} looks");
     assert_eq!(told, story(&bytes));
-}
-
-/// A file of 100 MiB: lines of 30 MiB, with a line of a record between them. It is made while it is read.
-struct Huge {
-    at: u64,
-}
-
-const LONG: u64 = 30 * 1024 * 1024;
-const SHORT: &[u8] = b"\n{\"type\":\"event_msg\",\"payload\":{\"type\":\"task_started\"}}\n";
-
-impl Read for Huge {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let period = LONG + SHORT.len() as u64;
-        let left = (100 * 1024 * 1024_u64).saturating_sub(self.at);
-        let place = self.at % period;
-        let taken = if place < LONG {
-            let taken = (LONG - place).min(left).min(buffer.len() as u64);
-            let taken = usize::try_from(taken).expect("a buffer's length");
-            buffer[..taken].fill(b'x');
-            taken
-        } else {
-            let from = usize::try_from(place - LONG).expect("a line's length");
-            let taken = (SHORT.len() - from).min(buffer.len()).min(usize::try_from(left).expect("100 MiB"));
-            buffer[..taken].copy_from_slice(&SHORT[from..from + taken]);
-            taken
-        };
-        self.at += taken as u64;
-        Ok(taken)
-    }
-}
-
-impl Seek for Huge {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        if let SeekFrom::Start(at) = to {
-            self.at = at;
-        }
-        Ok(self.at)
-    }
-}
-
-#[test]
-fn long_lines_take_no_memory() {
-    let (mut found, mut longest) = (0, 0);
-    let reached = each_line(Huge { at: 0 }, 0, u64::MAX, |_, line| {
-        longest = longest.max(line.len());
-        found += usize::from(parse(line).is_some_and(|line| line.record == Record::Started));
-        true
-    });
-    let reached = reached.expect("read");
-    assert_eq!((found, reached.progress), (3, Progress::Complete));
-    assert_eq!(reached.offset, 3 * (LONG + SHORT.len() as u64), "the last line has no end yet");
-    assert!(longest <= LONGEST_LINE, "{longest}");
 }
 
 proptest! {

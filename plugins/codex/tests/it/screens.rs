@@ -121,3 +121,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_tries_again_says_why() {
+    let retry = |name: &str| ao_plugin_codex::screen::retry(&screen(name));
+    assert_eq!(
+        retry("http529").as_deref(),
+        Some("Unexpected status 529 <unknown status code>: scripted 529; Reconnecting... 2/5")
+    );
+    assert_eq!(
+        retry("busy").as_deref(),
+        Some("Exceeded retry limit, last status: 429 Too Many Requests; Server is busy, reconnecting 1/5")
+    );
+    let alone = "◦ Reconnecting... waiting for network (3s • esc to interrupt)\n\n› Ask Codex to do anything\n";
+    assert_eq!(ao_plugin_codex::screen::retry(alone).as_deref(), Some("Reconnecting... waiting for network"));
+    for name in ["working", "idle-after-turn", "http429", "usage-limit", "permission"] {
+        assert_eq!(retry(name), None, "{name}");
+    }
+}

@@ -33,9 +33,15 @@ pub enum Event {
     /// The agent's model.
     Model { id: String },
     /// A prompt was taken: from here on it is the helper's to deliver, once.
-    Taken { key: String, digest: String, text: String },
-    /// It is handed to the agent now. It is never handed over again.
+    Taken { key: String, text: String },
+    /// It is handed to the agent now. It is never handed over again, unless it comes back.
     Prompted { key: String },
+    /// It came back: it never reached the agent, or was refused before anything was done about it.
+    Returned { key: String },
+    /// What was handed over by a helper that is gone: nobody can tell whether it arrived.
+    Cut { key: String, why: String },
+    /// Somebody told the agent to stop, during a turn or not: what waits is held until the next prompt is taken.
+    Interrupted { key: String, turn: Stopped },
     /// The agent asks for a permission.
     Asked { question: Question },
     /// It was answered; `choice` is none where the question was withdrawn.
@@ -58,6 +64,8 @@ pub enum Event {
     Titled { title: String },
     /// Something worth knowing that changes nothing.
     Note { text: String },
+    /// Something that a human has to know before they say more.
+    Notice { text: String },
     /// The agent is gone, or was ended.
     Ended { why: String },
     /// An event of a newer helper.
@@ -75,6 +83,16 @@ pub enum How {
     Loaded,
     /// The agent goes on with it.
     Resumed,
+}
+
+/// Whether somebody who told the agent to stop stopped anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// A turn, which is to end.
+    Turn,
+    /// Nothing: no turn ran.
+    Nothing,
 }
 
 /// Who answered a question.

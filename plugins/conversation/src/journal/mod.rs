@@ -9,10 +9,10 @@ mod reader;
 mod view;
 mod writer;
 
-pub use event::{Answerer, Choice, Entry, Event, How, Question, Used};
-pub use queue::Queue;
+pub use event::{Answerer, Choice, Entry, Event, How, Question, Stopped, Used};
+pub use queue::{Held, Letter, Queue};
 pub use reader::{Mark, finds, read_from, read_whole};
-pub use view::{Phase, View};
+pub use view::{MOST_QUESTIONS, Phase, View};
 pub use writer::Writer;
 
 use ao_plugin_sdk::prelude::*;

@@ -12,11 +12,17 @@ use super::{FORMER_FILE, Queue, View, journal_of};
 /// The longest line that is read, in bytes; a prompt is at most a fraction of it.
 const MOST: u64 = 32 * 1024 * 1024;
 
+/// How much of a journal's beginning tells it from another one, in bytes. Its first line is longer.
+const HEAD: u64 = 40;
+
 /// How far a journal was read, and what it said up to there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Which file: its number in the file system.
     pub file: u64,
+    /// How it begins, which is different in each file.
+    #[serde(default)]
+    pub head: String,
     /// Where the first line begins that was not read, in bytes.
     pub offset: u64,
     /// What the lines before it said.
@@ -27,7 +33,11 @@ pub struct Mark {
 pub fn read_from(directory: &Utf8Path, mark: Option<Mark>) -> io::Result<Option<Mark>> {
     let Some(mut file) = open(&journal_of(directory))? else { return Ok(None) };
     let found = file.metadata()?;
-    let known = mark.filter(|mark| mark.file == found.ino() && mark.offset <= found.len());
+    let mut head = Vec::new();
+    (&mut file).take(HEAD).read_to_end(&mut head)?;
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let is_same = |mark: &Mark| mark.file == found.ino() && mark.head == head && mark.offset <= found.len();
+    let known = mark.filter(is_same);
     let (mut offset, mut view) = known.map_or((0, None), |mark| (mark.offset, Some(mark.view)));
     file.seek(SeekFrom::Start(offset))?;
     let read = each(file, |entry| {
@@ -35,7 +45,7 @@ pub fn read_from(directory: &Utf8Path, mark: Option<Mark>) -> io::Result<Option<
         view.apply(entry.at, &entry.event);
     })?;
     offset += read;
-    Ok(view.map(|view| Mark { file: found.ino(), offset, view }))
+    Ok(view.map(|view| Mark { file: found.ino(), head, offset, view }))
 }
 
 /// Reads a whole journal. None where there is none, or nothing in it.

@@ -5,8 +5,8 @@ use ao_plugin_sdk::prelude::*;
 use super::event::{Event, Question, Used};
 use crate::launch::is_launch;
 
-/// How many questions are kept; a host is told of one.
-const MOST_QUESTIONS: usize = 4;
+/// How many questions are kept. As many may be open, or one would be asked that nobody hears of.
+pub const MOST_QUESTIONS: usize = 16;
 /// How many models are counted apart.
 const MOST_MODELS: usize = 16;
 
@@ -37,6 +37,9 @@ pub struct View {
     /// Why it is blocked, or how it ended.
     #[serde(default)]
     pub why: Option<String>,
+    /// What a human has to know before they say more.
+    #[serde(default)]
+    pub notice: Option<String>,
     /// Its provider lets it wait, as [`View::why`] says.
     #[serde(default)]
     pub limited: bool,
@@ -73,6 +76,7 @@ impl View {
             phase: Phase::Starting,
             since: at,
             why: None,
+            notice: None,
             limited: false,
             session: None,
             title: None,
@@ -94,11 +98,28 @@ impl View {
                 self.enter(Phase::Starting, at, None);
             }
             Event::Session { id, .. } => {
+                // What another conversation has used, that one was counted by.
+                if self.session.as_ref().is_some_and(|known| known != id) {
+                    (self.used, self.cost) = (Vec::new(), None);
+                }
                 self.session = Some(id.clone());
                 self.enter(Phase::Ready, at, None);
             }
             Event::Model { id } => self.model = Some(id.clone()),
-            Event::Taken { key, .. } => self.prompted |= is_launch(key),
+            Event::Taken { key, .. } => {
+                self.prompted |= is_launch(key);
+                self.notice = None;
+            }
+            Event::Cut { why, .. } => {
+                self.notice = Some(why.clone());
+                if self.phase == Phase::Working {
+                    self.enter(Phase::Blocked, at, Some(why.clone()));
+                }
+            }
+            Event::Notice { text } => self.notice = Some(text.clone()),
+            Event::Interrupted { .. } => {
+                self.notice = Some("it was told to stop, and waits for what it is told".to_owned());
+            }
             Event::Prompted { .. } | Event::Begun => self.enter(Phase::Working, at, None),
             Event::Waits { why, until } => {
                 (self.why, self.limited, self.until) = (Some(why.clone()), true, *until);
@@ -131,6 +152,7 @@ impl View {
             Event::Asked { .. }
             | Event::Launched { .. }
             | Event::Connected { .. }
+            | Event::Returned { .. }
             | Event::Note { .. }
             | Event::Unknown => {}
         }
@@ -140,6 +162,7 @@ impl View {
     pub fn inherit(&mut self, former: &Self) {
         (self.session, self.used, self.cost) = (former.session.clone(), former.used.clone(), former.cost);
         (self.title, self.model) = (former.title.clone(), former.model.clone());
+        self.notice.clone_from(&former.notice);
     }
 
     fn enter(&mut self, phase: Phase, at: Timestamp, why: Option<String>) {
@@ -154,6 +177,32 @@ impl View {
             known.add(used);
         } else if self.used.len() < MOST_MODELS {
             self.used.push(used.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::How;
+    use super::*;
+
+    fn session(id: &str) -> Event {
+        Event::Session { id: id.to_owned(), how: How::New }
+    }
+
+    #[test]
+    fn another_conversation_has_used_nothing_yet() {
+        let at = Timestamp::from_millis(1);
+        let mut former = View::new(at);
+        former.apply(at, &session("one"));
+        let used = Used { model: "m".to_owned(), input: 10, ..Used::default() };
+        former.apply(at, &Event::Usage { used: vec![used.clone()] });
+        former.apply(at, &Event::Cost { micros: 5 });
+        for (id, left) in [("one", (vec![used], Some(5))), ("two", (Vec::new(), None))] {
+            let mut view = View::new(at);
+            view.inherit(&former);
+            view.apply(at, &session(id));
+            assert_eq!((view.used, view.cost), left, "{id}");
         }
     }
 }

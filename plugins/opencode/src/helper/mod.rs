@@ -27,8 +27,8 @@ pub fn run(launch_file: &Utf8Path, now: &dyn Fn() -> Timestamp) -> io::Result<Ex
     if let Some(place) = &mut launch.shared {
         place.marker = beside_own(&place.marker);
     }
-    let (desk, known) = Desk::take(&launch.directory, launch.resume.as_deref(), now)?;
     let prompt = launch.prompt_file.as_deref().map(launch::read_prompt).transpose()?;
+    let (desk, known) = Desk::take(&launch.directory, launch.resume.as_deref(), prompt.as_deref(), now)?;
     let instructions = launch.instructions_file.as_deref().map(launch::read_prompt).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve::serve(launch, desk, (instructions, prompt), known))

@@ -25,6 +25,9 @@ use crate::talk::{Call, Effect, Input, Talk};
 
 /// How long opening a conversation may take.
 const OPEN_WITHIN: Duration = Duration::from_mins(5);
+/// How long a turn may take to end that somebody relies on to end: what bounds a session's costs is kept, also where OpenCode
+/// does not heed it.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How often time passes.
 const TICK: Duration = Duration::from_secs(1);
 /// How long the host is waited for at the end.
@@ -104,7 +107,7 @@ pub(super) async fn serve(
     let mut wake = Wake::new(launch.hook.clone());
     let over =
         converse(&launch, &mut talk, &mut hands, &mut provider, &mut ears, (&mut signals, &mut asked, &mut wake)).await;
-    // Nobody is told that a prompt was taken that nobody will hand over.
+    // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(asking);
     hands.finish(&mut talk, &mut provider, &mut wake, &log, over).await
 }
@@ -124,8 +127,11 @@ async fn converse(
     if let Some(over) = hands.go_on(talk, Input::Begin) {
         return over;
     }
+    let mut stop_by: Option<tokio::time::Instant> = None;
     loop {
         wake.look(talk.view());
+        let begun = stop_by.unwrap_or_else(|| tokio::time::Instant::now() + STOP_WITHIN);
+        stop_by = talk.is_stopping().then_some(begun);
         let input = tokio::select! {
             told = signals.next() => match told {
                 Told::End(signal) => return Over::Told(signal),
@@ -150,6 +156,7 @@ async fn converse(
             Some(input) = ears.heard.recv() => input,
             Some((request, reply)) = asked.recv() => Input::Control(hands.waiting.add(reply), request),
             () = &mut late, if talk.is_opening() => return Over::Useless("OpenCode opened no conversation in time".to_owned()),
+            () = tokio::time::sleep_until(begun), if stop_by.is_some() => Input::Unheeded,
             _ = ticks.tick() => Input::Tick,
             () = wake.went() => continue,
         };
@@ -170,22 +177,24 @@ impl Hands<'_> {
     fn go_on(&mut self, talk: &mut Talk, input: Input) -> Option<Over> {
         let now = (self.desk.now)();
         let (mut over, mut unwritten) = (None, None);
+        // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
         for effect in talk.handle(now, input) {
             match effect {
+                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
+                _ if unwritten.is_some() => {}
                 Effect::Note(event) => {
                     if let Err(error) = self.desk.note(event) {
-                        self.show(format!("# cannot write the journal: {error}\n"));
                         unwritten = Some(error.to_string());
                     }
                 }
-                // What cannot be written down is not done.
-                Effect::Call(_) if unwritten.is_some() => {}
                 // It is taken as long as this process lives.
                 Effect::Call(call) => drop(self.calls.send(call)),
-                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
                 Effect::Show(text) => self.show(text),
                 Effect::End(why) => over = Some(Over::Useless(why)),
             }
+        }
+        if let Some(error) = unwritten {
+            return Some(Over::Useless(format!("cannot write the journal: {error}")));
         }
         let known = talk.ledger();
         if let Err(error) = self.desk.journal.renew(now, &known.view, &known.queue) {

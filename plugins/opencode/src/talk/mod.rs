@@ -47,6 +47,8 @@ pub(crate) enum Input {
     Interrupt,
     /// Time has passed.
     Tick,
+    /// The time for the turn to end is over that was told to.
+    Unheeded,
 }
 
 /// What is asked of the server, one thing after the other.
@@ -84,7 +86,7 @@ pub(crate) enum Depth {
 /// What follows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Effect {
-    /// Write an event into the journal. What comes behind it waits until that is done.
+    /// Write an event into the journal. What comes behind it is done once that is, and not at all where it cannot be.
     Note(Event),
     /// Ask the server.
     Call(Call),
@@ -128,7 +130,10 @@ struct Turn {
 /// Why a turn was told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
+    /// By somebody at the terminal.
     Cancelled,
+    /// By the host, and what waits is held.
+    Stopped,
     TooLong,
 }
 
@@ -157,6 +162,8 @@ pub(crate) struct Talk {
     family: BTreeSet<String>,
     turn: Option<Turn>,
     questions: Vec<OpenQuestion>,
+    /// There were more questions than may be open: they are asked once there is room.
+    asks_more: bool,
     /// The server's ids of what was answered in this turn: a look may have begun before that.
     replied: BTreeSet<String>,
     usage: Usage,
@@ -187,6 +194,7 @@ impl Talk {
             family: BTreeSet::new(),
             turn: None,
             questions: Vec::new(),
+            asks_more: false,
             replied: BTreeSet::new(),
             usage: Usage::default(),
             is_asking: false,
@@ -231,6 +239,10 @@ impl Talk {
             }
             Input::Interrupt => self.cancel(Ended::Cancelled),
             Input::Tick => self.tick(),
+            Input::Unheeded if self.is_stopping() => {
+                self.end("OpenCode was told to stop, and goes on".to_owned());
+            }
+            Input::Unheeded => {}
         }
         self.hand_over();
         std::mem::take(&mut self.effects)
@@ -246,14 +258,17 @@ impl Talk {
         self.stage = Stage::Closed;
     }
 
+    /// Whether a turn was told to end by what relies on it, and has not yet.
+    pub(crate) fn is_stopping(&self) -> bool {
+        let ended = self.turn.as_ref().and_then(|turn| turn.ended);
+        self.stage == Stage::Open && matches!(ended, Some(Ended::Stopped | Ended::TooLong))
+    }
+
     fn control(&mut self, request: Request) -> Reply {
         match request {
             Request::Prompt { key, text } => self.receive(key, text),
             Request::Answer { key, ask, answer } => self.answer(key, &ask, &answer),
-            Request::Cancel => {
-                self.cancel(Ended::Cancelled);
-                Reply::Cancelled
-            }
+            Request::Cancel { key } => self.stop(key),
         }
     }
 
@@ -266,7 +281,10 @@ impl Talk {
             Part { session, part } if session == self.session => self.part(part),
             Piece { session, part, text } if session == self.session => self.piece(&part, &text),
             Asks(asked) if self.family.contains(&asked.session) => self.asks(asked),
-            Answered { session, id } if self.family.contains(&session) => self.answered_elsewhere(&id),
+            Answered { session, id } if self.family.contains(&session) => {
+                self.answered_elsewhere(&id);
+                self.look_for_more();
+            }
             Began { session, parent } if self.family.contains(&parent) => {
                 self.family.insert(session);
             }

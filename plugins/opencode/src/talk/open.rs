@@ -12,13 +12,17 @@ use crate::rules;
 use crate::wire;
 
 impl Talk {
-    /// Takes the prompt that comes with the launch.
+    /// Takes the prompt that comes with the launch, and says what became of the one that was handed over last.
     pub(super) fn begin_taking(&mut self) {
         let key = prompt_key(&self.launch.directory);
         if let Some(text) = self.prompt.take()
             && let Taking::New(event) = self.ledger.taking(key, text)
         {
             self.note(event);
+        }
+        if let Some((key, why)) = self.ledger.cut_off() {
+            self.show_line(&format!("# {why}"));
+            self.note(Event::Cut { key, why });
         }
     }
 

@@ -2,20 +2,30 @@
 
 use ao_agent_conversation::choices;
 use ao_agent_conversation::control::Reply;
-use ao_agent_conversation::journal::{Answerer, Choice, Event, Question};
+use ao_agent_conversation::journal::{Answerer, Choice, Event, MOST_QUESTIONS, Question};
 use ao_plugin_sdk::prelude::*;
 
-use super::{Call, OpenQuestion, Talk};
+use super::{Call, Depth, OpenQuestion, Talk};
 use crate::wire::{Asked, AskedKind};
-
-/// How many questions may be open.
-const MOST_OPEN: usize = 64;
 
 impl Talk {
     pub(super) fn asks(&mut self, asked: Asked) {
         let is_known = self.questions.iter().any(|open| open.asked.id == asked.id) || self.replied.contains(&asked.id);
-        if !is_known && self.questions.len() < MOST_OPEN {
+        if is_known {
+            return;
+        }
+        // One that nobody is told of would wait for ever: it is found again.
+        if self.questions.len() >= MOST_QUESTIONS {
+            self.asks_more = true;
+        } else {
             self.ask(asked, Vec::new());
+        }
+    }
+
+    /// Looks for questions for which there was no room, once there is.
+    pub(super) fn look_for_more(&mut self) {
+        if self.asks_more && self.questions.len() < MOST_QUESTIONS {
+            self.look(Depth::Recent);
         }
     }
 
@@ -51,6 +61,7 @@ impl Talk {
         let label = choice.label.clone();
         self.close_question(&open, Some(choice.clone()), Answerer::Human, Some(key));
         self.reply(open, &choice);
+        self.look_for_more();
         Reply::Answered { label }
     }
 
@@ -92,6 +103,7 @@ impl Talk {
         for id in gone.into_iter().filter(|id| !asked.iter().any(|one| one.id == *id)) {
             self.answered_elsewhere(&id);
         }
+        self.asks_more = false;
         for one in asked {
             self.asks(one);
         }

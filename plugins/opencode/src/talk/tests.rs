@@ -1,6 +1,6 @@
 //! Conversations, without a server.
 
-use ao_agent_conversation::journal::{Choice, Phase, Queue};
+use ao_agent_conversation::journal::{Choice, MOST_QUESTIONS, Phase, Queue};
 
 use super::*;
 use crate::config::{Model, Server};
@@ -184,7 +184,7 @@ fn a_server_that_went_away_costs_its_turn_alone() {
     scene.give(Input::Listening);
     let Some(Call::Look { depth: Depth::Whole, .. }) = scene.calls.last() else { panic!("{:?}", scene.calls) };
     scene.looked(Status::Idle, vec![Info { is_complete: false, ..answer(1) }]);
-    assert!(scene.notes.iter().any(|event| matches!(event, Event::Failed { .. })), "{:?}", scene.notes);
+    assert!(scene.notes.iter().any(|event| matches!(event, Event::Cut { .. })), "{:?}", scene.notes);
     assert_eq!(scene.prompts().len(), 2, "what waited is handed over, what was handed over is not repeated");
 }
 
@@ -234,6 +234,82 @@ fn several_questions_are_asked_one_after_the_other() {
     }
     let wanted = Call::Reply { path: "/question/que_1/reply".into(), body: json!({"answers": [["no"], ["yes"]]}) };
     assert_eq!(scene.calls.last(), Some(&wanted));
+}
+
+#[test]
+fn no_question_is_forgotten_for_which_there_is_no_room() {
+    let mut scene = Scene::open();
+    scene.status(Status::Busy);
+    let all: Vec<_> = (0..=MOST_QUESTIONS).map(|number| asked(&format!("per_{number}"), SESSION)).collect();
+    for asked in &all {
+        scene.give(Input::Told(wire::Event::Asks(asked.clone())));
+    }
+    assert_eq!(scene.talk.view().questions.len(), MOST_QUESTIONS);
+    let ask = scene.talk.view().questions[0].1.id.clone();
+    scene.give(Input::Control(1, Request::Answer { key: "a".into(), ask, answer: "allow_once".into() }));
+    assert!(matches!(scene.calls.last(), Some(Call::Look { .. })), "{:?}", scene.calls);
+    let look = Look { status: Status::Busy, messages: Vec::new(), relatives: Vec::new(), asked: all };
+    scene.give(Input::Looked(Ok(look)));
+    assert_eq!(scene.talk.view().questions.len(), MOST_QUESTIONS, "the last one is asked now, the first one not again");
+}
+
+#[test]
+fn nothing_begins_behind_a_stop_or_a_failure() {
+    let stop = |key: &str| Input::Control(7, Request::Cancel { key: key.into() });
+    let prompt = |key: &str| Input::Control(1, Request::Prompt { key: key.into(), text: key.into() });
+    let mut scene = Scene::open();
+    scene.status(Status::Busy);
+    scene.give(prompt("a"));
+    for key in ["i", "i"] {
+        assert_eq!(scene.give(stop(key)), [Reply::Cancelled]);
+    }
+    assert_eq!(scene.calls.iter().filter(|call| matches!(call, Call::Abort { .. })).count(), 1);
+    assert!(scene.talk.is_stopping());
+    scene.looked(Status::Idle, vec![Info { is_complete: false, ..answer(1) }]);
+    assert!(!scene.talk.is_stopping());
+    assert_eq!((scene.phase(), scene.prompts().len()), (Phase::Ready, 1), "what waits is held");
+    assert_eq!(scene.give(stop("j")), [Reply::NoTurn]);
+    assert_eq!(scene.give(stop("i")), [Reply::Cancelled], "the same word");
+    scene.give(prompt("b"));
+    assert_eq!(scene.prompts().len(), 2);
+
+    scene.give(prompt("c"));
+    scene.looked(Status::Idle, vec![Info { error: Some(("APIError".into(), "429".into())), ..answer(2) }]);
+    assert_eq!((scene.phase(), scene.prompts().len()), (Phase::Blocked, 2), "so would the next fail");
+    scene.give(prompt("d"));
+    assert_eq!(scene.prompts().len(), 3);
+
+    let mut scene = Scene::new(None);
+    assert_eq!(scene.give(stop("i")), [Reply::NoTurn], "it is being opened");
+    scene.give(Input::Up { version: None });
+    scene.give(Input::Listening);
+    scene.give(Input::Answered(Call::Agents, Ok(json!([{"name": "build"}]))));
+    let Some(new @ Call::New { .. }) = scene.calls.pop() else { panic!("{:?}", scene.calls) };
+    scene.give(Input::Answered(new, Ok(json!({"id": SESSION}))));
+    assert_eq!((scene.phase(), scene.prompts().len()), (Phase::Ready, 0));
+}
+
+#[test]
+fn a_server_that_does_not_heed_a_stop_is_ended() {
+    let mut scene = Scene::open();
+    scene.status(Status::Busy);
+    scene.give(Input::Interrupt);
+    scene.give(Input::Unheeded);
+    assert_eq!(scene.ended, None, "nobody relies on what is pressed at the terminal");
+    scene.give(Input::Control(7, Request::Cancel { key: "i".into() }));
+    scene.give(Input::Unheeded);
+    assert!(scene.ended.is_some_and(|why| why.contains("told to stop")));
+}
+
+#[test]
+fn a_prompt_that_a_helper_took_with_it_is_told_and_not_repeated() {
+    let scene = Scene::open();
+    let known = (scene.talk.ledger().view.clone(), scene.talk.ledger().queue.clone());
+    let mut next = Talk::new(scene.talk.launch.clone(), None, None, known);
+    next.noted(Timestamp::from_millis(2), &Event::Started { helper: 2 });
+    next.handle(Timestamp::from_millis(3), Input::Begin);
+    assert!(next.view().notice.as_deref().is_some_and(|notice| notice.contains("`first` was cut off")));
+    assert_eq!((&next.ledger().queue.handed, next.ledger().queue.waiting.len()), (&None, 0));
 }
 
 #[test]

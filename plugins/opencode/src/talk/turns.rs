@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ao_agent_conversation::control::Reply;
-use ao_agent_conversation::journal::{Event, How, Phase};
+use ao_agent_conversation::journal::{Event, How, Phase, Stopped};
 use ao_agent_conversation::ledger::Taking;
 use ao_plugin_sdk::core::model::draft::digest;
 use ao_plugin_sdk::prelude::*;
@@ -14,6 +14,9 @@ use crate::wire::{Info, Look, Part, Status};
 
 /// How long a turn may go on without a look, whatever the events say.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// The name of OpenCode's error for a turn that was aborted, and ours for one whose server went away.
+const ABORTED: &str = "MessageAbortedError";
+const INTERRUPTED: &str = "interrupted";
 
 impl Talk {
     /// Takes a prompt, once for each key.
@@ -31,7 +34,7 @@ impl Talk {
 
     /// Hands the next prompt over, if one waits and no turn runs.
     pub(super) fn hand_over(&mut self) {
-        if self.stage != Stage::Open || self.turn.is_some() {
+        if self.stage != Stage::Open || self.turn.is_some() || self.ledger.queue.held.is_some() {
             return;
         }
         let Some(letter) = self.ledger.queue.waiting.front().cloned() else { return };
@@ -75,10 +78,25 @@ impl Talk {
         }
     }
 
+    /// Stops the agent, once for each key: its turn is to end, and what waits is held until somebody says something more.
+    pub(super) fn stop(&mut self, key: String) -> Reply {
+        let stopped = self.ledger.queue.stopped(&key).unwrap_or_else(|| {
+            let turn = if self.turn.is_some() { Stopped::Turn } else { Stopped::Nothing };
+            self.note(Event::Interrupted { key, turn });
+            self.cancel(Ended::Stopped);
+            turn
+        });
+        stopped.into()
+    }
+
     /// Tells the agent to end its turn, and withdraws what it asks.
     pub(super) fn cancel(&mut self, why: Ended) {
-        let Some(turn) = self.turn.as_mut().filter(|_| self.stage == Stage::Open) else { return };
+        let Some(turn) = &mut self.turn else { return };
         turn.ended = Some(why);
+        if self.stage != Stage::Open {
+            // Its server is gone, and the turn with it.
+            return;
+        }
         self.show_line("# the turn is cancelled");
         self.call(Call::Abort { id: self.session.clone() });
         self.withdraw_questions();
@@ -174,13 +192,18 @@ impl Talk {
         let key = turn.key.unwrap_or_default();
         let stopped = |stop: &str| Event::Turn { key: key.clone(), stop: stop.to_owned(), used: Vec::new() };
         let event = match (outcome, turn.ended) {
+            (Ok(_), Some(Ended::Cancelled | Ended::Stopped)) => stopped("cancelled"),
+            (Err((name, _)), Some(Ended::Cancelled | Ended::Stopped)) if [ABORTED, INTERRUPTED].contains(&&*name) => {
+                stopped("cancelled")
+            }
             (_, Some(Ended::TooLong)) => {
                 let minutes = self.launch.turn_limit.unwrap_or_default() / 60;
                 let why = format!("the turn was aborted after {minutes} minutes, as `turnMinutes` says");
                 Event::Failed { key, why, limited: false }
             }
-            (Ok(_), Some(Ended::Cancelled)) => stopped("cancelled"),
-            (Err((name, _)), _) if name == "MessageAbortedError" => stopped("cancelled"),
+            (Err((name, _)), _) if name == ABORTED => stopped("cancelled"),
+            // The next one may go well: there is another server, or it has begun again.
+            (Err((name, why)), _) if name == INTERRUPTED => Event::Cut { key, why },
             (Err((name, words)), _) => {
                 let limited = is_limit(&name, &words);
                 Event::Failed { key, why: words, limited }
@@ -189,7 +212,7 @@ impl Talk {
             (Ok(_), None) => stopped("end_turn"),
         };
         let shown = match &event {
-            Event::Failed { why, .. } => format!("# the turn failed: {why}"),
+            Event::Failed { why, .. } | Event::Cut { why, .. } => format!("# the turn failed: {why}"),
             Event::Turn { stop, .. } => format!("# {}", stop.replace('_', " ")),
             _ => String::new(),
         };
@@ -241,7 +264,7 @@ impl Talk {
 }
 
 fn interrupted() -> (String, String) {
-    ("interrupted".to_owned(), "OpenCode's server ended in the middle of the turn".to_owned())
+    (INTERRUPTED.to_owned(), "OpenCode's server ended in the middle of the turn, which is not repeated".to_owned())
 }
 
 /// Whether an error is a provider's that lets the agent wait.

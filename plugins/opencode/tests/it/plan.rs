@@ -15,10 +15,13 @@ fn what_contradicts_itself_is_refused_by_name() {
         (json!({"model": "/gpt-5"}), "model"),
         (json!({"agent": " "}), "agent"),
         (json!({"turnMinutes": 0}), "turnMinutes"),
+        (json!({"model": ""}), "model"),
     ] {
         let error = agent(config.clone()).expect_err("refused");
         assert_eq!(error.field.as_deref(), Some(field), "{config}: {error}");
     }
+    let error = agent(json!({"permissions": "autoedit"})).expect_err("refused");
+    assert!(error.message.contains("`auto-edit`"), "{error}");
     assert!(agent(json!({"server": "mine"})).is_err() && agent(json!({"shell": true})).is_err());
 }
 
@@ -45,6 +48,20 @@ async fn a_session_says_more_than_the_configuration() {
     assert_eq!(said(&plan), (json!("permissionless"), json!("big/model")));
     request.model = Some("unknown".to_owned());
     assert_eq!(agent.plan(request).await.unwrap_err().code, Code::INVALID_INPUT);
+}
+
+#[tokio::test]
+async fn rules_of_the_configuration_stand_where_the_session_says_nothing() {
+    let rules = r#"{"*":"ask","bash":{"git commit *":"allow"}}"#;
+    let agent = agent(json!({"permissions": "auto-edit", "env": {"OPENCODE_PERMISSION": rules}})).unwrap();
+    let mut request = request("/state/sessions/app-1");
+    let plan = agent.plan(request.clone()).await.unwrap();
+    assert_eq!(plan.env["OPENCODE_PERMISSION"], rules);
+    assert_eq!(launch(&plan)["permissions"], "default", "no rule of the session comes behind them");
+    request.permissions = PermissionMode::Suggest;
+    let plan = agent.plan(request).await.unwrap();
+    assert!(plan.env["OPENCODE_PERMISSION"].contains(r#""edit":"deny""#), "{:?}", plan.env);
+    assert_eq!(launch(&plan)["permissions"], "suggest");
 }
 
 #[tokio::test]

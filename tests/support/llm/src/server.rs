@@ -36,6 +36,9 @@ type Answer = Response<Body>;
 /// Between two words of a slow text.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// After a connection that could not be taken.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// What a server knows.
 pub(crate) struct State {
     pub(crate) script: Script,
@@ -62,8 +65,11 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>, end: oneshot
     let accept = async {
         let mut connections = JoinSet::new();
         loop {
-            // A connection that was gone before it was taken is nobody's.
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                // It was gone before it was taken, or there are too many open files: that is asked again, and not without end.
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
             while connections.try_join_next().is_some() {}
             let state = Arc::clone(&state);
             connections.spawn(async move {
@@ -240,7 +246,8 @@ impl Pacer {
                 let _ = self.gates.wait_for(|open| open.contains(gate)).await;
             }
             Pace::Cut if event.part == Part::End => {
-                // What was said before goes out first.
+                // Hyper writes what it holds when there is nothing more for now, as far as the agent's side takes it; what
+                // an error finds unwritten is dropped.
                 tokio::task::yield_now().await;
                 return Some(Err(CutOff));
             }
@@ -248,6 +255,7 @@ impl Pacer {
         }
         self.pieces += usize::from(event.part == Part::Piece);
         if self.events.len() == 0 {
+            // Whether the agent takes it nobody here can see: one that hangs up at its end has taken it.
             self.ticket.ends(Outcome::Answered(self.tokens));
         }
         Some(Ok(event.text))

@@ -1,5 +1,5 @@
-//! The files of a new crate: pure text. Its source and its tests are those of the example library, which is compiled and
-//! tested here, under other names.
+//! The files of a new crate: pure text. Its source and its tests are those of examples, which are compiled and tested here,
+//! under other names: `plugins/example-agent` for an agent, a file of `plugins/fixture` for everything else.
 
 use ao_core::slots::Slot;
 
@@ -15,11 +15,17 @@ pub(super) struct NewFile {
     pub(super) text: String,
 }
 
-/// An example of the example library.
+/// An example.
 struct Example {
     source: &'static str,
     tests: &'static str,
     type_name: &'static str,
+    /// The module that the tests import.
+    module: &'static str,
+    /// What it is called.
+    name: &'static str,
+    /// A program to try it with.
+    program: Option<&'static str>,
 }
 
 macro_rules! examples {
@@ -30,7 +36,18 @@ macro_rules! examples {
                     source: include_str!(concat!("../../../../../plugins/fixture/src/", $slot, ".rs")),
                     tests: include_str!(concat!("../../../../../plugins/fixture/tests/it/", $slot, ".rs")),
                     type_name: concat!("Fixture", stringify!($Slot)),
+                    module: concat!("ao_plugin_fixture::", $slot),
+                    name: "fixture",
+                    program: None,
                 },)*
+                Slot::Agent => Example {
+                    source: include_str!("../../../../../plugins/example-agent/src/lib.rs"),
+                    tests: include_str!("../../../../../plugins/example-agent/tests/conformance.rs"),
+                    type_name: "ExampleAgent",
+                    module: "ao_plugin_example_agent",
+                    name: "example-agent",
+                    program: Some(include_str!("../../../../../plugins/example-agent/program.sh")),
+                },
             }
         }
     };
@@ -38,7 +55,6 @@ macro_rules! examples {
 
 examples! {
     Runtime "runtime";
-    Agent "agent";
     Workspace "workspace";
     Tracker "tracker";
     Scm "scm";
@@ -46,7 +62,7 @@ examples! {
     Terminal "terminal";
 }
 
-/// What exports the examples, with a sentence for each.
+/// What exports the examples of the library `fixture`, with a sentence for each.
 const EXPORTS: &str = include_str!("../../../../../plugins/fixture/src/lib.rs");
 
 /// The versions that this `ao` was tested with.
@@ -57,19 +73,25 @@ pub(super) fn files(slot: Slot, name: &CrateName, sdk: &Sdk) -> Vec<NewFile> {
     let example = example(slot);
     let type_name = name.type_name(slot, example.source);
     let renamed = |text: &str| {
-        let text = text.replace(&format!("ao_plugin_fixture::{slot}"), &name.identifier());
-        text.replace(example.type_name, &type_name).replace("fixture", name.as_str())
+        let text = text.replace(example.module, &name.identifier());
+        text.replace(example.type_name, &type_name).replace(example.name, name.as_str())
     };
-    let export = format!("\nexport_plugin! {{\n    /// {}\n    {slot} \"{name}\" => {type_name},\n}}\n", summary(slot));
+    let mut source = renamed(example.source);
+    if !source.contains("export_plugin! {") {
+        let summary = summary(slot);
+        source = format!("{source}\nexport_plugin! {{\n    /// {summary}\n    {slot} \"{name}\" => {type_name},\n}}\n");
+    }
     let file = |path, text| NewFile { path, text };
-    vec![
-        file("Cargo.toml", manifest(slot, name, sdk, example.source)),
+    let mut files = vec![
+        file("Cargo.toml", manifest(slot, name, sdk, &example)),
         file("Cargo.lock", lock()),
         file("README.md", readme(slot, name)),
-        file("src/lib.rs", renamed(example.source) + &export),
+        file("src/lib.rs", source),
         file("tests/conformance.rs", renamed(example.tests)),
         file(".gitignore", "/target\n".to_owned()),
-    ]
+    ];
+    files.extend(example.program.map(|text| file("program.sh", renamed(text))));
+    files
 }
 
 /// What the example library says of its plugin of a slot.
@@ -80,9 +102,13 @@ fn summary(slot: Slot) -> &'static str {
     summary.and_then(|line| line.strip_prefix("/// ")).unwrap_or("What it is for, in one line.")
 }
 
-fn manifest(slot: Slot, name: &CrateName, sdk: &Sdk, source: &str) -> String {
-    let tokio =
-        if source.contains("use tokio::") { "tokio = { version = \"1\", features = [\"sync\"] }\n" } else { "" };
+fn manifest(slot: Slot, name: &CrateName, sdk: &Sdk, example: &Example) -> String {
+    let tokio = if example.source.contains("use tokio::") {
+        "tokio = { version = \"1\", features = [\"sync\"] }\n"
+    } else {
+        ""
+    };
+    let tempfile = if example.tests.contains("tempfile::") { "tempfile = \"3\"\n" } else { "" };
     format!(
         "\
 [package]
@@ -103,7 +129,7 @@ serde = {{ version = \"1\", features = [\"derive\"] }}
 {tokio}
 [dev-dependencies]
 {}
-tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
+{tempfile}tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}
 
 # No `panic` in any profile: a panic becomes one failed call only while it unwinds, which is the default.
 
@@ -129,7 +155,7 @@ pub(super) fn next_steps(name: &CrateName) -> Vec<String> {
 fn readme(slot: Slot, name: &CrateName) -> String {
     let steps = next_steps(name).join("\n");
     let place = match slot {
-        Slot::Agent => format!("agents:\n  {name}:\n    plugin: {name}"),
+        Slot::Agent => format!("agents:\n  {name}:\n    plugin: {name}\n    binary: /path/to/{name}/program.sh"),
         Slot::Runtime | Slot::Workspace | Slot::Tracker | Slot::Scm => {
             format!("defaults:\n  {slot}:\n    plugin: {name}")
         }
@@ -137,6 +163,13 @@ fn readme(slot: Slot, name: &CrateName) -> String {
             format!("notifiers:\n  {name}:\n    plugin: {name}\ndefaults:\n  notifiers: [{name}]")
         }
         Slot::Terminal => format!("# this version has no key for a {slot}"),
+    };
+    let (program, guide) = match slot {
+        Slot::Agent => (
+            "`program.sh` is a program to try it\nwith, in the place of your agent's own. ",
+            "`docs/plugins/agents.md`, beside `docs/plugins/README.md`,",
+        ),
+        _ => ("", "`docs/plugins/README.md`"),
     };
     format!(
         "\
@@ -154,8 +187,8 @@ Then, in `agent-orchestrator.yaml`:
 {place}
 ```
 
-`src/lib.rs` is the plugin, `tests/conformance.rs` runs the {slot}'s contract against it. `ao plugin inspect {slot}/{name}`
-shows what `ao` knows of it. The author's guide is `docs/plugins/README.md` in the repository of `ao`.
+`src/lib.rs` is the plugin, `tests/conformance.rs` runs the {slot}'s contract against it. {program}`ao plugin inspect
+{slot}/{name}` shows what `ao` knows of it. The author's guide is {guide} in the repository of `ao`.
 "
     )
 }
@@ -190,7 +223,8 @@ mod tests {
         for slot in Slot::ALL {
             for file in made(*slot, "my-own").iter().filter(|file| file.path != "Cargo.lock") {
                 let lower = file.text.to_lowercase();
-                assert!(!lower.contains("fixture") && !lower.contains("crate::"), "{}", file.text);
+                let names = ["fixture", "crate::", "example-agent", "example_agent", "exampleagent"];
+                assert!(!names.iter().any(|name| lower.contains(name)), "{}", file.text);
                 assert!(file.text.ends_with('\n') && !file.text.ends_with("\n\n"), "{}", file.path);
             }
         }
@@ -205,6 +239,18 @@ mod tests {
             "export_plugin! {\n    /// Issues that live in memory.\n    tracker \"my-tracker\" => MyTracker,\n}\n";
         assert!(source.ends_with(export), "{source}");
         assert!(text(&files, "tests/conformance.rs").contains("use my_tracker::{Config, MyTracker};"));
+    }
+
+    #[test]
+    fn an_agent_comes_whole_and_with_a_program() {
+        let files = made(Slot::Agent, "my-own");
+        let source = text(&files, "src/lib.rs");
+        assert!(source.contains("impl Agent for MyOwnAgent") && source.contains(".join(\".my-own\")"));
+        assert_eq!(source.matches("export_plugin! {").count(), 1);
+        assert!(source.ends_with("    agent \"my-own\" => MyOwnAgent,\n}\n"), "{source}");
+        assert!(text(&files, "tests/conformance.rs").contains("use my_own::MyOwnAgent;"));
+        assert!(text(&files, "program.sh").contains("echo 'my-own 1.0.0'"));
+        assert!(text(&files, "Cargo.toml").contains("\ntempfile = "));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Writing a directory whole: beside its place, then renamed. Nothing that is there is ever replaced.
 
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 
 use ao_core::{Code, Error};
 use camino::Utf8Path;
 
 use super::template::NewFile;
 
-/// Before the umask of whoever runs this.
+/// Of directories and programs, before the umask of whoever runs this.
 const MODE: u32 = 0o777;
+/// Of other files.
+const MODE_OF_DATA: u32 = 0o666;
 
 /// Refuses a place where something is. An empty directory is nothing.
 pub(super) fn refuse_what_is_there(directory: &Utf8Path) -> Result<(), Error> {
@@ -40,7 +42,9 @@ pub(super) fn directory(directory: &Utf8Path, files: &[NewFile]) -> Result<(), E
         if let Some(around) = path.parent() {
             std::fs::create_dir_all(around).map_err(failed)?;
         }
-        let mut new = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(if file.text.starts_with("#!") { MODE } else { MODE_OF_DATA });
+        let mut new = options.open(&path).map_err(failed)?;
         new.write_all(file.text.as_bytes()).and_then(|()| new.sync_all()).map_err(failed)?;
     }
     // The system renames a directory onto nothing but an empty directory.
@@ -84,6 +88,9 @@ mod tests {
         assert_eq!(fs_err::read_to_string(root.join("new/src/lib.rs")).unwrap(), "text");
         let mode = |path: &Utf8Path| path.metadata().unwrap().permissions().mode();
         assert_eq!(mode(&root.join("new")), mode(&root.join("new/src")));
+        assert_eq!(mode(&root.join("new/src/lib.rs")) & 0o111, 0);
+        directory(&root.join("runs"), &[NewFile { path: "run.sh", text: "#!/bin/sh\n".to_owned() }]).unwrap();
+        assert_ne!(mode(&root.join("runs/run.sh")) & 0o100, 0);
         // An empty directory is as good as none.
         fs_err::create_dir(root.join("empty")).unwrap();
         directory(&root.join("empty"), &files("a")).unwrap();

@@ -142,6 +142,22 @@ impl Desk {
         Engine::start(self.context(failpoints), CheckMode::Run, &mut |_| ()).unwrap()
     }
 
+    /// An engine that makes its calls until it is killed at this failpoint.
+    async fn killed_at(&self, point: &str) {
+        let mut engine = self.starting(&format!("{point}=error"));
+        let ended = async {
+            loop {
+                engine.begin_calls()?;
+                match engine.calls.join_next().await {
+                    Some(done) => engine.finish(done.unwrap())?,
+                    None => return Ok(()),
+                }
+            }
+        };
+        let error: Error = ended.await.unwrap_err();
+        assert!(error.message.contains(point), "{error}");
+    }
+
     fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

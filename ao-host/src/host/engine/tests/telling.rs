@@ -18,7 +18,12 @@ fn desk(notifiers: &[(&str, &str)]) -> Desk {
 }
 
 fn configure(desk: &Desk, notifiers: &[(&str, &str)]) {
-    desk.configure(PROJECTS);
+    configure_with(desk, PROJECTS, notifiers);
+}
+
+/// These projects, and these notifiers with their plugins, who are told of everything.
+pub(super) fn configure_with(desk: &Desk, projects: &str, notifiers: &[(&str, &str)]) {
+    desk.configure(projects);
     let names: Vec<_> = notifiers.iter().map(|(name, _)| *name).collect();
     let named = |(name, plugin): &(&str, &str)| {
         format!("  {name}: {{ plugin: {plugin}, desk: \"{}\", name: {name} }}\n", desk.root)
@@ -174,19 +179,7 @@ async fn a_host_that_is_killed_while_it_tells_leaves_no_more_doubt_than_there_is
     ] {
         let desk = desk(&[("phone", plugin)]);
         desk.add("n1");
-        let mut engine = desk.starting(&format!("react.notify_post.{point}=error"));
-        let ended = async {
-            loop {
-                engine.begin_calls()?;
-                match engine.calls.join_next().await {
-                    Some(done) => engine.finish(done.unwrap())?,
-                    None => return Ok(()),
-                }
-            }
-        };
-        let error: Error = ended.await.unwrap_err();
-        assert!(error.message.contains(point), "{error}");
-        drop(engine);
+        desk.killed_at(&format!("react.notify_post.{point}")).await;
         assert_eq!(desk.delivery("n1", "phone"), DeliveryState::Trying);
         assert_eq!(desk.told().len(), usize::from(point == "after"));
         let mut engine = desk.engine().await;
