@@ -8,6 +8,7 @@ use ao_plugin_command as _;
 use ao_plugin_git as _;
 use ao_plugin_local as _;
 use ao_plugin_notify as _;
+use ao_plugin_opencode as _;
 use ao_plugin_process as _;
 use ao_plugin_pty as _;
 use ao_plugin_tmux as _;

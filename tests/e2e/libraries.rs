@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::studio::{Engine, Studio, heard, in_every_engine};
 use crate::support::{World, built_library};
 
-const LIBRARIES: [&str; 10] =
-    ["acp", "claude_code", "codex", "command", "git", "local", "notify", "process", "pty", "tmux"];
+const LIBRARIES: [&str; 11] =
+    ["acp", "claude_code", "codex", "command", "git", "local", "notify", "opencode", "process", "pty", "tmux"];
 
 /// The configuration with every library in it, in the directory `lib`.
 fn with_libraries(studio: &Studio) -> String {

@@ -52,6 +52,8 @@ mod issue;
 mod man;
 mod manifest;
 mod notify;
+mod opencode;
+mod opencode_server;
 mod orchestrator;
 mod pause;
 mod plugin;
@@ -148,6 +150,10 @@ commands! {
         Hold(hold),
         #[command(name = "__acp", hide = true)]
         Acp(acp),
+        #[command(name = "__opencode", hide = true)]
+        Opencode(opencode),
+        #[command(name = "__opencode-server", hide = true)]
+        OpencodeServer(opencode_server),
         #[command(name = "__check", hide = true)]
         Check(check),
         #[command(name = "__host", hide = true)]

@@ -201,24 +201,13 @@ fn written(configured: &SlotConfig) -> Value {
 
 /// An agent of which no configuration speaks.
 fn unconfigured(setup: &Setup, name: &PluginName) -> Result<(Value, Instance), Failure> {
-    let plugin = |name: &PluginName| setup.registry.entry(Slot::Agent, name);
-    let (plugin, settings) = match plugin(name) {
-        Ok(_) => (name.clone(), json!({})),
-        // Without a plugin of its own it still speaks ACP.
-        Err(_) if name.as_str() == "opencode" => {
-            let acp = "acp".parse().map_err(|error: ao_core::model::InvalidName| Error::other(error.to_string()))?;
-            (acp, json!({ "argv": ["opencode", "acp"] }))
-        }
-        Err(_) => {
-            let known = known(&setup.loaded.config, setup);
-            let message = format!("there is no agent `{name}`, neither configured nor a plugin's; there are: {known}");
-            return Err(Error::invalid_input(message).into());
-        }
-    };
-    let instance = setup.registry.instance(Slot::Agent, &plugin, &settings, &Secrets::default())?;
-    let mut settings = settings;
-    settings["plugin"] = Value::from(plugin.as_str());
-    Ok((settings, instance))
+    if setup.registry.entry(Slot::Agent, name).is_err() {
+        let known = known(&setup.loaded.config, setup);
+        let message = format!("there is no agent `{name}`, neither configured nor a plugin's; there are: {known}");
+        return Err(Error::invalid_input(message).into());
+    }
+    let instance = setup.registry.instance(Slot::Agent, name, &json!({}), &Secrets::default())?;
+    Ok((json!({ "plugin": name.as_str() }), instance))
 }
 
 fn known(config: &Config, setup: &Setup) -> String {
@@ -279,10 +268,13 @@ mod tests {
         assert_eq!(codex.settings(root)["permissions"], "auto-edit");
         assert_eq!(codex.settings(root)["args"][1], "/demo");
         assert_eq!(codex.settings(root)["trustWorktrees"], true);
-        let opencode = own("acp", json!({ "argv": ["/bin/opencode", "acp"], "env": { "A": "b" } })).settings(root);
-        let rules: Value = serde_json::from_str(opencode["env"]["OPENCODE_PERMISSION"].as_str().unwrap()).unwrap();
-        assert_eq!((&rules["bash"]["*"], &rules["bash"]["git commit *"]), (&json!("ask"), &json!("allow")));
-        assert_eq!(opencode["env"]["A"], "b");
+        for (plugin, mut settings) in [("opencode", json!({})), ("acp", json!({ "argv": ["/bin/opencode", "acp"] }))] {
+            settings["env"] = json!({ "A": "b" });
+            let opencode = own(plugin, settings).settings(root);
+            let rules: Value = serde_json::from_str(opencode["env"]["OPENCODE_PERMISSION"].as_str().unwrap()).unwrap();
+            assert_eq!((&rules["bash"]["*"], &rules["bash"]["git commit *"]), (&json!("ask"), &json!("allow")));
+            assert_eq!((&opencode["env"]["A"], &opencode["permissions"]), (&json!("b"), &json!("auto-edit")));
+        }
         let gemini = own("acp", json!({ "argv": ["gemini", "--acp"] })).settings(root);
         assert_eq!(gemini, json!({ "argv": ["gemini", "--acp"], "permissions": "auto-edit" }));
     }

@@ -34,11 +34,18 @@ impl fmt::Display for Hold {
     }
 }
 
+/// Whether somebody at the agent's terminal is in the way of what is to be done there. Of an agent that is not typed to,
+/// nobody is.
+#[must_use]
+pub fn attended<'a>(seen: &'a RuntimeObservation, agent: &AgentObservation) -> Option<&'a str> {
+    seen.attended.as_deref().filter(|_| agent.composer != Composer::None)
+}
+
 /// What keeps a message from being typed, before anything of it was.
 #[must_use]
 pub fn hold(seen: &RuntimeObservation, agent: &AgentObservation) -> Option<Hold> {
-    if let Some(who) = &seen.attended {
-        return Some(Hold::Attended(who.clone()));
+    if let Some(who) = attended(seen, agent) {
+        return Some(Hold::Attended(who.to_owned()));
     }
     match agent.composer {
         Composer::Dialog => Some(Hold::Dialog),
@@ -70,7 +77,7 @@ pub fn draft_seen(agent: &AgentObservation, text: &str) -> DraftSeen {
         None => ends(&solid(text), &solid(shown)),
     };
     match &agent.composer {
-        Composer::Empty => DraftSeen::Nothing,
+        Composer::Empty | Composer::None => DraftSeen::Nothing,
         Composer::Dialog => DraftSeen::Covered,
         Composer::Draft { text: shown } if is_ours(shown) => DraftSeen::Ours,
         Composer::Draft { .. } => DraftSeen::Other,
@@ -105,7 +112,7 @@ pub fn resume(proof: &Proof, seen: &RuntimeObservation, agent: &AgentObservation
     if let Proof::Found { .. } = proof {
         return Resume::Acked;
     }
-    let wait = || seen.attended.clone().map(|who| Resume::Wait(Hold::Attended(who)));
+    let wait = || attended(seen, agent).map(|who| Resume::Wait(Hold::Attended(who.to_owned())));
     let is_idle = agent.activity.as_ref().is_some_and(|activity| {
         matches!(activity.state, ActivityState::Ready | ActivityState::Idle) && activity.strength == Strength::Strong
     });
@@ -160,6 +167,7 @@ mod tests {
         assert_eq!(held(&runtime(None), Composer::Unknown), None, "one attempt");
         assert_eq!(held(&runtime(None), Composer::Dialog), Some(Hold::Dialog));
         assert_eq!(held(&runtime(None), Composer::Draft { text: "x".to_owned() }), Some(Hold::Draft));
+        assert_eq!(held(&runtime(Some("a tmux client")), Composer::None), None, "nothing is typed");
         let attended = held(&runtime(Some("a tmux client")), Composer::Empty);
         assert_eq!(attended, Some(Hold::Attended("a tmux client".to_owned())));
     }

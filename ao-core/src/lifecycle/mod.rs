@@ -37,7 +37,7 @@ pub use checks::{
 };
 pub use cleanup::{Tidiness, tidiness};
 pub use death::Deaths;
-pub use delivery::{DraftSeen, Hold, Resume, draft_seen, hold, resume};
+pub use delivery::{DraftSeen, Hold, Resume, attended, draft_seen, hold, resume};
 pub use expiry::{Because, Portion, Removal, TrashPolicy, expiry};
 pub use guidance::{Means, guidance};
 pub use inbox::{LastMessage, Matter, MatterKind, is_all_merged, matters};

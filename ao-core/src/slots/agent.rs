@@ -237,6 +237,8 @@ record! {
             usage: Option<Vec<ModelUsage>>,
             /// Its provider lets it wait.
             limit: Option<RateLimit>,
+            /// The prompt that came with its launch ([`PromptDelivery::AtLaunch`]) stands in its record.
+            prompt_taken: bool,
         }
     }
 
@@ -563,6 +565,9 @@ pub enum Composer {
     },
     /// It is covered by a dialog.
     Dialog,
+    /// It has none, or none that matters: the plugin hands messages, answers and interruptions over itself, and nothing is
+    /// typed. So nobody at the terminal is in the way.
+    None,
     /// It cannot be told.
     #[default]
     #[serde(other)]

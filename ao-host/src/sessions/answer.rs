@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ao_core::lifecycle::attended;
 use ao_core::model::SessionId;
 use ao_core::model::event::{AgentAnswered, EventData};
 use ao_core::model::facts::{OperationKind, Session};
@@ -133,7 +134,7 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
     if reply.ask.as_ref().is_some_and(|meant| *meant != ask.id) {
         return Err(Error::conflict(format!("`{id}` asks something else by now; `ao answer {id}` shows it")));
     }
-    if let Some(who) = &seen.attended {
+    if let Some(who) = attended(seen, agent) {
         return Err(Error::unavailable(format!("somebody is at the agent's terminal ({who})")));
     }
     if ask.options.is_empty() {
@@ -152,7 +153,7 @@ fn question(id: &SessionId, seen: &RuntimeObservation, agent: &AgentObservation,
 mod tests {
     use super::*;
     use ao_core::model::Timestamp;
-    use ao_core::slots::agent::{Activity, ActivityState, AskOption, Strength};
+    use ao_core::slots::agent::{Activity, ActivityState, AskOption, Composer, Strength};
 
     #[test]
     fn a_look_that_tells_nothing_does_not_tell_that_a_question_is_gone() {
@@ -192,5 +193,7 @@ mod tests {
         assert_eq!((error.code, error.message.contains("`allow_once`, `reject_once`")), (Code::INVALID_INPUT, true));
         seen.attended = Some("tty1".to_owned());
         assert_eq!(code(&seen, &agent, &reply("allow_once", None)), Err(Code::UNAVAILABLE));
+        agent.composer = Composer::None;
+        assert!(code(&seen, &agent, &reply("allow_once", None)).is_ok(), "nothing is typed");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ao_core::lifecycle::Turn;
+use ao_core::lifecycle::{Turn, attended};
 use ao_core::model::facts::{OperationKind, Session};
 use ao_core::model::{DeliveryLevel, SessionId};
 use ao_core::slots::agent::{ActivityState, AgentObservation, DeliverPlan, InterruptAgent};
@@ -38,7 +38,7 @@ impl Sessions {
         if let Some(turn) = over(&seen.liveness, &agent) {
             return Ok(turn);
         }
-        if let Some(who) = &seen.attended {
+        if let Some(who) = attended(&seen, &agent) {
             return Err(Error::unavailable(format!("somebody is at its terminal ({who})")));
         }
         if !works(&agent) {

@@ -6,16 +6,13 @@ use ao_plugin_sdk::prelude::*;
 pub(crate) const LAUNCH_FILE: &str = "acp.json";
 
 /// The version of [`Launch`]. A helper refuses a newer one.
-pub(crate) const LAUNCH_VERSION: u32 = 1;
-
-/// How the key of a prompt begins that comes with a launch. A host's own keys have no blanks.
-const LAUNCH_KEY: &str = "launch of ";
+pub(crate) const LAUNCH_VERSION: u64 = 1;
 
 /// What a helper is to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Launch {
     /// [`LAUNCH_VERSION`].
-    pub(crate) version: u32,
+    pub(crate) version: u64,
     /// Where the agent works.
     pub(crate) workspace: Utf8PathBuf,
     /// Where the helper keeps its journal.
@@ -40,16 +37,4 @@ pub(crate) struct Launch {
     /// The command that wakes the host; none where there is none.
     #[serde(default)]
     pub(crate) hook: Vec<String>,
-}
-
-impl Launch {
-    /// The key of the prompt that comes with the launch: another one for each launch of a session.
-    pub(crate) fn prompt_key(&self) -> String {
-        format!("{LAUNCH_KEY}{}", self.directory.file_name().unwrap_or_default())
-    }
-
-    /// Whether a key is that of a prompt which came with some launch.
-    pub(crate) fn is_prompt_key(key: &str) -> bool {
-        key.starts_with(LAUNCH_KEY)
-    }
 }

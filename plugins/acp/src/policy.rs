@@ -3,7 +3,8 @@
 
 use ao_plugin_sdk::prelude::*;
 
-use crate::journal::Choice;
+use ao_agent_conversation::choices::of_kind;
+use ao_agent_conversation::journal::Choice;
 
 /// What becomes of a permission request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,35 +80,6 @@ fn rejected(choices: &[Choice]) -> Option<&Choice> {
     of_kind(choices, "reject_once").or_else(|| of_kind(choices, "reject_always"))
 }
 
-fn of_kind<'a>(choices: &'a [Choice], kind: &str) -> Option<&'a Choice> {
-    choices.iter().find(|choice| choice.kind == kind)
-}
-
-/// The answer that a human means. One that the agent does not offer becomes the nearest that gives no more: what is allowed
-/// for good is allowed once, and a refusal is a refusal. A number from 1 names an answer by its place.
-pub(crate) fn meant<'a>(choices: &'a [Choice], answer: &str) -> Option<&'a Choice> {
-    let nearest = match answer {
-        "allow_always" => "allow_once",
-        "reject_once" => "reject_always",
-        "reject_always" => "reject_once",
-        _ => "",
-    };
-    let by_place = || choices.get(answer.parse::<usize>().ok()?.checked_sub(1)?);
-    of_kind(choices, answer).or_else(|| of_kind(choices, nearest).filter(|_| !nearest.is_empty())).or_else(by_place)
-}
-
-/// What a human can answer, with what the agent calls it: each kind once, and what has none of its own by its place.
-pub(crate) fn offered(choices: &[Choice]) -> Vec<(String, String)> {
-    let mut offered: Vec<(String, String)> = Vec::new();
-    for (index, choice) in choices.iter().enumerate() {
-        let is_known = ["allow_once", "allow_always", "reject_once", "reject_always"].contains(&choice.kind.as_str());
-        let is_new = !offered.iter().any(|(answer, _)| *answer == choice.kind);
-        let answer = if is_known && is_new { choice.kind.clone() } else { (index + 1).to_string() };
-        offered.push((answer, choice.label.clone()));
-    }
-    offered
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,22 +137,5 @@ mod tests {
         }
         assert_eq!(tool("edit", &[".github/a", ".gitignore"]), Tool::Edits);
         assert_eq!(Tool::of(None, None, Utf8Path::new("/w")), Tool::Other);
-    }
-
-    #[test]
-    fn a_human_gets_what_they_mean_or_less() {
-        let label = |kinds: &[&str], answer| meant(&choices(kinds), answer).map(|choice| choice.kind.clone());
-        let all = ["allow_always", "allow_always", "allow_once", "reject_once"];
-        assert_eq!(label(&all, "allow_once").as_deref(), Some("allow_once"));
-        assert_eq!(label(&all, "reject_always").as_deref(), Some("reject_once"));
-        assert_eq!(label(&["allow_once"], "allow_always").as_deref(), Some("allow_once"));
-        assert_eq!(label(&["allow_always"], "allow_once"), None, "never more than was said");
-        assert_eq!(label(&["allow_once"], "reject_once"), None);
-        assert_eq!(meant(&choices(&all), "2").map(|choice| choice.id.as_str()), Some("id1"));
-        for nonsense in ["0", "5", "", "once", "-1"] {
-            assert_eq!(label(&all, nonsense), None, "{nonsense:?}");
-        }
-        let kinds: Vec<_> = offered(&choices(&all)).into_iter().map(|(answer, _)| answer).collect();
-        assert_eq!(kinds, ["allow_always", "2", "allow_once", "reject_once"]);
     }
 }

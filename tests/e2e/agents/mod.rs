@@ -10,5 +10,6 @@ mod demo;
 mod hostile;
 mod life;
 mod limits;
+mod opencode;
 mod places;
 mod scene;

@@ -2,8 +2,8 @@
 
 use crate::lifecycle::Policy;
 use crate::lifecycle::status::is_idle;
-use crate::model::Timestamp;
-use crate::model::facts::{AgentFacts, IdleClock, Unseen};
+use crate::model::facts::{AgentFacts, IdleClock, PromptFacts, Unseen};
+use crate::model::{DeliveryLevel, Timestamp};
 use crate::slots::agent::{Activity, AgentObservation};
 
 /// Writes down what the agent plugin says.
@@ -23,6 +23,13 @@ pub fn agent(facts: &mut AgentFacts, seen: &AgentObservation, now: Timestamp, po
     facts.limit.clone_from(&seen.limit);
     facts.observed_at = Some(now);
     facts.unseen = None;
+}
+
+/// Writes down that the prompt that came with a launch has arrived, where the agent's record says so.
+pub fn launch_prompt(prompt: &mut PromptFacts, seen: &AgentObservation) {
+    if seen.prompt_taken && prompt.delivery == DeliveryLevel::Submitted {
+        prompt.delivery = DeliveryLevel::Acked;
+    }
 }
 
 /// Writes down which conversation it is, and what that has used.

@@ -315,6 +315,9 @@ impl Book {
             if let (Some(facts), Some(seen)) = (session.agent.as_mut(), answers.get(&session.id)) {
                 let before = facts.agent_session.clone();
                 observe::agent(facts, seen, now, &policy);
+                if let Some(prompt) = &mut session.prompt {
+                    observe::launch_prompt(prompt, seen);
+                }
                 if facts.agent_session != before {
                     conversations.insert(session.id.clone());
                 }

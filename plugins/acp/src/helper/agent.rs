@@ -6,7 +6,6 @@
 )]
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,9 +17,9 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::log::Log;
-use super::room::Room;
 use crate::launch::Launch;
+use crate::log::Log;
+use crate::room::Room;
 use crate::wire::{Line, Lines, MOST};
 
 /// How many lines may wait to be handled, and to be sent.
@@ -125,12 +124,6 @@ impl Agent {
         // It may have ended meanwhile.
         let _ = group.map(|group| kill_process_group(group, signal));
     }
-}
-
-/// The code with which this process ends for it: as a shell has it.
-pub(super) fn code_of(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
 }
 
 /// Writes frames until there will be no more, and returns those that nobody read: a part of a line is none.

@@ -1,24 +1,23 @@
 //! The helper's loop: what happens goes into the conversation, and what follows is done.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ao_plugin_sdk::prelude::*;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use ao_agent_conversation::desk::{Desk, Known};
+use ao_agent_conversation::serving::{Signals, Told, Waiting, code_of};
+use ao_agent_conversation::socket::{Asked, Socket};
+use ao_agent_conversation::wake::Wake;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::agent::{Agent, code_of};
-use super::log::Log;
-use super::printer::Printer;
-use super::socket::{Asked, Socket};
-use super::wake::Wake;
-use super::{Desk, files};
-use crate::control::Reply;
-use crate::journal::{DIRECTORY, Event, Queue, View};
+use super::agent::Agent;
+use super::files;
+use crate::journal::Event;
+use crate::launch::Launch;
+use crate::log::Log;
+use crate::printer::Printer;
 use crate::talk::{Effect, Input, Talk};
 
 /// How long opening a conversation may take: some agents are fetched first.
@@ -30,8 +29,6 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an agent may live that closed its output.
 const SILENT_WITHIN: Duration = Duration::from_secs(5);
-/// How many may ask at once.
-const ASKING: usize = 32;
 
 /// Why the loop ends.
 enum Over {
@@ -43,55 +40,39 @@ enum Over {
     Useless(String),
 }
 
-/// The signals that matter.
-struct Signals {
-    terminate: Signal,
-    hangup: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let [terminate, hangup, interrupt] =
-            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
-        Ok(Self { terminate: terminate?, hangup: hangup?, interrupt: interrupt? })
-    }
-}
-
 /// What carries effects out.
 struct Hands<'a> {
+    launch: Launch,
     desk: Desk<'a>,
     printer: Printer,
     log: Arc<Mutex<Log>>,
-    replies: BTreeMap<u64, oneshot::Sender<Reply>>,
+    waiting: Waiting,
     /// A file that is being read or written for the agent. What it says next is not read before.
     calls: JoinSet<Effect>,
 }
 
 /// Runs the agent until it ends or this process is told to.
-pub(super) async fn serve(mut desk: Desk<'_>, prompt: Option<String>, known: (View, Queue)) -> io::Result<ExitCode> {
+pub(super) async fn serve(
+    launch: Launch,
+    mut desk: Desk<'_>,
+    prompt: Option<String>,
+    known: Known,
+) -> io::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let directory = desk.launch.directory.join(DIRECTORY);
-    let log = Arc::new(Mutex::new(Log::open(&directory)?));
-    let socket = Socket::bind(&desk.launch.directory)?;
-    let mut talk = Talk::new(desk.launch.clone(), prompt, known.clone(), files::locate);
-    if known != (View::new(known.0.since), Queue::default()) {
-        // What a former launch left stands in this one's journal from here on.
-        desk.note(Event::Snapshot { view: Box::new(known.0), queue: Box::new(known.1) })?;
-    }
+    let log = Arc::new(Mutex::new(Log::open(&desk.files)?));
+    let (listening, mut asked) = Socket::bind(&launch.directory)?.listen();
+    let mut talk = Talk::new(launch.clone(), prompt, known, files::locate);
     let started = Event::Started { helper: std::process::id() };
     talk.noted((desk.now)(), &started);
     desk.note(started)?;
-    let mut hands = Hands { desk, printer: Printer::start()?, log, replies: BTreeMap::new(), calls: JoinSet::new() };
-    let mut agent = match Agent::start(&hands.desk.launch, &hands.log) {
+    let (printer, waiting) = (Printer::start()?, Waiting::default());
+    let mut hands = Hands { launch, desk, printer, log, waiting, calls: JoinSet::new() };
+    let mut agent = match Agent::start(&hands.launch, &hands.log) {
         Ok(agent) => agent,
         Err(error) => return hands.not_started(&error),
     };
     hands.desk.note(Event::Launched { pid: agent.pid })?;
-    let (asked_in, mut asked) = mpsc::channel::<Asked>(ASKING);
-    let mut listening = JoinSet::new();
-    listening.spawn(socket.listen(asked_in));
-    let mut wake = Wake::new(hands.desk.launch.hook.clone());
+    let mut wake = Wake::new(hands.launch.hook.clone());
     let over = converse(&mut talk, &mut hands, &mut agent, &mut asked, &mut wake, &mut signals).await;
     // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(listening);
@@ -109,7 +90,7 @@ async fn converse(
     let late = tokio::time::sleep(OPEN_WITHIN);
     let silent = tokio::time::sleep(Duration::MAX);
     tokio::pin!(late, silent);
-    let (mut speaks, mut number) = (true, 0_u64);
+    let mut speaks = true;
     if let Some(over) = hands.go_on(talk, agent, Input::Begin) {
         return over;
     }
@@ -119,9 +100,10 @@ async fn converse(
         let begun = stop_by.unwrap_or_else(|| tokio::time::Instant::now() + STOP_WITHIN);
         stop_by = talk.is_stopping().then_some(begun);
         let input = tokio::select! {
-            _ = signals.terminate.recv() => return Over::Told(15),
-            _ = signals.hangup.recv() => return Over::Told(1),
-            _ = signals.interrupt.recv() => Input::Interrupt,
+            told = signals.next() => match told {
+                Told::End(signal) => return Over::Told(signal),
+                Told::Interrupt => Input::Interrupt,
+            },
             line = agent.lines.recv(), if speaks && hands.calls.is_empty() => if let Some(line) = line {
                 Input::Line(line)
             } else {
@@ -134,9 +116,7 @@ async fn converse(
                 Err(error) => return Over::Useless(format!("the agent cannot be waited for: {error}")),
             },
             Some((request, reply)) = asked.recv() => {
-                number += 1;
-                hands.replies.insert(number, reply);
-                Input::Control(number, request)
+                Input::Control(hands.waiting.add(reply), request)
             }
             Some(done) = hands.calls.join_next() => {
                 if let Ok(Effect::Send(frame)) = done && agent.send(&frame).is_err() {
@@ -168,7 +148,7 @@ impl Hands<'_> {
         // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
         for effect in talk.handle(now, input) {
             match effect {
-                Effect::Reply(to, reply) => self.reply(to, reply, unwritten.as_deref()),
+                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
                 _ if unwritten.is_some() => {}
                 Effect::Note(event) => {
                     if let Err(error) = self.desk.note(event) {
@@ -183,8 +163,7 @@ impl Hands<'_> {
                 Effect::Show(text) => self.printer.show(text),
                 Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
                 Effect::File { id, call } => {
-                    let launch = &self.desk.launch;
-                    let (workspace, scratch) = (launch.workspace.clone(), launch.directory.join(DIRECTORY));
+                    let (workspace, scratch) = (self.launch.workspace.clone(), self.desk.files.clone());
                     let perform = move || Talk::file_done(&id, files::perform(&workspace, &scratch, &call));
                     self.calls.spawn_blocking(perform);
                 }
@@ -201,26 +180,12 @@ impl Hands<'_> {
         over
     }
 
-    /// What could not be written down was not taken.
-    fn reply(&mut self, to: u64, reply: Reply, unwritten: Option<&str>) {
-        let reply = match unwritten {
-            Some(error) => {
-                Reply::Refused { code: Code::UNAVAILABLE, message: format!("cannot write the journal: {error}") }
-            }
-            None => reply,
-        };
-        if let Some(asking) = self.replies.remove(&to) {
-            // Who asked may have gone; the key makes asking again harmless.
-            let _ = asking.send(reply);
-        }
-    }
-
     fn keep(&self, bytes: &[u8]) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
     }
 
     fn not_started(mut self, error: &io::Error) -> io::Result<ExitCode> {
-        let program = self.desk.launch.argv.first().cloned().unwrap_or_default();
+        let program = self.launch.argv.first().cloned().unwrap_or_default();
         let why = format!("cannot start `{program}` ({error}); correct the agent's `argv`");
         self.printer.show(format!("# {why}\n"));
         self.desk.note(Event::Ended { why })?;

@@ -7,12 +7,14 @@ mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use ao_agent_conversation::desk::Known;
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use crate::control::{Reply, Request};
 use crate::journal::{Event, How, Question, Queue, Used, View};
 use crate::launch::Launch;
+use crate::ledger::Ledger;
 use crate::transcript::Transcript;
 use crate::wire::{self, Frame, Line, Problem, Who};
 
@@ -133,8 +135,7 @@ pub(crate) struct Talk {
     launch: Launch,
     /// What the agent is to do first.
     prompt: Option<String>,
-    view: View,
-    queue: Queue,
+    ledger: Ledger,
     stage: Stage,
     pending: BTreeMap<u64, Pending>,
     last_id: u64,
@@ -157,14 +158,13 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// A conversation that goes on from what a journal says, or begins.
-    pub(crate) fn new(launch: Launch, prompt: Option<String>, known: (View, Queue), locate: Locate) -> Self {
-        let (view, queue) = known;
-        let now = view.since;
+    pub(crate) fn new(launch: Launch, prompt: Option<String>, known: Known, locate: Locate) -> Self {
+        let ledger = Ledger::new(known);
+        let now = ledger.view.since;
         Self {
             launch,
             prompt,
-            view,
-            queue,
+            ledger,
             stage: Stage::Opening,
             pending: BTreeMap::new(),
             last_id: 0,
@@ -186,12 +186,12 @@ impl Talk {
 
     /// What is known of the agent.
     pub(crate) fn view(&self) -> &View {
-        &self.view
+        &self.ledger.view
     }
 
     /// Which prompts wait.
     pub(crate) fn queue(&self) -> &Queue {
-        &self.queue
+        &self.ledger.queue
     }
 
     /// Goes on by one input, at this time.
@@ -217,8 +217,7 @@ impl Talk {
 
     /// Takes down an event that the outside knows of.
     pub(crate) fn noted(&mut self, now: Timestamp, event: &Event) {
-        self.view.apply(now, event);
-        self.queue.apply(event);
+        self.ledger.apply(now, event);
     }
 
     /// Hands nothing over any more: the agent is gone, or about to be.

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use ao_plugin_sdk::core::text::one_line;
+use ao_agent_conversation::launch::prompt_key;
 use ao_plugin_sdk::prelude::*;
 
 use super::{Course, Effect, Pending, Shown, Stage, Talk};
 use crate::journal::{Event, How, Used};
+use crate::ledger::Taking;
 use crate::wire::{self, Offer, Problem};
 
 /// The version of the protocol that is spoken.
@@ -25,14 +26,12 @@ pub(super) struct Setting {
 
 impl Talk {
     pub(super) fn begin(&mut self) {
-        let key = self.launch.prompt_key();
-        if let Some(text) = self.prompt.take().filter(|_| !self.queue.knows(&key)) {
-            self.accept(key, text);
+        if let Some(text) = self.prompt.take()
+            && let Taking::New(event) = self.ledger.taking(prompt_key(&self.launch.directory), text)
+        {
+            self.note(event);
         }
-        if let Some(letter) = &self.queue.handed {
-            let key = letter.key.clone();
-            let what = one_line(&letter.text, 100);
-            let why = format!("the turn on `{what}` was cut off; it may not have arrived, and is not repeated");
+        if let Some((key, why)) = self.ledger.cut_off() {
             self.show_line(&format!("# {why}"));
             self.note(Event::Cut { key, why });
         }
@@ -66,7 +65,7 @@ impl Talk {
                 self.settle(id, how, &result);
             }
             Pending::Set(setting) => {
-                if setting.category == "model" && self.view.model.as_ref() != Some(&setting.value) {
+                if setting.category == "model" && self.ledger.view.model.as_ref() != Some(&setting.value) {
                     self.note(Event::Model { id: setting.value });
                 }
                 self.go_on_settling();
@@ -88,7 +87,7 @@ impl Talk {
         self.show_line(&format!("# {agent} {}", version.clone().unwrap_or_default()));
         self.note(Event::Connected { agent, version });
         // A helper that begins again in the same directory goes on with its own conversation.
-        let former = self.view.session.clone().or_else(|| self.launch.resume.clone());
+        let former = self.ledger.view.session.clone().or_else(|| self.launch.resume.clone());
         let (loads, resumes) = (self.who.loads, self.who.resumes);
         match former {
             Some(id) if resumes => self.reopen("session/resume", id, Pending::Resume),
@@ -147,7 +146,9 @@ impl Talk {
         let wanted = [("model", self.launch.model.clone()), ("mode", mode)];
         for (category, wanted) in wanted {
             let (offer, current) = wire::offers(result, category);
-            if let Some(id) = current.clone().filter(|id| category == "model" && self.view.model.as_ref() != Some(id)) {
+            if let Some(id) =
+                current.clone().filter(|id| category == "model" && self.ledger.view.model.as_ref() != Some(id))
+            {
                 self.note(Event::Model { id });
             }
             match (wanted, offer) {
@@ -189,10 +190,10 @@ impl Talk {
     pub(super) fn hand_over(&mut self) {
         let Stage::Open { session } = &self.stage else { return };
         let session = session.clone();
-        if self.turn.is_some() || self.queue.held.is_some() {
+        if self.turn.is_some() || self.ledger.queue.held.is_some() {
             return;
         }
-        let Some(letter) = self.queue.waiting.front().cloned() else { return };
+        let Some(letter) = self.ledger.queue.waiting.front().cloned() else { return };
         // Written down first: a prompt that may have been handed over is never handed over again.
         self.note(Event::Prompted { key: letter.key.clone() });
         let shown = self.transcript.prompt(&letter.text);

@@ -1,10 +1,10 @@
 //! Permission requests: answered by the session's permission mode, by a human, or by the end of the turn.
 
-use ao_plugin_sdk::core::model::draft::digest;
 use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use super::{Effect, OpenQuestion, Talk};
+use crate::choices;
 use crate::control::Reply;
 use crate::journal::{Answerer, Choice, Event, MOST_QUESTIONS, Question};
 use crate::policy::{self, Decision};
@@ -32,10 +32,7 @@ impl Talk {
         if decision == Decision::Ask && self.questions.len() >= MOST_QUESTIONS {
             return self.refuse(&id, -32000, "too many questions are open");
         }
-        let number = self.queue.asked + 1;
-        // A helper that begins again counts on; another launch's has another conversation, or another time.
-        let salt = digest(&format!("{}\n{}\n{}", self.session, tool.id, self.now.as_millis()));
-        let name = format!("p{number}-{}", salt.get(..8).unwrap_or_default());
+        let name = self.ledger.question_name(self.now, &format!("{}\n{}", self.session, tool.id));
         let question = Question { id: name, text, tool: tool.kind.clone(), choices };
         self.note(Event::Asked { question: question.clone() });
         self.show_line(&format!("? {}", question.text));
@@ -55,19 +52,15 @@ impl Talk {
 
     /// Answers a question as a human means it, once for each key.
     pub(super) fn answer(&mut self, key: String, ask: &str, answer: &str) -> Reply {
-        if let Some(label) = self.queue.answer(&key) {
+        if let Some(label) = self.ledger.queue.answer(&key) {
             return Reply::Answered { label: label.to_owned() };
         }
         let Some(index) = self.questions.iter().position(|open| open.question.id == ask) else {
-            let message = format!("the agent does not ask `{}` any more", one_line(ask, 100));
-            return Reply::Refused { code: Code::NOT_FOUND, message };
+            return choices::not_asked(ask);
         };
-        let choices = &self.questions[index].question.choices;
-        let Some(choice) = policy::meant(choices, answer).cloned() else {
-            let offered = policy::offered(choices).into_iter().map(|(answer, label)| format!("`{answer}` ({label})"));
-            let offered = offered.collect::<Vec<_>>().join(", ");
-            let message = format!("the agent offers no `{}` here; it offers {offered}", one_line(answer, 100));
-            return Reply::Refused { code: Code::INVALID_INPUT, message };
+        let offered = &self.questions[index].question.choices;
+        let Some(choice) = choices::meant(offered, answer).cloned() else {
+            return choices::not_offered(offered, answer);
         };
         let open = self.questions.remove(index);
         let label = choice.label.clone();

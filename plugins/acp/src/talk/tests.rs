@@ -563,7 +563,7 @@ proptest! {
         let reply = control(&mut talk, prompt("next"));
         prop_assert_eq!(reply == Reply::Taken, talk.stage != Stage::Closed, "{:?}", reply);
         // It is closed where the conversation could not be had, and nowhere else.
-        prop_assert!(talk.stage != Stage::Closed || talk.view.session.is_none());
+        prop_assert!(talk.stage != Stage::Closed || talk.view().session.is_none());
     }
 }
 

@@ -5,42 +5,29 @@ use ao_plugin_sdk::prelude::*;
 use super::{Course, Effect, MOST_TOOLS, Shown, Stage, Talk};
 use crate::control::Reply;
 use crate::journal::{Event, Stopped, Used};
+use crate::ledger::Taking;
 use crate::wire::{self, Problem, Update};
 
-/// How many prompts may wait, and how many bytes of them.
-const MOST_WAITING: usize = 64;
-const MOST_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// How often a prompt comes back that a provider refuses: the words of the refusal may be the prompt's own.
 const MOST_RETURNS: u32 = 5;
 
 impl Talk {
     /// Takes a prompt, once for each key.
     pub(super) fn receive(&mut self, key: String, text: String) -> Reply {
-        let refused = |code, message: &str| Reply::Refused { code, message: message.to_owned() };
-        if self.queue.knows(&key) {
-            return Reply::Taken;
+        match self.ledger.taking(key, text) {
+            Taking::New(_) if self.stage == Stage::Closed => {
+                return Reply::refused(Code::CONFLICT, "the agent is being ended");
+            }
+            Taking::New(event) => self.note(event),
+            Taking::Full(reply) => return reply,
+            Taking::Known => {}
         }
-        if self.stage == Stage::Closed {
-            return refused(Code::CONFLICT, "the agent is being ended");
-        }
-        let bytes: usize = self.queue.waiting.iter().map(|letter| letter.text.len()).sum();
-        if self.queue.waiting.len() >= MOST_WAITING || bytes + text.len() > MOST_WAITING_BYTES {
-            return refused(
-                Code::UNAVAILABLE,
-                "too many prompts wait for the agent; it takes more once it has worked some off",
-            );
-        }
-        self.accept(key, text);
         Reply::Taken
-    }
-
-    pub(super) fn accept(&mut self, key: String, text: String) {
-        self.note(Event::Taken { key, text });
     }
 
     /// Stops the agent, once for each key: its turn is to end, and what waits is held until somebody says something more.
     pub(super) fn stop(&mut self, key: String) -> Reply {
-        let stopped = self.queue.stopped(&key).unwrap_or_else(|| {
+        let stopped = self.ledger.queue.stopped(&key).unwrap_or_else(|| {
             let turn = if self.turn.is_some() { Stopped::Turn } else { Stopped::Nothing };
             self.note(Event::Interrupted { key, turn });
             self.cancel();
@@ -49,10 +36,7 @@ impl Talk {
             }
             turn
         });
-        match stopped {
-            Stopped::Turn => Reply::Cancelled,
-            Stopped::Nothing => Reply::NoTurn,
-        }
+        stopped.into()
     }
 
     /// Something came of the turn: it is not as if its prompt had never been handed over.
@@ -94,9 +78,11 @@ impl Talk {
             }
             Update::Tool(tool) => self.tool(&tool),
             Update::Plan(steps) => steps.iter().for_each(|step| self.show_line(&format!("  - {step}"))),
-            Update::Cost(micros) if self.view.cost != Some(micros) => self.note(Event::Cost { micros }),
-            Update::Title(title) if self.view.title.as_ref() != Some(&title) => self.note(Event::Titled { title }),
-            Update::Model(Some(id)) if self.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
+            Update::Cost(micros) if self.ledger.view.cost != Some(micros) => self.note(Event::Cost { micros }),
+            Update::Title(title) if self.ledger.view.title.as_ref() != Some(&title) => {
+                self.note(Event::Titled { title });
+            }
+            Update::Model(Some(id)) if self.ledger.view.model.as_ref() != Some(&id) => self.note(Event::Model { id }),
             Update::Cost(_) | Update::Title(_) | Update::Model(_) | Update::Other => {}
         }
     }
@@ -159,7 +145,7 @@ impl Talk {
                 self.show_line(&format!("# the turn failed: {why}"));
                 let limited = wire::is_limit(&why);
                 // Refused before anything was done: it is handed over again, once somebody says something more.
-                let returns = self.queue.handed.as_ref().map_or(MOST_RETURNS, |letter| letter.returns);
+                let returns = self.ledger.queue.handed.as_ref().map_or(MOST_RETURNS, |letter| letter.returns);
                 if limited && turn.shown == Shown::Nothing && returns < MOST_RETURNS {
                     self.note(Event::Returned { key: key.clone() });
                 }
@@ -170,7 +156,8 @@ impl Talk {
 
     /// What was used, one entry a model; the agent's own model where it names none.
     fn counted(&self, used: Vec<Used>) -> Vec<Used> {
-        let model = self.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
+        let model =
+            self.ledger.view.model.clone().or_else(|| self.who.name.clone()).unwrap_or_else(|| "unknown".to_owned());
         let mut counted: Vec<Used> = Vec::new();
         for mut used in used.into_iter().filter(|used| !used.is_nothing()) {
             if used.model.is_empty() {

@@ -33,7 +33,7 @@ async fn a_hook_tells_of_a_question_as_a_look_does() {
     let mut stage = Stage::new(&[]);
     stage.launch(LaunchMode::Fresh, Some("ask something")).await;
     let seen = stage.until_state(ActivityState::WaitingInput).await;
-    let mut event = HookEvent::new("app-1".parse::<SessionId>().unwrap(), "acp", json!({"phase": "working"}));
+    let mut event = HookEvent::new("app-1".parse::<SessionId>().unwrap(), "conversation", json!({"phase": "working"}));
     event.directory = Some(stage.directory());
     let woken = stage.plugin.interpret(event.clone()).await.unwrap();
     assert_eq!(woken, [seen]);

@@ -179,7 +179,7 @@ impl Stage {
 
     /// The events of the journal that runs.
     pub(crate) fn journal(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.directory().join("acp/journal.jsonl")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.directory().join("conversation/journal.jsonl")).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

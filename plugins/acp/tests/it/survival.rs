@@ -127,7 +127,7 @@ async fn what_cannot_be_written_down_is_not_handed_over() {
     stage.launch(LaunchMode::Fresh, Some("first task")).await;
     stage.until("the turn is counted", |seen| seen.usage.is_some()).await;
     // As where the disk is full: the journal does not grow any more.
-    let length = std::fs::metadata(stage.directory().join("acp/journal.jsonl")).unwrap().len();
+    let length = std::fs::metadata(stage.directory().join("conversation/journal.jsonl")).unwrap().len();
     stage.bound_files(length + 10);
     let error = stage.send("m1", "task m1").await.unwrap_err();
     assert!(error.message.contains("cannot write the journal"), "{error}");
@@ -180,7 +180,7 @@ async fn what_cannot_be_spoken_with_says_why() {
         stage.launch(LaunchMode::Fresh, Some("task")).await;
         assert_eq!(stage.ended().await.code(), Some(code));
         let why = stage.look().await.summary.unwrap() + &stage.output();
-        let log = std::fs::read_to_string(stage.directory().join("acp/agent.log")).unwrap_or_default();
+        let log = std::fs::read_to_string(stage.directory().join("conversation/agent.log")).unwrap_or_default();
         assert!(why.contains(sign) || log.contains(sign), "{why}\n{log}");
     }
 }

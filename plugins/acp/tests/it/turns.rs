@@ -14,7 +14,7 @@ async fn a_session_works_and_is_read_from_its_journal() {
     let seen = stage.until_state(ActivityState::Ready).await;
     assert_eq!(seen.agent_session.as_deref(), Some("conversation-1"));
     assert_eq!(seen.activity.as_ref().map(|activity| activity.strength), Some(Strength::Strong));
-    assert_eq!(seen.composer, Composer::Empty);
+    assert_eq!(seen.composer, Composer::None);
     stage.until("the first turn is counted", |seen| seen.usage.is_some()).await;
     assert_eq!(stage.send("m1", "second task").await.unwrap(), ACKED);
     assert_eq!(stage.send("m1", "second task").await.unwrap(), ACKED, "the same message");
@@ -30,7 +30,7 @@ async fn a_session_works_and_is_read_from_its_journal() {
     assert_eq!(stage.heard("prompt"), ["first task", "second task"]);
     let output = stage.output();
     assert!(output.contains("> second task\n") && output.contains("did second task\n# end turn"), "{output}");
-    let log = std::fs::read_to_string(stage.directory().join("acp/agent.log")).unwrap();
+    let log = std::fs::read_to_string(stage.directory().join("conversation/agent.log")).unwrap();
     assert!(log.contains("Welcome to the test agent.") && log.contains("a complaint"), "{log}");
     stage.until_woken("ready").await;
 }
@@ -92,7 +92,7 @@ async fn noise_costs_nothing() {
     stage.until_state(ActivityState::Ready).await;
     stage.send("m", "task").await.unwrap();
     stage.until_heard("prompt", 2).await;
-    let kept = std::fs::metadata(stage.directory().join("acp/agent.log")).unwrap().len();
+    let kept = std::fs::metadata(stage.directory().join("conversation/agent.log")).unwrap().len();
     assert!(kept < 3_000_000, "{kept}");
 }
 

@@ -1,0 +1,193 @@
+//! OpenCode over HTTP, from its launch to its end: with a server of its own, with one that is shared, and with none but its
+//! interface's.
+
+use std::path::Path;
+
+use ao_real_agents::Agent;
+use ao_scripted_llm::{Llm, Rule, Script};
+use rustix::process::{Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::scene::{PATIENCE, Scene, commit};
+use crate::host::pid;
+use crate::studio::Engine;
+use crate::support::World;
+
+/// Dollars for a million tokens.
+const PRICES: (u64, u64) = (3, 15);
+
+/// What the model does about what it is told.
+fn script() -> Script {
+    Script::new()
+        .rule(Rule::on("Write the parser").shell(commit("first")).held("reviewed", "It is written, and reviewed."))
+        .rule(Rule::on("Write the lexer").shell(commit("lexer")).say("It is written."))
+        .rule(Rule::on("CI has failed once more").shell(commit("third")).say("Mended again."))
+        .rule(Rule::on("CI has failed").shell(commit("second")).say("Mended."))
+        .rule(Rule::on("Which one").ask("Which way?", ["left", "right"]).say("So be it."))
+        .rule(Rule::on("Wait").hang())
+}
+
+/// OpenCode with one model, of which commits are asked.
+fn agent(program: &Path, url: &str, server: &str) -> Value {
+    let (input, output) = PRICES;
+    let model = json!({
+        "name": "Test", "tool_call": true, "limit": {"context": 200_000, "output": 8000}, "cost": {"input": input, "output": output},
+    });
+    let provider = json!({
+        "npm": "@ai-sdk/openai-compatible", "name": "Test",
+        "options": {"baseURL": format!("{url}/v1"), "apiKey": "k"}, "models": {"model": model},
+    });
+    let config = json!({
+        "autoupdate": false, "share": "disabled", "enabled_providers": ["test"], "provider": {"test": provider},
+        "small_model": "test/model",
+    });
+    json!({
+        "plugin": "opencode", "binary": program, "server": server, "model": "test/model", "permissions": "auto-edit",
+        "env": {
+            "OPENCODE_CONFIG_CONTENT": config.to_string(),
+            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+        },
+    })
+}
+
+fn scene(program: &Path, engine: Engine, server: &str) -> Scene {
+    Scene::new(engine, script(), |_: &World| {}, |url| agent(program, url, server))
+}
+
+/// What was served, in millionths of a dollar. What is served from a cache costs nothing here.
+fn price(llm: &Llm) -> u64 {
+    llm.served().values().map(|tokens| tokens.input * PRICES.0 + tokens.output * PRICES.1).sum()
+}
+
+/// Whether what was used, and what it cost, is what was served to a session that is alone.
+fn is_counted(scene: &Scene, id: &str) -> bool {
+    let used = scene.used(id);
+    let count = |name: &str| used[0][name].as_u64().unwrap_or_default();
+    let used = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"].map(count);
+    let served = scene.llm.served();
+    let served = served.get("model").map(|told| [told.input, told.output, told.cache_read, told.cache_write]);
+    Some(used) == served && count("cost_micros") == price(&scene.llm)
+}
+
+/// Waits until it asks for something with this in it, and allows that.
+fn allow(scene: &Scene, id: &str, sign: &str) {
+    let studio = &scene.studio;
+    studio.wait(&format!("it asks about {sign}"), || {
+        let asked = studio.world.ao(&["answer", id, "--json"]).succeeds().json();
+        asked["ask"]["text"].as_str().is_some_and(|text| text.contains(sign))
+    });
+    studio.wait_for_status(id, "needs_input");
+    studio.world.ao(&["answer", id, "yes"]).succeeds();
+}
+
+/// Launched, told, asked, left alone, killed, brought back, and ended.
+fn whole_life(server: &str, engine: Engine, test: &str) {
+    let Some(program) = Agent::OpenCode.or_skip(test) else { return };
+    let scene = scene(&program, engine, server);
+    let (studio, llm) = (&scene.studio, &scene.llm);
+    let id = studio.spawn(&["--agent", "agent", "--prompt", "Write the parser."]);
+    allow(&scene, &id, "--message first");
+    llm.wait_for(PATIENCE, |request| request.round == 1).unwrap();
+    studio.wait_for_status(&id, "working");
+    studio.wait("its prompt is acknowledged", || studio.show(&id)["session"]["prompt"]["delivery"] == "acked");
+
+    // A message behind the turn that runs, and a host that is gone while both are done.
+    assert_eq!(scene.send(&id, "/home/ci: CI has failed, see\n- the log\\"), "acked");
+    studio.world.ao(&["stop"]).succeeds();
+    llm.open("reviewed");
+    studio.wait("the next turn asks", || {
+        let asked = studio.world.ao(&["answer", &id, "--json"]).succeeds().json();
+        asked["ask"]["text"].as_str().is_some_and(|text| text.contains("--message second"))
+    });
+    studio.world.ao(&["start", "--detach"]).succeeds();
+    allow(&scene, &id, "--message second");
+    studio.wait_for_status(&id, "ready");
+    assert_eq!(scene.commits(&id)[..2], ["second", "first"]);
+    let conversation = scene.conversation(&id);
+    studio.wait("all that was served is counted", || is_counted(&scene, &id));
+
+    assert_eq!(scene.send(&id, "Which one is it to be?"), "acked");
+    studio.wait_for_status(&id, "needs_input");
+    studio.world.ao(&["answer", &id, "2"]).succeeds();
+    studio.wait_for_status(&id, "ready");
+    let answered = llm.turns().pop().expect("turns");
+    assert!(answered.body.to_string().contains("right"), "{}", answered.body);
+
+    kill_process(pid(scene.agent(&id)), Signal::KILL).unwrap();
+    studio.wait_for_status(&id, "dead");
+    studio.world.ao(&["session", "restore", &id]).succeeds();
+    studio.wait_for_status(&id, "ready");
+    assert_eq!(scene.conversation(&id), conversation);
+    assert_eq!(scene.send(&id, "CI has failed once more."), "acked");
+    allow(&scene, &id, "--message third");
+    studio.wait_for_status(&id, "ready");
+    assert_eq!(scene.commits(&id)[0], "third");
+    let last = llm.turns().pop().expect("turns");
+    assert!(last.body.to_string().contains("Write the parser."), "the same conversation");
+    studio.wait("all that was served is counted", || is_counted(&scene, &id));
+
+    assert_eq!(scene.send(&id, "Wait for ever."), "acked");
+    studio.wait_for_status(&id, "working");
+    studio.world.ao(&["session", "kill", &id]).succeeds();
+    studio.wait("nothing is left", || studio.processes().is_empty());
+}
+
+#[test]
+fn exclusive_opencode_own() {
+    whole_life("own", Engine::Pty, concat!(module_path!(), "::exclusive_opencode_own"));
+}
+
+#[test]
+fn exclusive_opencode_none() {
+    whole_life("none", Engine::Pty, concat!(module_path!(), "::exclusive_opencode_none"));
+}
+
+/// Those who hold the shared server.
+fn supervisors(scene: &Scene) -> Vec<u32> {
+    let is_supervisor = |process: &u32| {
+        let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("__opencode-server")
+    };
+    scene.studio.processes().into_iter().filter(is_supervisor).collect()
+}
+
+#[test]
+fn exclusive_opencode_shared() {
+    let Some(program) = Agent::OpenCode.or_skip(concat!(module_path!(), "::exclusive_opencode_shared")) else { return };
+    let scene = scene(&program, Engine::Pty, "shared");
+    let (studio, llm) = (&scene.studio, &scene.llm);
+    let one = studio.spawn(&["--agent", "agent", "--prompt", "Write the parser."]);
+    let two = studio.spawn(&["--agent", "agent", "--prompt", "Write the lexer."]);
+    allow(&scene, &one, "--message first");
+    allow(&scene, &two, "--message lexer");
+    studio.wait_for_status(&two, "ready");
+    assert_eq!(scene.commits(&two)[0], "lexer");
+    assert_eq!(scene.commits(&one)[0], "first");
+    assert_eq!(supervisors(&scene).len(), 1);
+
+    // One is killed in the middle of its turn; the other goes on.
+    llm.wait_for(PATIENCE, |request| request.round == 1 && request.user.contains("parser")).unwrap();
+    studio.world.ao(&["session", "kill", &one]).succeeds();
+    assert_eq!(scene.send(&two, "CI has failed."), "acked");
+    allow(&scene, &two, "--message second");
+    studio.wait_for_status(&two, "ready");
+
+    // Whoever holds the server is killed: another one does, and the conversation goes on.
+    let before = supervisors(&scene);
+    let conversation = scene.conversation(&two);
+    kill_process(pid(before[0]), Signal::KILL).unwrap();
+    studio.wait("another one holds a server", || {
+        let now = supervisors(&scene);
+        now.len() == 1 && now != before
+    });
+    assert_eq!(scene.send(&two, "CI has failed once more."), "acked");
+    allow(&scene, &two, "--message third");
+    studio.wait_for_status(&two, "ready");
+    assert_eq!(scene.conversation(&two), conversation);
+    let last = llm.turns().pop().expect("turns");
+    assert!(last.body.to_string().contains("Write the lexer."), "the same conversation");
+    assert_eq!(scene.commits(&two)[..3], ["third", "second", "lexer"]);
+
+    studio.world.ao(&["session", "kill", &two]).succeeds();
+    studio.wait("nothing is left", || studio.processes().is_empty());
+}
