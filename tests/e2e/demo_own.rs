@@ -4,7 +4,7 @@ use crate::studio::{Engine, marked};
 use crate::support::{Run, World};
 
 /// Does what the demo asks for, as somebody would who knows nothing of it: with what it hears as the only guide.
-const WORKER: &str = r##"set -e
+const WORKER: &str = r#"set -e
 case "$(cat "$1")" in
 *'Count vowels'*)
     sed -i 's/^words() {/vowels() { tr -cd aeiouAEIOU | wc -c; }\n\n&/; s/^longest) longest ;;/&\nvowels) vowels ;;/' textstat.sh
@@ -29,7 +29,7 @@ while IFS= read -r line; do
     esac
     echo listening
 done
-"##;
+"#;
 
 /// A world with this agent, called `mine`, and with a directory for temporary files.
 fn world(script: &str) -> World {

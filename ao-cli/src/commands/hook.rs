@@ -33,7 +33,7 @@ impl Call {
         let (left, waiting) = mpsc::channel();
         let (hook, payload) = (self.hook, self.payload);
         // The thread may be blocked in a read for ever; it ends with the process.
-        std::thread::spawn(move || {
+        let leaving = std::thread::Builder::new().name("hook".to_owned()).spawn(move || {
             let mut payload: Box<dyn Read> = match payload {
                 Some(payload) => Box::new(Cursor::new(payload)),
                 None => Box::new(io::stdin().lock()),
@@ -41,6 +41,8 @@ impl Call {
             let _ = leave_hook(&spool, &hook, &mut payload, &World::system());
             let _ = left.send(());
         });
-        let _ = waiting.recv_timeout(SAID_WITHIN);
+        if leaving.is_ok() {
+            let _ = waiting.recv_timeout(SAID_WITHIN);
+        }
     }
 }

@@ -45,10 +45,8 @@ pub(super) fn next(sessions: &[Session], said: &BTreeSet<Review>, reviewer: Revi
             && (reviewer == Reviewer::Easy || !is_at_work(session))
             && !said.iter().any(|review| (review.number, &review.head) == (number, &head));
         let is_first = reviewer == Reviewer::Thorough && index == 0;
-        let verdict = match is_first && said.iter().all(|review| review.number != number) {
-            true => Verdict::SendBack,
-            false => Verdict::Approve,
-        };
+        let is_unheard = said.iter().all(|review| review.number != number);
+        let verdict = if is_first && is_unheard { Verdict::SendBack } else { Verdict::Approve };
         is_ready.then_some(Review { number, head, verdict })
     })
 }

@@ -4,6 +4,7 @@ use ao_real_agents::Agent;
 use ao_scripted_llm::{Llm, Rule, Script, Tokens};
 use serde_json::{Value, json};
 
+use super::cast::is_deep;
 use crate::demo_own::{has_played, left, nothing_runs};
 use crate::support::World;
 
@@ -120,7 +121,7 @@ fn exclusive_demo_stops_at_its_budget() {
 #[test]
 fn exclusive_demo_codex() {
     let test = concat!(module_path!(), "::exclusive_demo_codex");
-    if std::env::var("AO_DEEP").is_err() {
+    if !is_deep() {
         println!("the demo with Codex is run by `cargo xtask deep`");
         return;
     }
