@@ -120,10 +120,9 @@ enum Standing {
 fn standing(agent: &AgentObservation, ask: &Ask) -> Standing {
     match (&agent.ask, &agent.unknown) {
         (Some(now), _) if now.id == ask.id => Standing::Asked,
-        (Some(_), _) => Standing::Gone,
         (None, Some(why)) => Standing::Untold(why.clone()),
         (None, None) if agent.activity.is_none() => Standing::Untold("what the agent does cannot be told".to_owned()),
-        (None, None) => Standing::Gone,
+        (Some(_), _) | (None, None) => Standing::Gone,
     }
 }
 

@@ -151,7 +151,9 @@ impl Engine {
             return false;
         }
         let at = self.budgeting.again.get(&session.id).copied().filter(|at| *at > self.elapsed());
-        at.into_iter().for_each(|at| self.budgeting.ask(at));
+        if let Some(at) = at {
+            self.budgeting.ask(at);
+        }
         at.is_none()
     }
 
