@@ -122,7 +122,7 @@ fn standing(agent: &AgentObservation, ask: &Ask) -> Standing {
         (Some(now), _) if now.id == ask.id => Standing::Asked,
         (None, Some(why)) => Standing::Untold(why.clone()),
         (None, None) if agent.activity.is_none() => Standing::Untold("what the agent does cannot be told".to_owned()),
-        _ => Standing::Gone,
+        (Some(_), _) | (None, None) => Standing::Gone,
     }
 }
 

@@ -8,6 +8,7 @@ use ao_scripted_llm::{Llm, Rule, Script};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::life::{self, Life};
 use super::scene::{PATIENCE, Scene, commit};
 use crate::host::pid;
 use crate::studio::Engine;
@@ -18,13 +19,9 @@ const PRICES: (u64, u64) = (3, 15);
 
 /// What the model does about what it is told.
 fn script() -> Script {
-    Script::new()
-        .rule(Rule::on("Write the parser").shell(commit("first")).held("reviewed", "It is written, and reviewed."))
+    life::script()
         .rule(Rule::on("Write the lexer").shell(commit("lexer")).say("It is written."))
-        .rule(Rule::on("CI has failed once more").shell(commit("third")).say("Mended again."))
-        .rule(Rule::on("CI has failed").shell(commit("second")).say("Mended."))
         .rule(Rule::on("Which one").ask("Which way?", ["left", "right"]).say("So be it."))
-        .rule(Rule::on("Wait").hang())
 }
 
 /// OpenCode with one model, of which commits are asked.
@@ -83,53 +80,41 @@ fn allow(scene: &Scene, id: &str, sign: &str) {
 /// Launched, told, asked, left alone, killed, brought back, and ended.
 fn whole_life(server: &str, engine: Engine, test: &str) {
     let Some(program) = Agent::OpenCode.or_skip(test) else { return };
-    let scene = scene(&program, engine, server);
-    let (studio, llm) = (&scene.studio, &scene.llm);
-    let id = studio.spawn(&["--agent", "agent", "--prompt", "Write the parser."]);
-    allow(&scene, &id, "--message first");
-    llm.wait_for(PATIENCE, |request| request.round == 1).unwrap();
-    studio.wait_for_status(&id, "working");
-    studio.wait("its prompt is acknowledged", || studio.show(&id)["session"]["prompt"]["delivery"] == "acked");
+    let life = Life::begin(engine, script(), |_: &World| {}, |url| agent(&program, url, server));
+    let (studio, llm) = (&life.scene.studio, &life.scene.llm);
+    let is_counted = || studio.wait("all that was served is counted", || is_counted(&life.scene, &life.id));
+    allow(&life.scene, &life.id, "--message first");
+    life.is_at_work();
+    studio.wait("its prompt is acknowledged", || studio.show(&life.id)["session"]["prompt"]["delivery"] == "acked");
 
     // A message behind the turn that runs, and a host that is gone while both are done.
-    assert_eq!(scene.send(&id, "/home/ci: CI has failed, see\n- the log\\"), "acked");
+    life.is_told("/home/ci: CI has failed, see\n- the log\\");
     studio.world.ao(&["stop"]).succeeds();
     llm.open("reviewed");
     studio.wait("the next turn asks", || {
-        let asked = studio.world.ao(&["answer", &id, "--json"]).succeeds().json();
-        asked["ask"]["text"].as_str().is_some_and(|text| text.contains("--message second"))
+        life.question()["text"].as_str().is_some_and(|text| text.contains("--message second"))
     });
     studio.world.ao(&["start", "--detach"]).succeeds();
-    allow(&scene, &id, "--message second");
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.commits(&id)[..2], ["second", "first"]);
-    let conversation = scene.conversation(&id);
-    studio.wait("all that was served is counted", || is_counted(&scene, &id));
+    allow(&life.scene, &life.id, "--message second");
+    life.is("ready");
+    assert_eq!(life.scene.commits(&life.id)[..2], ["second", "first"]);
+    is_counted();
 
-    assert_eq!(scene.send(&id, "Which one is it to be?"), "acked");
-    studio.wait_for_status(&id, "needs_input");
-    studio.world.ao(&["answer", &id, "2"]).succeeds();
-    studio.wait_for_status(&id, "ready");
+    life.is_told("Which one is it to be?");
+    life.is("needs_input");
+    life.is_answered("2");
+    life.is("ready");
     let answered = llm.turns().pop().expect("turns");
     assert!(answered.body.to_string().contains("right"), "{}", answered.body);
 
-    kill_process(pid(scene.agent(&id)), Signal::KILL).unwrap();
-    studio.wait_for_status(&id, "dead");
-    studio.world.ao(&["session", "restore", &id]).succeeds();
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.conversation(&id), conversation);
-    assert_eq!(scene.send(&id, "CI has failed once more."), "acked");
-    allow(&scene, &id, "--message third");
-    studio.wait_for_status(&id, "ready");
-    assert_eq!(scene.commits(&id)[0], "third");
-    let last = llm.turns().pop().expect("turns");
-    assert!(last.body.to_string().contains("Write the parser."), "the same conversation");
-    studio.wait("all that was served is counted", || is_counted(&scene, &id));
-
-    assert_eq!(scene.send(&id, "Wait for ever."), "acked");
-    studio.wait_for_status(&id, "working");
-    studio.world.ao(&["session", "kill", &id]).succeeds();
-    studio.wait("nothing is left", || studio.processes().is_empty());
+    life.dies_and_is_brought_back();
+    life.is_told("CI has failed once more.");
+    allow(&life.scene, &life.id, "--message third");
+    life.is("ready");
+    assert_eq!(life.scene.commits(&life.id)[0], "third");
+    life.remembers();
+    is_counted();
+    life.ends_at_work();
 }
 
 #[test]

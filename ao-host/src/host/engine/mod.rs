@@ -388,12 +388,6 @@ impl Engine {
         next.saturating_sub(self.elapsed())
     }
 
-    /// When each of the engine's parts has something to do next.
-    fn asked(&self) -> impl Iterator<Item = Duration> {
-        let Self { checking, telling, reacting, merging, budgeting, .. } = self;
-        [checking.next(), telling.next(), reacting.next(), merging.next(), budgeting.next()].into_iter().flatten()
-    }
-
     /// The same, up to the next sign of life.
     fn sleep(&self) -> Duration {
         self.rest().min(ALIVE)

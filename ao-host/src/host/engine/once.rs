@@ -1,5 +1,7 @@
 //! One pass over everything, and its report.
 
+use std::time::Duration;
+
 use ao_core::{Error, Result};
 
 use super::super::{CheckMode, HostContext, HostLock, OnceReport};
@@ -37,6 +39,12 @@ pub async fn once(context: HostContext, lock: HostLock, checks: CheckMode) -> Re
 }
 
 impl Engine {
+    /// When each of the engine's parts has something to do next.
+    pub(super) fn asked(&self) -> impl Iterator<Item = Duration> {
+        let Self { checking, telling, reacting, merging, budgeting, .. } = self;
+        [checking.next(), telling.next(), reacting.next(), merging.next(), budgeting.next()].into_iter().flatten()
+    }
+
     /// Whether something that is due can be begun now.
     fn has_asked(&self) -> bool {
         let now = self.elapsed();
