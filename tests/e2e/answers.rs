@@ -84,8 +84,8 @@ fn a_hook_says_nothing_whatever_it_is_given() {
     let gone = studio.world.path("gone");
     fs_err::create_dir(&gone).unwrap();
     let call = "rmdir \"$PWD\" && exec \"$AO\" __hook Stop - --no-such-option \"$(printf '\\377')\"";
-    let mut command = studio.world.command("sh");
     // tidy: shell because its directory has to go away before the program begins
+    let mut command = studio.world.command("sh");
     command.args(["-c", call]).current_dir(&gone).env_remove("HOME").env("AO", env!("CARGO_BIN_EXE_ao"));
     let output = command.env("AO_SPOOL", "/no/such/place").env("AO_LOG", "=&%").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len(), output.stderr.len()), (Some(0), 0, 0), "{output:?}");
