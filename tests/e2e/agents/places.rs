@@ -46,10 +46,10 @@ fn neighbours(player: &Player) {
     };
     let (left, right) = (spawn("p_q", "left"), spawn("p-q", "right"));
     assert_eq!((left.as_str(), right.as_str()), ("s_t-1", "s-t-1"));
+    studio.wait("the right one has committed", || scene.commits(&right)[0] == "right");
     studio.wait_for_status(&right, "ready");
     studio.wait("the left one has committed", || scene.commits(&left)[0] == "left");
     assert_eq!(studio.status(&left), "working");
-    assert_eq!(scene.commits(&right)[0], "right");
     assert!(!scene.commits(&left).contains(&"right".to_owned()));
     assert_ne!(scene.conversation(&left), scene.conversation(&right));
     scene.llm.open("left");

@@ -167,6 +167,8 @@ pub(crate) struct Talk {
     /// The server's ids of what was answered in this turn: a look may have begun before that.
     replied: BTreeSet<String>,
     usage: Usage,
+    /// The id of the newest message of the conversation that was seen or handed over.
+    newest: String,
     /// The conversation is being asked for.
     is_asking: bool,
     /// A look is under way.
@@ -197,6 +199,7 @@ impl Talk {
             asks_more: false,
             replied: BTreeSet::new(),
             usage: Usage::default(),
+            newest: String::new(),
             is_asking: false,
             is_looking: false,
             looked_at: now,

@@ -2,6 +2,7 @@
 
 use ao_agent_conversation::journal::{Choice, MOST_QUESTIONS, Phase, Queue};
 
+use super::turns::message_id;
 use super::*;
 use crate::config::{Model, Server};
 use crate::wire::{AskedKind, Info, Status};
@@ -95,7 +96,8 @@ impl Scene {
 /// An answer to what was handed over last.
 fn answer(number: u64) -> Info {
     let info = json!({
-        "id": format!("msg_ffffffff{number:04}"), "role": "assistant", "modelID": "m", "finish": "stop", "cost": 0.001,
+        // Between two of them is room for what is handed over.
+        "id": format!("msg_ffffffff{:04}", number * 10), "role": "assistant", "modelID": "m", "finish": "stop", "cost": 0.001,
         "time": {"completed": 1}, "tokens": {"input": 10, "output": 2},
     });
     Info::of(&info).unwrap()
@@ -352,4 +354,16 @@ fn an_unknown_agent_and_an_old_conversation() {
     scene.status(Status::Idle);
     scene.looked(Status::Idle, vec![answer(1)]);
     assert_eq!(scene.prompts().len(), 1);
+}
+
+/// Else a clock that was set back would have it stand before what was said last, and be taken for answered.
+#[test]
+fn a_prompt_comes_behind_what_was_said_whatever_the_clock_says() {
+    let at = Timestamp::from_millis;
+    let first = message_id(at(1_800_000_000_000), "a", "");
+    let second = message_id(at(1_700_000_000_000), "b", &first);
+    let third = message_id(at(1_900_000_000_000), "c", &second);
+    assert!(first < second && second < third, "{first} {second} {third}");
+    assert_eq!((first.len(), message_id(at(0), "d", "msg_of-another-form").len()), (30, 30));
+    assert!(message_id(at(0), "e", "msg_é") > "msg_000000000000".to_owned());
 }

@@ -17,6 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// The name of OpenCode's error for a turn that was aborted, and ours for one whose server went away.
 const ABORTED: &str = "MessageAbortedError";
 const INTERRUPTED: &str = "interrupted";
+/// The largest number that the time in a message's id can be: 48 bits of it.
+const STAMPS: u64 = (1 << 48) - 1;
 
 impl Talk {
     /// Takes a prompt, once for each key.
@@ -42,7 +44,8 @@ impl Talk {
         self.note(Event::Prompted { key: letter.key.clone() });
         let shown = self.transcript.prompt(&letter.text);
         self.show(shown);
-        let message = message_id(self.now, &letter.key);
+        let message = message_id(self.now, &letter.key, &self.newest);
+        self.newest.clone_from(&message);
         let mut body = json!({
             "messageID": message, "agent": self.launch.agent, "parts": [{"type": "text", "text": letter.text}],
         });
@@ -154,6 +157,8 @@ impl Talk {
             self.count(messages);
         }
         self.count(&look.messages);
+        let ids = look.messages.iter().map(|info| &info.id).chain([&self.newest]);
+        self.newest = ids.max().cloned().unwrap_or_default();
         match self.stage {
             Stage::Opening => self.open(self.session.clone(), How::Resumed),
             Stage::Away => {
@@ -277,10 +282,11 @@ fn is_limit(name: &str, words: &str) -> bool {
 }
 
 /// An id for a prompt's message. OpenCode orders messages by their ids, which begin with the time: with another one, a prompt
-/// would stand before what was said last, and be taken for answered.
-pub(super) fn message_id(now: Timestamp, key: &str) -> String {
-    const DIGITS: u64 = (1 << 48) - 1;
+/// would stand before what was said last, and be taken for answered. So it comes behind `newest`, whatever the clock says.
+pub(super) fn message_id(now: Timestamp, key: &str, newest: &str) -> String {
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+    let behind = newest.strip_prefix("msg_").and_then(|id| u64::from_str_radix(id.get(..12)?, 16).ok());
+    let stamp = (millis.wrapping_mul(0x1000) & STAMPS).max(behind.unwrap_or_default()).saturating_add(1).min(STAMPS);
     let salt: String = digest(key).chars().take(14).collect();
-    format!("msg_{:012x}{salt}", (millis.wrapping_mul(0x1000) + 1) & DIGITS)
+    format!("msg_{stamp:012x}{salt}")
 }
