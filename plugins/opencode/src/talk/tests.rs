@@ -365,5 +365,5 @@ fn a_prompt_comes_behind_what_was_said_whatever_the_clock_says() {
     let third = message_id(at(1_900_000_000_000), "c", &second);
     assert!(first < second && second < third, "{first} {second} {third}");
     assert_eq!((first.len(), message_id(at(0), "d", "msg_of-another-form").len()), (30, 30));
-    assert!(message_id(at(0), "e", "msg_é") > "msg_000000000000".to_owned());
+    assert!(message_id(at(0), "e", "msg_é").as_str() > "msg_000000000000");
 }
