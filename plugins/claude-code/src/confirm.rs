@@ -9,14 +9,15 @@ use crate::deliver::as_data;
 use crate::transcript::told;
 
 /// Looks for a message behind a cursor's mark.
-pub(crate) fn find(text: &str, cursor: Option<&Value>) -> Proof {
+pub(crate) fn find(text: &str, cursor: Option<&Value>) -> Result<Proof> {
     let cursor = Cursor::of(cursor);
-    let (Some(path), Some(mark)) = (cursor.transcript, cursor.mark) else { return Proof::Unknown };
-    // Where it ought to be there is none: only where Claude Code itself has named the place does that say that nothing came.
+    let (Some(path), Some(mark)) = (cursor.transcript, cursor.mark) else { return Ok(Proof::Unknown) };
+    // Where it ought to be there is none, so far: only where Claude Code itself has named the place does that say that nothing
+    // came.
     if !cursor.is_named && !path.exists() {
-        return Proof::Unknown;
+        return Err(Error::unavailable(format!("there is no transcript at `{path}` so far")));
     }
     let wanted = digest(&as_data(text));
     // The words are compared as they stand: a human's may begin like Claude Code's own.
-    record::find(&path, mark, |line| told(line).is_some_and(|text| digest(&text) == wanted))
+    Ok(record::find(&path, mark, |line| told(line).is_some_and(|text| digest(&text) == wanted)))
 }

@@ -79,7 +79,7 @@ impl Agent for ClaudeCode {
     }
 
     async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
-        blocking(move || Ok(confirm::find(&request.text, request.cursor.as_ref()))).await
+        blocking(move || confirm::find(&request.text, request.cursor.as_ref())).await
     }
 
     async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {

@@ -76,7 +76,7 @@ impl Agent for Codex {
     }
 
     async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
-        blocking(move || Ok(message::find(&request.text, &Cursor::read(request.cursor.as_ref())))).await
+        blocking(move || message::find(&request.text, &Cursor::read(request.cursor.as_ref()))).await
     }
 
     async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {

@@ -16,21 +16,22 @@ pub(crate) fn typed(text: &str) -> String {
     format!("{before}{text}{after}")
 }
 
-/// Whether a message stands in the record behind where it ended.
-pub(crate) fn find(text: &str, cursor: &Cursor) -> Proof {
+/// Whether a message stands in the record behind where it ended. A record that is not there yet may come.
+pub(crate) fn find(text: &str, cursor: &Cursor) -> Result<Proof> {
     let (path, from) = match &cursor.mark {
         Some(mark) => (mark.path.clone(), mark.position),
         // The record begins with the first message. That there is none to be found proves nothing: it may have another home.
-        None => match cursor.wanted().and_then(|wanted| rollout::find(&wanted)) {
-            Some(path) => (path, Position::default()),
-            None => return Proof::Unknown,
+        None => match cursor.wanted().map(|wanted| rollout::find(&wanted)) {
+            Some(Some(path)) => (path, Position::default()),
+            None => return Ok(Proof::Unknown),
+            Some(None) => return Err(Error::unavailable("no record of this conversation is to be found so far")),
         },
     };
     let wanted = normalised(text);
-    record::find(&path, from, |line| {
+    Ok(record::find(&path, from, |line| {
         let said = rollout::parse(line).map(|line| line.record);
         matches!(&said, Some(Record::Message(said)) if normalised(said) == wanted)
-    })
+    }))
 }
 
 #[cfg(test)]
