@@ -10,6 +10,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::namespace;
 use crate::studio::{Engine, Studio, skip};
 
 /// Set for a test that runs again in a mount namespace of its own, on a disk of this size, in MiB.
@@ -24,20 +25,8 @@ fn on_a_disk(name: &str, size: &str, test: impl FnOnce()) {
         assert!(mounted.unwrap().success());
         return test();
     }
-    let namespace = || {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--map-root-user", "--mount"]);
-        unshare
-    };
-    if !namespace().arg("true").status().is_ok_and(|status| status.success()) {
-        return skip("mount namespaces", name);
-    }
     let disk = tempfile::tempdir().unwrap();
-    let mut again = namespace();
-    again.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
-    let output = again.env(INSIDE, size).env("TMPDIR", disk.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    namespace::again(name, &[(INSIDE, size), ("TMPDIR", disk.path().to_str().unwrap())]);
 }
 
 fn files(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {

@@ -35,6 +35,7 @@ mod libraries;
 mod limits;
 mod looks;
 mod messages;
+mod namespace;
 mod notices;
 mod orchestrator;
 mod plugin;

@@ -9,7 +9,8 @@ use ao_scripted_llm::{Llm, Rule, Script};
 
 use super::cast::{Player, is_deep};
 use super::scene::{Scene, commit};
-use crate::studio::{Engine, Studio, skip};
+use crate::namespace;
+use crate::studio::{Engine, Studio};
 use crate::support::World;
 
 /// Blanks, quotes, letters of other scripts, and what a shell would run.
@@ -103,21 +104,9 @@ fn where_one_may_mount(name: &str, test: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return test();
     }
-    let namespace = || {
-        let mut unshare = Command::new("unshare");
-        unshare.args(["--map-root-user", "--mount"]);
-        unshare
-    };
-    if !namespace().arg("true").status().is_ok_and(|status| status.success()) {
-        return skip("mount namespaces", name);
-    }
-    let mut again = namespace();
     // The program names its tests without itself.
     let own = name.split_once("::").map_or(name, |(_, own)| own);
-    again.arg(std::env::current_exe().unwrap()).args(["--exact", own, "--nocapture"]);
-    let output = again.env(INSIDE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    namespace::again(own, &[(INSIDE, "1")]);
 }
 
 fn mount(arguments: &[&str]) {
