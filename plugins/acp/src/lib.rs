@@ -21,68 +21,43 @@ mod program;
 mod talk;
 mod wire;
 
-use ao_agent_conversation::{choices, control, journal, ledger, log, printer, room, side, transcript};
-use ao_plugin_sdk::agent::availability::finding;
+use ao_agent_conversation::side::{Conversation, Party};
+use ao_agent_conversation::{choices, control, journal, ledger, log, printer, room, transcript};
 use ao_plugin_sdk::prelude::*;
 
 pub use config::Config;
 
 use config::Settings;
 
-/// How an observation came about.
-const SOURCE: &str = "acp";
-
 /// Any program that speaks the protocol.
+pub type AcpAgent = Conversation<Acp>;
+
+/// What is this plugin's own.
 #[derive(Debug)]
-pub struct AcpAgent {
+pub struct Acp {
     settings: Settings,
 }
 
-impl Plugin for AcpAgent {
+#[async_trait]
+impl Party for Acp {
     type Config = Config;
+
+    const SOURCE: &'static str = "acp";
 
     fn new(config: Config) -> Result<Self> {
         Ok(Self { settings: config.check()? })
     }
-}
 
-#[async_trait]
-impl Agent for AcpAgent {
-    async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
-        program::detect(&self.settings, request.cwd).await
+    fn program(&self) -> &str {
+        self.settings.program()
     }
 
-    async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
-        plan::plan(&self.settings, &request)
+    async fn detect(&self, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability> {
+        program::detect(&self.settings, cwd).await
     }
 
-    async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-        side::observe(SOURCE, request).await
-    }
-
-    async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
-        side::interpret(SOURCE, request).await
-    }
-
-    async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
-        side::deliver(request).await
-    }
-
-    async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
-        side::confirm(request).await
-    }
-
-    async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
-        side::answer(request).await
-    }
-
-    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
-        side::interrupt(request).await
-    }
-
-    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        let found = program::detect(&self.settings, None).await?;
-        Ok(vec![finding(self.settings.program(), &found)])
+    fn plan(&self, request: &PlanLaunch) -> Result<LaunchPlan> {
+        plan::plan(&self.settings, request)
     }
 }
 

@@ -5,7 +5,7 @@ use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use crate::control::Reply;
-use crate::journal::Choice;
+use crate::journal::{Choice, Question};
 
 /// The first answer of a kind.
 #[must_use]
@@ -40,18 +40,26 @@ pub fn offered(choices: &[Choice]) -> Vec<(String, String)> {
     offered
 }
 
-/// What is told of an answer that is not offered.
-#[must_use]
-pub fn not_offered(choices: &[Choice], answer: &str) -> Reply {
+/// Which of the open questions a human means, by its place, and which answer to it; else what the human is told.
+pub fn chosen<'a>(
+    open: impl IntoIterator<Item = &'a Question>,
+    ask: &str,
+    answer: &str,
+) -> std::result::Result<(usize, Choice), Reply> {
+    let asked = open.into_iter().enumerate().find(|(_, question)| question.id == ask);
+    let (index, question) = asked.ok_or_else(|| not_asked(ask))?;
+    let choice = meant(&question.choices, answer).ok_or_else(|| not_offered(&question.choices, answer))?;
+    Ok((index, choice.clone()))
+}
+
+fn not_offered(choices: &[Choice], answer: &str) -> Reply {
     let offered = offered(choices).into_iter().map(|(answer, label)| format!("`{answer}` ({label})"));
     let offered = offered.collect::<Vec<_>>().join(", ");
     let message = format!("the agent offers no `{}` here; it offers {offered}", one_line(answer, 100));
     Reply::refused(Code::INVALID_INPUT, message)
 }
 
-/// What is told of a question that is not open.
-#[must_use]
-pub fn not_asked(ask: &str) -> Reply {
+fn not_asked(ask: &str) -> Reply {
     Reply::refused(Code::NOT_FOUND, format!("the agent does not ask `{}` any more", one_line(ask, 100)))
 }
 

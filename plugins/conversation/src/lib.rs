@@ -13,6 +13,7 @@ pub mod launch;
 pub mod ledger;
 pub mod log;
 mod observe;
+pub mod outside;
 pub mod printer;
 pub mod room;
 pub mod serving;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use ao_plugin_sdk::agent::availability::finding;
 use ao_plugin_sdk::prelude::*;
+use serde::de::DeserializeOwned;
 
 use crate::control::{self, Reply, Request};
 use crate::{HOOK, journal, launch, observe};
@@ -10,68 +12,116 @@ use crate::{HOOK, journal, launch, observe};
 /// How long a helper may take to answer. It does one thing at a time, each within moments.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// What agents do, by their journals. `source` names the plugin.
-pub async fn observe(source: &'static str, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-    blocking(move || Ok(request.targets.iter().map(|target| observe::observe(source, target, request.now)).collect()))
-        .await
+/// What is a plugin's own among those whose agents a helper speaks with.
+#[async_trait]
+pub trait Party: Sized + Send + Sync + 'static {
+    /// What stands under the plugin's block in the configuration file.
+    type Config: DeserializeOwned + JsonSchema;
+
+    /// How its observations say that they came about.
+    const SOURCE: &'static str;
+
+    /// Makes an instance, see [`Plugin::new`].
+    fn new(config: Self::Config) -> Result<Self>;
+
+    /// The program that has to be there, as the configuration names it.
+    fn program(&self) -> &str;
+
+    /// Whether it can be used, see [`Agent::detect`].
+    async fn detect(&self, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability>;
+
+    /// How the helper is launched, see [`plan`].
+    fn plan(&self, request: &PlanLaunch) -> Result<LaunchPlan>;
 }
 
-/// What a helper's call of the hook announced.
-pub async fn interpret(source: &'static str, request: HookEvent) -> Result<Vec<AgentObservation>> {
-    if request.hook != HOOK {
-        return Ok(Vec::new());
+/// The agent plugin of a party: all that does not depend on how its agent is spoken with.
+#[derive(Debug)]
+pub struct Conversation<T>(T);
+
+impl<T: Party> Plugin for Conversation<T> {
+    type Config = T::Config;
+
+    fn new(config: T::Config) -> Result<Self> {
+        T::new(config).map(Self)
     }
-    blocking(move || Ok(observe::woken(source, &request).into_iter().collect())).await
 }
 
-/// Hands a message to the helper. It is acknowledged once it stands in the journal.
-pub async fn deliver(request: DeliverMessage) -> Result<DeliverPlan> {
-    let directory = known(request.directory)?;
-    let (key, prompt) = (request.key.clone(), Request::Prompt { key: request.key, text: request.text });
-    let asked = ask(directory.clone(), prompt).await;
-    let reply = match asked {
-        // The helper may have written it down and gone before it could say so.
-        Err(error) if error.code == Code::LOST => {
-            let found = blocking(move || finds(&directory, &key)).await?;
-            if found { Ok(Reply::Taken) } else { Err(error) }
+#[async_trait]
+impl<T: Party> Agent for Conversation<T> {
+    async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
+        self.0.detect(request.cwd).await
+    }
+
+    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
+        let found = self.0.detect(None).await?;
+        Ok(vec![finding(self.0.program(), &found)])
+    }
+
+    async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
+        self.0.plan(&request)
+    }
+
+    /// What agents do, by their journals.
+    async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
+        let look = move |target: &AgentTarget| observe::observe(T::SOURCE, target, request.now);
+        blocking(move || Ok(request.targets.iter().map(look).collect())).await
+    }
+
+    /// What a helper's call of the hook announced.
+    async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
+        if request.hook != HOOK {
+            return Ok(Vec::new());
         }
-        asked => asked,
-    };
-    match reply? {
-        Reply::Taken => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
-        other => Err(unexpected(other)),
+        blocking(move || Ok(observe::woken(T::SOURCE, &request).into_iter().collect())).await
     }
-}
 
-/// Whether a message stands in the journal.
-pub async fn confirm(request: ConfirmDelivery) -> Result<Proof> {
-    let Some(directory) = request.directory else { return Ok(Proof::Unknown) };
-    let key = request.key;
-    blocking(move || {
-        let found = finds(&directory, &key)?;
-        let reference = format!("{}#{key}", journal::journal_of(&directory));
-        Ok(if found { Proof::Found { reference } } else { Proof::Absent })
-    })
-    .await
-}
-
-/// Answers a question.
-pub async fn answer(request: AnswerAsk) -> Result<DeliverPlan> {
-    let directory = known(request.directory)?;
-    let answer = Request::Answer { key: request.key, ask: request.ask, answer: request.answer };
-    match ask(directory, answer).await? {
-        Reply::Answered { .. } => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
-        other => Err(unexpected(other)),
+    /// Hands a message to the helper. It is acknowledged once it stands in the journal.
+    async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
+        let directory = known(request.directory)?;
+        let (key, prompt) = (request.key.clone(), Request::Prompt { key: request.key, text: request.text });
+        let asked = ask(directory.clone(), prompt).await;
+        let reply = match asked {
+            // The helper may have written it down and gone before it could say so.
+            Err(error) if error.code == Code::LOST => {
+                let found = blocking(move || finds(&directory, &key)).await?;
+                if found { Ok(Reply::Taken) } else { Err(error) }
+            }
+            asked => asked,
+        };
+        match reply? {
+            Reply::Taken => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+            other => Err(unexpected(other)),
+        }
     }
-}
 
-/// Ends the turn.
-pub async fn interrupt(request: InterruptAgent) -> Result<DeliverPlan> {
-    match ask(known(request.directory)?, Request::Cancel { key: request.key }).await? {
-        Reply::Cancelled => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
-        // No turn ran, and what waits is held.
-        Reply::NoTurn => Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn }),
-        other => Err(unexpected(other)),
+    /// Whether a message stands in the journal.
+    async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
+        let Some(directory) = request.directory else { return Ok(Proof::Unknown) };
+        let key = request.key;
+        blocking(move || {
+            let found = finds(&directory, &key)?;
+            let reference = format!("{}#{key}", journal::journal_of(&directory));
+            Ok(if found { Proof::Found { reference } } else { Proof::Absent })
+        })
+        .await
+    }
+
+    async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
+        let directory = known(request.directory)?;
+        let answer = Request::Answer { key: request.key, ask: request.ask, answer: request.answer };
+        match ask(directory, answer).await? {
+            Reply::Answered { .. } => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
+        match ask(known(request.directory)?, Request::Cancel { key: request.key }).await? {
+            Reply::Cancelled => Ok(DeliverPlan::Done { level: DeliveryLevel::Acked }),
+            // No turn ran, and what waits is held.
+            Reply::NoTurn => Ok(DeliverPlan::Done { level: DeliveryLevel::Withdrawn }),
+            other => Err(unexpected(other)),
+        }
     }
 }
 

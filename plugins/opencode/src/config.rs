@@ -58,6 +58,27 @@ fn build() -> String {
     "build".to_owned()
 }
 
+/// Options that a launch sets itself, and what to use in their place.
+const OURS: [(&str, &str); 9] = [
+    ("--port", "every server listens where it is free"),
+    ("--hostname", "every server listens on this machine alone"),
+    ("--mdns", "every server listens on this machine alone"),
+    ("--session", "use `ao session restore`"),
+    ("-s", "use `ao session restore`"),
+    ("--continue", "use `ao session restore`"),
+    ("-c", "use `ao session restore`"),
+    ("--model", "use `model`"),
+    ("-m", "use `model`"),
+];
+
+/// Why an argument is none for users.
+fn misplaced(argument: &str) -> Option<String> {
+    let name = argument.split_once('=').map_or(argument, |(name, _)| name);
+    let is_short = |ours: &str| ours.len() == 2 && argument.starts_with(ours) && !argument.starts_with("--");
+    let (ours, instead) = OURS.iter().find(|(ours, _)| *ours == name || is_short(ours))?;
+    Some(format!("`{ours}` is not for `args`: {instead}"))
+}
+
 /// A configuration without contradictions.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -94,6 +115,7 @@ impl Config {
         let wrong = |message: &str, field: String| Err(Error::invalid_input(message).at_field(field));
         let Self { binary, args, env, permissions, model, server, agent, turn_minutes } = self;
         let shared = Shared { binary, args, env, permissions: permissions.into(), model }.checked()?;
+        shared.refuse_args(misplaced)?;
         for name in ["OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"] {
             if shared.env.contains_key(name) {
                 return wrong("`ao` makes this up for every server", format!("env.{name}"));

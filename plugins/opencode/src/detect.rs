@@ -47,6 +47,7 @@ enum Logins {
 
 /// Looks for logins where OpenCode keeps them: whether there are any, not what they are. Blocks its thread.
 fn logins(env: &BTreeMap<String, String>) -> Logins {
+    // Of this process's own variables, sessions see these places and no logins.
     let variable =
         |name: &str| env.get(name).cloned().or_else(|| host_variable(name)).filter(|value| !value.is_empty());
     let data = variable("XDG_DATA_HOME").or_else(|| Some(format!("{}/.local/share", variable("HOME")?)));
@@ -54,7 +55,11 @@ fn logins(env: &BTreeMap<String, String>) -> Logins {
     let is_there =
         auth.and_then(|auth| fs_err::read(auth).ok()).and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let is_there = is_there.is_some_and(|logins| logins.as_object().is_some_and(|logins| !logins.is_empty()));
-    if is_there || variable("OPENCODE_AUTH_CONTENT").is_some() { Logins::There } else { Logins::None }
+    if is_there || env.get("OPENCODE_AUTH_CONTENT").is_some_and(|value| !value.is_empty()) {
+        Logins::There
+    } else {
+        Logins::None
+    }
 }
 
 #[cfg(test)]

@@ -23,68 +23,43 @@ mod server;
 mod talk;
 mod wire;
 
-use ao_agent_conversation::side;
-use ao_plugin_sdk::agent::availability::finding;
+use ao_agent_conversation::side::{Conversation, Party};
 use ao_plugin_sdk::prelude::*;
 
 pub use config::{Config, Server};
+pub use rules::auto_edit_and_run;
 
 use config::Settings;
 
-/// How an observation came about.
-const SOURCE: &str = "opencode";
-
 /// OpenCode.
+pub type OpenCode = Conversation<Http>;
+
+/// What is this plugin's own.
 #[derive(Debug)]
-pub struct OpenCode {
+pub struct Http {
     settings: Settings,
 }
 
-impl Plugin for OpenCode {
+#[async_trait]
+impl Party for Http {
     type Config = Config;
+
+    const SOURCE: &'static str = "opencode";
 
     fn new(config: Config) -> Result<Self> {
         Ok(Self { settings: config.check()? })
     }
-}
 
-#[async_trait]
-impl Agent for OpenCode {
-    async fn detect(&self, request: DetectAgent) -> Result<AgentAvailability> {
-        detect::detect(&self.settings, request.cwd).await
+    fn program(&self) -> &str {
+        &self.settings.shared.binary
     }
 
-    async fn plan(&self, request: PlanLaunch) -> Result<LaunchPlan> {
-        plan::plan(&self.settings, &request)
+    async fn detect(&self, cwd: Option<Utf8PathBuf>) -> Result<AgentAvailability> {
+        detect::detect(&self.settings, cwd).await
     }
 
-    async fn observe(&self, request: ObserveAgents) -> Result<Vec<AgentObservation>> {
-        side::observe(SOURCE, request).await
-    }
-
-    async fn interpret(&self, request: HookEvent) -> Result<Vec<AgentObservation>> {
-        side::interpret(SOURCE, request).await
-    }
-
-    async fn deliver(&self, request: DeliverMessage) -> Result<DeliverPlan> {
-        side::deliver(request).await
-    }
-
-    async fn confirm(&self, request: ConfirmDelivery) -> Result<Proof> {
-        side::confirm(request).await
-    }
-
-    async fn answer(&self, request: AnswerAsk) -> Result<DeliverPlan> {
-        side::answer(request).await
-    }
-
-    async fn interrupt(&self, request: InterruptAgent) -> Result<DeliverPlan> {
-        side::interrupt(request).await
-    }
-
-    async fn doctor(&self, _request: Doctor) -> Result<Vec<Finding>> {
-        let found = detect::detect(&self.settings, None).await?;
-        Ok(vec![finding(&self.settings.shared.binary, &found)])
+    fn plan(&self, request: &PlanLaunch) -> Result<LaunchPlan> {
+        plan::plan(&self.settings, request)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ao_agent_conversation::desk::{Desk, Known};
-use ao_agent_conversation::serving::{Signals, Told, Waiting, code_of};
+use ao_agent_conversation::outside::{LAST_WORDS, Outside};
+use ao_agent_conversation::serving::{Signals, Told, code_of};
 use ao_agent_conversation::socket::{Asked, Socket};
 use ao_agent_conversation::wake::Wake;
 use tokio::sync::mpsc;
@@ -25,8 +26,6 @@ const OPEN_WITHIN: Duration = Duration::from_mins(3);
 /// How long a turn may take to end that somebody relies on to end: what bounds a session's costs is kept, also where an agent
 /// does not heed it.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// How long an agent's last words are waited for.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an agent may live that closed its output.
 const SILENT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -43,10 +42,7 @@ enum Over {
 /// What carries effects out.
 struct Hands<'a> {
     launch: Launch,
-    desk: Desk<'a>,
-    printer: Printer,
-    log: Arc<Mutex<Log>>,
-    waiting: Waiting,
+    outside: Outside<'a>,
     /// A file that is being read or written for the agent. What it says next is not read before.
     calls: JoinSet<Effect>,
 }
@@ -65,18 +61,21 @@ pub(super) async fn serve(
     let started = Event::Started { helper: std::process::id() };
     talk.noted((desk.now)(), &started);
     desk.note(started)?;
-    let (printer, waiting) = (Printer::start()?, Waiting::default());
-    let mut hands = Hands { launch, desk, printer, log, waiting, calls: JoinSet::new() };
-    let mut agent = match Agent::start(&hands.launch, &hands.log) {
+    let outside = Outside::new(desk, Some(Printer::start()?), Arc::clone(&log));
+    let mut agent = match Agent::start(&launch, &log) {
         Ok(agent) => agent,
-        Err(error) => return hands.not_started(&error),
+        Err(error) => {
+            let program = launch.argv.first().map_or("", String::as_str);
+            return outside.not_started(program, &error, "argv");
+        }
     };
-    hands.desk.note(Event::Launched { pid: agent.pid })?;
+    let mut hands = Hands { launch, outside, calls: JoinSet::new() };
+    hands.outside.desk.note(Event::Launched { pid: agent.pid })?;
     let mut wake = Wake::new(hands.launch.hook.clone());
     let over = converse(&mut talk, &mut hands, &mut agent, &mut asked, &mut wake, &mut signals).await;
     // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(listening);
-    hands.finish(&mut talk, &mut agent, &mut wake, over).await
+    hands.finish(talk, &mut agent, &mut wake, over).await
 }
 
 async fn converse(
@@ -116,7 +115,7 @@ async fn converse(
                 Err(error) => return Over::Useless(format!("the agent cannot be waited for: {error}")),
             },
             Some((request, reply)) = asked.recv() => {
-                Input::Control(hands.waiting.add(reply), request)
+                Input::Control(hands.outside.waiting.add(reply), request)
             }
             Some(done) = hands.calls.join_next() => {
                 if let Ok(Effect::Send(frame)) = done && agent.send(&frame).is_err() {
@@ -142,73 +141,49 @@ fn deaf() -> Over {
 impl Hands<'_> {
     /// Goes on by one input, and does what follows.
     fn go_on(&mut self, talk: &mut Talk, agent: &Agent, input: Input) -> Option<Over> {
-        let now = (self.desk.now)();
+        let now = (self.outside.desk.now)();
         let mut over = None;
-        let mut unwritten = None;
-        // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
         for effect in talk.handle(now, input) {
             match effect {
-                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
-                _ if unwritten.is_some() => {}
-                Effect::Note(event) => {
-                    if let Err(error) = self.desk.note(event) {
-                        unwritten = Some(error.to_string());
-                    }
-                }
+                Effect::Reply(to, reply) => self.outside.reply(to, reply),
+                _ if !self.outside.is_sound() => {}
                 Effect::Send(frame) => {
                     if agent.send(&frame).is_err() {
                         over = Some(deaf());
                     }
                 }
-                Effect::Show(text) => self.printer.show(text),
-                Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
                 Effect::File { id, call } => {
-                    let (workspace, scratch) = (self.launch.workspace.clone(), self.desk.files.clone());
+                    let (workspace, scratch) = (self.launch.workspace.clone(), self.outside.desk.files.clone());
                     let perform = move || Talk::file_done(&id, files::perform(&workspace, &scratch, &call));
                     self.calls.spawn_blocking(perform);
                 }
                 Effect::End(why) => over = Some(Over::Useless(why)),
+                said => self.tell(said),
             }
         }
-        if let Some(error) = unwritten {
-            return Some(Over::Useless(format!("cannot write the journal: {error}")));
+        self.outside.settle(talk.ledger()).map_or_else(|error| Some(Over::Useless(error)), |()| over)
+    }
+
+    /// Does what follows for those who read: it needs no agent.
+    fn tell(&mut self, effect: Effect) {
+        match effect {
+            Effect::Note(event) => self.outside.note(event),
+            Effect::Show(text) => self.outside.show(text),
+            Effect::Stray(text) => self.outside.keep(&text),
+            Effect::Send(_) | Effect::Reply(..) | Effect::File { .. } | Effect::End(_) => {}
         }
-        // What every line so far came to is what the conversation knows now.
-        if let Err(error) = self.desk.journal.renew(now, talk.view(), talk.queue()) {
-            self.printer.show(format!("# cannot begin another journal: {error}\n"));
-        }
-        over
     }
 
-    fn keep(&self, bytes: &[u8]) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
-    }
-
-    fn not_started(mut self, error: &io::Error) -> io::Result<ExitCode> {
-        let program = self.launch.argv.first().cloned().unwrap_or_default();
-        let why = format!("cannot start `{program}` ({error}); correct the agent's `argv`");
-        self.printer.show(format!("# {why}\n"));
-        self.desk.note(Event::Ended { why })?;
-        self.printer.finish();
-        Ok(ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }))
-    }
-
-    async fn finish(mut self, talk: &mut Talk, agent: &mut Agent, wake: &mut Wake, over: Over) -> io::Result<ExitCode> {
+    async fn finish(mut self, mut talk: Talk, agent: &mut Agent, wake: &mut Wake, over: Over) -> io::Result<ExitCode> {
         let when = if talk.is_opening() { " before it opened a conversation (does it speak ACP?)" } else { "" };
         talk.close();
+        let now = self.outside.desk.now;
         let (why, code) = match over {
             Over::Exited(status) => {
                 // Its last lines may still be on their way; what it left running holds the pipe, maybe for good.
                 let last = async {
                     while let Some(line) = agent.lines.recv().await {
-                        for effect in talk.handle((self.desk.now)(), Input::Line(line)) {
-                            match effect {
-                                Effect::Note(event) => drop(self.desk.note(event)),
-                                Effect::Show(text) => self.printer.show(text),
-                                Effect::Stray(text) => self.keep(format!("{text}\n").as_bytes()),
-                                _ => {}
-                            }
-                        }
+                        talk.handle(now(), Input::Line(line)).into_iter().for_each(|effect| self.tell(effect));
                     }
                     agent.complaints.join_next().await;
                 };
@@ -226,23 +201,8 @@ impl Hands<'_> {
             }
         };
         for frame in agent.unsent().await {
-            for effect in talk.came_back((self.desk.now)(), &frame) {
-                if let Effect::Note(event) = effect {
-                    drop(self.desk.note(event));
-                }
-            }
+            talk.came_back(now(), &frame).into_iter().for_each(|effect| self.tell(effect));
         }
-        let tail = self.log.lock().unwrap_or_else(PoisonError::into_inner).tail();
-        if code != 0 && code < 128 && !tail.is_empty() {
-            self.printer.show(format!("{}\n", ao_plugin_sdk::core::text::plain(&tail)));
-        }
-        self.printer.show(format!("# {why}\n"));
-        let ended = Event::Ended { why };
-        talk.noted((self.desk.now)(), &ended);
-        let written = self.desk.note(ended);
-        wake.look(talk.view());
-        let _ = tokio::time::timeout(LAST_WORDS, wake.finish()).await;
-        self.printer.finish();
-        written.map(|()| ExitCode::from(code))
+        self.outside.finish(talk.into_ledger(), wake, why, code).await
     }
 }

@@ -12,7 +12,7 @@ use ao_plugin_sdk::core::text::one_line;
 use ao_plugin_sdk::prelude::*;
 
 use crate::control::{Reply, Request};
-use crate::journal::{Event, How, Question, Queue, Used, View};
+use crate::journal::{Event, How, Question, Used, View};
 use crate::launch::Launch;
 use crate::ledger::Ledger;
 use crate::transcript::Transcript;
@@ -189,9 +189,14 @@ impl Talk {
         &self.ledger.view
     }
 
-    /// Which prompts wait.
-    pub(crate) fn queue(&self) -> &Queue {
-        &self.ledger.queue
+    /// What is known, and which prompts wait.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The same, once nothing goes on any more.
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.ledger
     }
 
     /// Goes on by one input, at this time.

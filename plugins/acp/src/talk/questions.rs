@@ -55,12 +55,10 @@ impl Talk {
         if let Some(label) = self.ledger.queue.answer(&key) {
             return Reply::Answered { label: label.to_owned() };
         }
-        let Some(index) = self.questions.iter().position(|open| open.question.id == ask) else {
-            return choices::not_asked(ask);
-        };
-        let offered = &self.questions[index].question.choices;
-        let Some(choice) = choices::meant(offered, answer).cloned() else {
-            return choices::not_offered(offered, answer);
+        let open = self.questions.iter().map(|open| &open.question);
+        let (index, choice) = match choices::chosen(open, ask, answer) {
+            Ok(chosen) => chosen,
+            Err(reply) => return reply,
         };
         let open = self.questions.remove(index);
         let label = choice.label.clone();

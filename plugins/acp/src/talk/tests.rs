@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::journal::{MOST_QUESTIONS, Phase};
+use crate::journal::{MOST_QUESTIONS, Phase, Queue};
 use crate::launch::LAUNCH_VERSION;
 use crate::wire::{Lines, MOST};
 
@@ -190,7 +190,7 @@ fn what_begins_like_a_command_is_a_message() {
 fn what_was_handed_over_is_not_handed_over_by_the_next_helper() {
     let mut talk = opened(launch(PermissionMode::Default), Some("first"));
     control(&mut talk, prompt("a"));
-    let known = (talk.view().clone(), talk.queue().clone());
+    let known = (talk.view().clone(), talk.ledger().queue.clone());
     let mut next = Talk::new(launch(PermissionMode::Default), Some("first".to_owned()), known, as_written);
     next.handle(at(3), Input::Begin);
     let can = json!({"protocolVersion": 1, "agentCapabilities": {"loadSession": true}});
@@ -379,7 +379,7 @@ fn who_is_interrupted_begins_nothing_until_something_is_said() {
     assert_eq!((handed(&ended), talk.view().phase, talk.is_stopping()), (vec![], Phase::Ready, false));
     // Whoever asks again under the same key means the same turn.
     assert_eq!(talk.handle(at(3), stop()), [Effect::Reply(7, Reply::Cancelled)]);
-    let known = (talk.view().clone(), talk.queue().clone());
+    let known = (talk.view().clone(), talk.ledger().queue.clone());
     assert_eq!(handed(&talk.handle(at(3), Input::Control(1, prompt("b")))), ["do a"]);
     assert_eq!(talk.handle(at(4), stop()), [Effect::Reply(7, Reply::Cancelled)], "not this one");
     // It holds across helpers, too.
@@ -423,7 +423,7 @@ fn a_prompt_that_never_got_there_waits_again() {
     assert_eq!(talk.came_back(at(3), &cancel), []);
     assert_eq!(talk.came_back(at(3), &frame), [Effect::Note(Event::Returned { key: "a".to_owned() })]);
     assert_eq!(talk.came_back(at(3), &frame), [], "once");
-    assert_eq!(talk.queue().waiting.iter().map(|letter| &*letter.key).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(talk.ledger().queue.waiting.iter().map(|letter| &*letter.key).collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]

@@ -2,17 +2,17 @@
 
 use std::io;
 use std::process::{ExitCode, ExitStatus};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ao_agent_conversation::desk::{Desk, Known};
 use ao_agent_conversation::journal::Event;
 use ao_agent_conversation::log::Log;
+use ao_agent_conversation::outside::Outside;
 use ao_agent_conversation::printer::Printer;
-use ao_agent_conversation::serving::{Signals, Told, Waiting, code_of};
+use ao_agent_conversation::serving::{Signals, Told, code_of};
 use ao_agent_conversation::socket::{Asked, Socket};
 use ao_agent_conversation::wake::Wake;
-use ao_plugin_sdk::core::text::plain;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -30,8 +30,6 @@ const OPEN_WITHIN: Duration = Duration::from_mins(5);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// How often time passes.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the host is waited for at the end.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How many things that were heard may wait to be handled.
 const HEARD: usize = 64;
 
@@ -47,10 +45,7 @@ enum Over {
 
 /// What carries effects out.
 struct Hands<'a> {
-    desk: Desk<'a>,
-    /// None where the terminal is OpenCode's.
-    printer: Option<Printer>,
-    waiting: Waiting,
+    outside: Outside<'a>,
     calls: mpsc::UnboundedSender<Call>,
 }
 
@@ -90,14 +85,15 @@ pub(super) async fn serve(
     talk.noted((desk.now)(), &started);
     desk.note(started)?;
     let printer = if launch.server == Server::None { None } else { Some(Printer::start()?) };
-    let (calls, to_call) = mpsc::unbounded_channel();
-    let mut hands = Hands { desk, printer, waiting: Waiting::default(), calls };
+    let outside = Outside::new(desk, printer, Arc::clone(&log));
     let mut provider = match Provider::start(&launch, conversation.as_deref(), &log) {
         Ok(provider) => provider,
-        Err(error) => return hands.not_started(&launch, &error),
+        Err(error) => return outside.not_started(&launch.binary, &error, "binary"),
     };
+    let (calls, to_call) = mpsc::unbounded_channel();
+    let mut hands = Hands { outside, calls };
     if let Some(pid) = provider.pid() {
-        hands.desk.note(Event::Launched { pid })?;
+        hands.outside.desk.note(Event::Launched { pid })?;
     }
     let (hearing, heard) = mpsc::channel(HEARD);
     let (client, to_client) = watch::channel(None);
@@ -109,7 +105,7 @@ pub(super) async fn serve(
         converse(&launch, &mut talk, &mut hands, &mut provider, &mut ears, (&mut signals, &mut asked, &mut wake)).await;
     // Nobody is told any more that a prompt was taken. Who asked finds it in the journal, where it stands, or nowhere.
     drop(asking);
-    hands.finish(&mut talk, &mut provider, &mut wake, &log, over).await
+    hands.finish(talk, &mut provider, &mut wake, over).await
 }
 
 async fn converse(
@@ -136,7 +132,7 @@ async fn converse(
             told = signals.next() => match told {
                 Told::End(signal) => return Over::Told(signal),
                 // OpenCode's own interface knows that key itself.
-                Told::Interrupt if hands.printer.is_none() => continue,
+                Told::Interrupt if hands.outside.printer.is_none() => continue,
                 Told::Interrupt => Input::Interrupt,
             },
             happened = provider.next() => match happened {
@@ -154,7 +150,7 @@ async fn converse(
                 Err(error) => return Over::Useless(error.to_string()),
             },
             Some(input) = ears.heard.recv() => input,
-            Some((request, reply)) = asked.recv() => Input::Control(hands.waiting.add(reply), request),
+            Some((request, reply)) = asked.recv() => Input::Control(hands.outside.waiting.add(reply), request),
             () = &mut late, if talk.is_opening() => return Over::Useless("OpenCode opened no conversation in time".to_owned()),
             () = tokio::time::sleep_until(begun), if stop_by.is_some() => Input::Unheeded,
             _ = ticks.tick() => Input::Tick,
@@ -175,54 +171,26 @@ async fn converse(
 impl Hands<'_> {
     /// Goes on by one input, and does what follows.
     fn go_on(&mut self, talk: &mut Talk, input: Input) -> Option<Over> {
-        let now = (self.desk.now)();
-        let (mut over, mut unwritten) = (None, None);
-        // What cannot be written down has not happened: nothing follows from it, and this helper knows more than its journal.
-        for effect in talk.handle(now, input) {
+        let mut over = None;
+        for effect in talk.handle((self.outside.desk.now)(), input) {
             match effect {
-                Effect::Reply(to, reply) => self.waiting.reply(to, reply, unwritten.as_deref()),
-                _ if unwritten.is_some() => {}
-                Effect::Note(event) => {
-                    if let Err(error) = self.desk.note(event) {
-                        unwritten = Some(error.to_string());
-                    }
-                }
+                Effect::Reply(to, reply) => self.outside.reply(to, reply),
+                _ if !self.outside.is_sound() => {}
+                Effect::Note(event) => self.outside.note(event),
                 // It is taken as long as this process lives.
                 Effect::Call(call) => drop(self.calls.send(call)),
-                Effect::Show(text) => self.show(text),
+                Effect::Show(text) => self.outside.show(text),
                 Effect::End(why) => over = Some(Over::Useless(why)),
             }
         }
-        if let Some(error) = unwritten {
-            return Some(Over::Useless(format!("cannot write the journal: {error}")));
-        }
-        let known = talk.ledger();
-        if let Err(error) = self.desk.journal.renew(now, &known.view, &known.queue) {
-            self.show(format!("# cannot begin another journal: {error}\n"));
-        }
-        over
-    }
-
-    fn show(&self, text: String) {
-        if let Some(printer) = &self.printer {
-            printer.show(text);
-        }
-    }
-
-    fn not_started(mut self, launch: &Launch, error: &io::Error) -> io::Result<ExitCode> {
-        let why = format!("cannot start `{}` ({error}); correct the agent's `binary`", launch.binary);
-        self.show(format!("# {why}\n"));
-        self.desk.note(Event::Ended { why })?;
-        self.printer.into_iter().for_each(Printer::finish);
-        Ok(ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }))
+        self.outside.settle(talk.ledger()).map_or_else(|error| Some(Over::Useless(error)), |()| over)
     }
 
     async fn finish(
-        mut self,
-        talk: &mut Talk,
+        self,
+        mut talk: Talk,
         provider: &mut Provider,
         wake: &mut Wake,
-        log: &Mutex<Log>,
         over: Over,
     ) -> io::Result<ExitCode> {
         let when = if talk.is_opening() { " before it opened a conversation" } else { "" };
@@ -241,17 +209,6 @@ impl Hands<'_> {
                 (why, 1)
             }
         };
-        let tail = log.lock().unwrap_or_else(PoisonError::into_inner).tail();
-        if code != 0 && code < 128 && !tail.is_empty() {
-            self.show(format!("{}\n", plain(&tail)));
-        }
-        self.show(format!("# {why}\n"));
-        let ended = Event::Ended { why };
-        talk.noted((self.desk.now)(), &ended);
-        let written = self.desk.note(ended);
-        wake.look(talk.view());
-        let _ = tokio::time::timeout(LAST_WORDS, wake.finish()).await;
-        self.printer.into_iter().for_each(Printer::finish);
-        written.map(|()| ExitCode::from(code))
+        self.outside.finish(talk.into_ledger(), wake, why, code).await
     }
 }

@@ -7,6 +7,7 @@ mod turns;
 mod usage;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use ao_agent_conversation::control::{Reply, Request};
 use ao_agent_conversation::desk::Known;
@@ -118,7 +119,9 @@ struct Turn {
     key: Option<String>,
     /// The id of the prompt's message; empty where it is another's.
     message: String,
-    since: Timestamp,
+    /// How long it has worked, and when that was counted last.
+    worked: Duration,
+    ticked_at: Timestamp,
     /// What failed in it, by the error's name and in words.
     error: Option<(String, String)>,
     /// Why it was told to end.
@@ -213,6 +216,11 @@ impl Talk {
     /// What is known.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The same, once nothing goes on any more.
+    pub(crate) fn into_ledger(self) -> Ledger {
+        self.ledger
     }
 
     /// What the host is told.

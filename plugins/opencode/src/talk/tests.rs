@@ -318,12 +318,23 @@ fn a_prompt_that_a_helper_took_with_it_is_told_and_not_repeated() {
 fn a_turn_that_takes_too_long_is_aborted() {
     let mut scene = Scene::open();
     scene.status(Status::Busy);
-    scene.now += 599_000;
-    scene.give(Input::Tick);
-    assert!(!scene.calls.iter().any(|call| matches!(call, Call::Abort { .. })));
-    scene.now += 2_000;
-    scene.give(Input::Tick);
-    assert!(scene.calls.iter().any(|call| matches!(call, Call::Abort { .. })));
+    let is_aborted = |scene: &Scene| scene.calls.iter().any(|call| matches!(call, Call::Abort { .. }));
+    let ticks = |scene: &mut Scene, seconds: u32| {
+        for _ in 0..seconds {
+            scene.now += 999;
+            scene.give(Input::Tick);
+        }
+    };
+    ticks(&mut scene, 590);
+    // What a human takes to answer is none of the turn's, nor is a machine's sleep.
+    scene.give(Input::Told(wire::Event::Asks(asked("per_1", SESSION))));
+    ticks(&mut scene, 3600);
+    scene.give(Input::Told(wire::Event::Answered { session: SESSION.into(), id: "per_1".into() }));
+    assert!(!is_aborted(&scene));
+    ticks(&mut scene, 9);
+    assert!(!is_aborted(&scene));
+    ticks(&mut scene, 2);
+    assert!(is_aborted(&scene));
     scene.looked(
         Status::Idle,
         vec![Info { error: Some(("MessageAbortedError".into(), "Aborted".into())), ..answer(1) }],

@@ -14,6 +14,8 @@ use crate::wire::{Info, Look, Part, Status};
 
 /// How long a turn may go on without a look, whatever the events say.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// How much of the time between two ticks counts for a turn: a machine that sleeps, or a clock that jumps, adds next to nothing.
+const LONGEST_TICK: Duration = Duration::from_secs(20);
 /// The name of OpenCode's error for a turn that was aborted, and ours for one whose server went away.
 const ABORTED: &str = "MessageAbortedError";
 const INTERRUPTED: &str = "interrupted";
@@ -62,7 +64,8 @@ impl Talk {
     fn begin(&mut self, key: Option<String>, message: String) {
         let since = self.now;
         self.looked_at = since;
-        self.turn = Some(Turn { key, message, since, error: None, ended: None, was_lost: false });
+        let worked = Duration::ZERO;
+        self.turn = Some(Turn { key, message, worked, ticked_at: since, error: None, ended: None, was_lost: false });
     }
 
     pub(super) fn not_handed_over(&mut self, problem: &Problem) {
@@ -254,12 +257,17 @@ impl Talk {
         }
     }
 
-    /// Looks at a turn that goes on, and aborts one that takes too long.
+    /// Looks at a turn that goes on, and aborts one that takes too long: also one that its provider lets wait.
     pub(super) fn tick(&mut self) {
-        let Some(turn) = self.turn.as_ref().filter(|_| self.stage == Stage::Open) else { return };
-        let is_over = self.launch.turn_limit.is_some_and(|limit| self.now.since(turn.since).as_secs() >= limit);
-        // A provider that lets it wait, or a human, takes their own time.
-        if is_over && turn.ended.is_none() && self.view().questions.is_empty() && self.view().phase == Phase::Working {
+        let (now, waits) = (self.now, !self.questions.is_empty());
+        let Some(turn) = self.turn.as_mut().filter(|_| self.stage == Stage::Open) else { return };
+        // A human takes their own time: it is none of the turn's.
+        if !waits {
+            turn.worked += now.since(turn.ticked_at).min(LONGEST_TICK);
+        }
+        turn.ticked_at = now;
+        let is_over = self.launch.turn_limit.is_some_and(|limit| turn.worked.as_secs() >= limit);
+        if is_over && !waits && turn.ended.is_none() && self.view().phase == Phase::Working {
             self.cancel(Ended::TooLong);
         } else if self.now.since(self.looked_at) >= LOOK_EVERY {
             self.looked_at = self.now;
