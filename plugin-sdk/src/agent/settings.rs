@@ -34,12 +34,12 @@ pub struct Config {
 pub enum Permissions {
     /// Everything.
     Permissionless,
-    /// Edits, but not commands.
+    /// Reading and changing files; about the rest it asks, in its own way.
     AutoEdit,
     /// What its own settings say.
     #[default]
     Default,
-    /// Nothing.
+    /// Reading: it proposes, and changes nothing unasked.
     Suggest,
 }
 

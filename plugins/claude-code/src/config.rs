@@ -4,7 +4,7 @@ use ao_plugin_sdk::agent::settings::{Config, Settings};
 use ao_plugin_sdk::prelude::*;
 
 /// Options that a launch sets itself, and what to use in their place.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 10] = [
     ("--session-id", "ao names the conversation"),
     ("--resume", "use `ao session restore`"),
     ("--continue", "use `ao session restore`"),
@@ -13,6 +13,7 @@ const OURS: [(&str, &str); 9] = [
     ("--permission-mode", "use `permissions`"),
     ("--dangerously-skip-permissions", "use `permissions: permissionless`"),
     ("--print", "ao needs the terminal interface"),
+    ("--append-system-prompt-file", "ao hands its own over by it; `--append-system-prompt` is free"),
     ("--fork-session", "ao names the conversation"),
 ];
 

@@ -19,6 +19,8 @@ const CODEX: Known = Known {
     update: "update it with `npm install -g @openai/codex`",
     within: WITHIN,
 };
+/// What of this process's own environment would lead to another login, and no session sees.
+const UNSEEN: [&str; 3] = ["CODEX_HOME", "CODEX_API_KEY", "OPENAI_API_KEY"];
 /// How long the program may take to say something of itself.
 const WITHIN: Duration = Duration::from_secs(4);
 
@@ -66,6 +68,7 @@ async fn login(settings: &Settings, at: &Utf8Path) -> Login {
         _ => {}
     }
     let status = command(at.as_str()).args(["login", "status"]).timeout(WITHIN);
+    let status = UNSEEN.iter().fold(status, ao_plugin_sdk::Command::env_remove);
     let status = settings.env.iter().fold(status, |status, (name, value)| status.env(name, value));
     match status.output().await {
         Ok(said) if said.status.success() => Login::There("logged in"),

@@ -11,11 +11,12 @@ use rustix::io::Errno;
 /// The most of a configuration file that is read, in bytes.
 const CONFIG_LIMIT: u64 = 1024 * 1024;
 
-/// Where a session's Codex has its directory. `environment` is what the session's processes see; where it is not known, this
-/// process's stands for it.
+/// Where a session's Codex has its directory. `environment` is what the session's processes see; where it is not known, they
+/// have this process's home, and nothing else of its own that matters here.
 pub(crate) fn of(settings: &Settings, environment: &BTreeMap<String, String>) -> Option<Utf8PathBuf> {
     let inherited = |name: &str| {
-        let known = if environment.is_empty() { host_variable(name) } else { environment.get(name).cloned() };
+        let home = || host_variable(name).filter(|_| name == "HOME");
+        let known = if environment.is_empty() { home() } else { environment.get(name).cloned() };
         known.filter(|value| !value.is_empty())
     };
     let seen = |name: &str| settings.env.get(name).cloned().or_else(|| inherited(name));

@@ -192,22 +192,12 @@ impl Line {
     }
 }
 
+/// How much of a text is shown in a list, in characters.
+const SHOWN: usize = 200;
+
 /// A text in one line, cut to what fits into a list.
 pub(crate) fn one_line(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if line.chars().count() + word.chars().count() >= MOST {
-            line.extend(word.chars().take(MOST.saturating_sub(line.chars().count() + 1)));
-            line.push('…');
-            break;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    line
+    ao_plugin_sdk::core::text::one_line(text, SHOWN)
 }
 
 /// What a message says: a text, or blocks of which some are text.

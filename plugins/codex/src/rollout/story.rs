@@ -157,6 +157,6 @@ impl Tokens {
 
 /// The first line with something in it, cut.
 fn one_line(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    line.chars().filter(|character| !character.is_control()).take(LINE).collect()
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    ao_plugin_sdk::core::text::one_line(line, LINE)
 }
