@@ -101,7 +101,8 @@ mod tests {
         let mut interrupts = Interrupts::heed().unwrap();
         assert!(!interrupts.came());
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).unwrap();
-        assert!(interrupts.came());
+        // The kernel may hand it to another thread, which is a moment later.
+        assert!((0..1_000_000).any(|_| interrupts.came()));
         assert!(!interrupts.came());
     }
 }

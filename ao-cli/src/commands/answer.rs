@@ -18,7 +18,8 @@ use crate::{completion, manager};
 /// Show what a session's agent asks, or answer it
 ///
 /// Without an answer, the question is shown with what it can be answered by. A question that is not asked any more is not
-/// answered (exit code 1): the agent would take the answer for something else.
+/// answered (exit code 1): the agent would take the answer for something else. While somebody is at the agent's terminal
+/// nothing is typed there (exit code 75). A question without choices is for whoever attaches. Agents may not answer.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The session

@@ -6,6 +6,7 @@ use ao_core::slots::agent::{AgentAvailability, AvailabilityState, DetectAgent};
 use ao_core::slots::{Instance, Slot};
 use ao_core::{Code, Error};
 use ao_host::setup::Setup;
+use ao_plugin_opencode::auto_edit_and_run;
 use camino::Utf8Path;
 use serde_json::{Map, Value, json};
 
@@ -101,14 +102,9 @@ impl Own {
                 append(settings, ["--allowedTools".to_owned(), rules.join(",")]);
             }
             Manner::OpenCode => {
-                let rules = COMMANDS.iter().flat_map(|command| [(*command).to_owned(), format!("{command} *")]);
-                // The last rule that fits is the one, and `*` is sorted first.
-                let bash: Map<_, _> =
-                    rules.map(|rule| (rule, json!("allow"))).chain([("*".to_owned(), json!("ask"))]).collect();
-                let rules = json!({ "edit": "allow", "bash": bash, "external_directory": "ask" });
                 let env = settings.entry("env").or_insert_with(|| json!({}));
                 if let Some(env) = env.as_object_mut() {
-                    env.entry("OPENCODE_PERMISSION").or_insert_with(|| rules.to_string().into());
+                    env.entry("OPENCODE_PERMISSION").or_insert_with(|| auto_edit_and_run(&COMMANDS).into());
                 }
             }
             Manner::Codex | Manner::Acp | Manner::Configured => {}
@@ -273,6 +269,10 @@ mod tests {
             let opencode = own(plugin, settings).settings(root);
             let rules: Value = serde_json::from_str(opencode["env"]["OPENCODE_PERMISSION"].as_str().unwrap()).unwrap();
             assert_eq!((&rules["bash"]["*"], &rules["bash"]["git commit *"]), (&json!("ask"), &json!("allow")));
+            assert_eq!(
+                (&rules["*"], &rules["read"], &rules["edit"]["*.git"]),
+                (&json!("ask"), &json!("allow"), &json!("ask"))
+            );
             assert_eq!((&opencode["env"]["A"], &opencode["permissions"]), (&json!("b"), &json!("auto-edit")));
         }
         let gemini = own("acp", json!({ "argv": ["gemini", "--acp"] })).settings(root);

@@ -184,7 +184,8 @@ impl Config {
             return resolved.agent.clone().ok_or_else(|| {
                 Error::invalid_input(format!(
                     "no agent is set for the project `{project}`; write `agent: <name>` under `defaults` or under \
-                     `projects.{project}`, where <name> is a key of `agents` or an agent plugin"
+                     `projects.{project}`, where <name> is a key of `agents` or an agent plugin: \
+                     `ao agent list` says which are installed"
                 ))
                 .at_field(format!("projects.{project}.agent"))
             });

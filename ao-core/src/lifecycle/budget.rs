@@ -8,6 +8,10 @@ use crate::model::facts::Session;
 use crate::model::{Dollars, ProjectName, SessionId, Timestamp};
 use crate::prices::Prices;
 use crate::slots::agent::ModelUsage;
+use crate::text::one_line;
+
+/// How much of a model's name a human is told, in characters.
+const MODEL_COLUMNS: usize = 80;
 
 /// What the ids of notices about budgets begin with: no name of a project, with which those of reactions begin.
 const NOTICES: &str = "*budget/";
@@ -176,6 +180,46 @@ fn used_up(budget: Budget, spent: &Spent, [tokens, usd]: [BudgetKey; 2]) -> Opti
     })
 }
 
+/// A model whose tokens a budget in dollars does not count: nobody knows what they cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncounted {
+    /// The budget.
+    pub key: BudgetKey,
+    /// The model, as agents name it.
+    pub model: String,
+}
+
+impl Uncounted {
+    /// Those of a project whose sessions have used this together.
+    #[must_use]
+    pub fn of(budgets: &Budgets, project: &Spent) -> Vec<Self> {
+        let own = budgets.session.usd.map(|_| BudgetKey::SessionUsd);
+        let Some(key) = own.or_else(|| budgets.project.usd.map(|_| BudgetKey::ProjectUsd)) else { return Vec::new() };
+        project.unpriced.iter().map(|model| Self { key, model: model.clone() }).collect()
+    }
+
+    /// Names what a human is told of it, once for each project.
+    #[must_use]
+    pub fn notice_id(&self, project: &ProjectName, path: &camino::Utf8Path) -> String {
+        format!("{NOTICES}{project}@{path}/uncounted/{}", self.model)
+    }
+
+    /// What a human is told, in one line.
+    #[must_use]
+    pub fn title(&self, project: &ProjectName) -> String {
+        let model = one_line(&self.model, MODEL_COLUMNS);
+        format!("`{}` does not count `{model}`, which sessions of `{project}` use: it has no price", self.key)
+    }
+
+    /// The rest of it: what there is to do.
+    #[must_use]
+    pub fn body(&self) -> String {
+        "What it uses is never guessed, so that budget stops nobody who uses it. Add it to `prices` in the configuration \
+         (`ao session show SESSION` names it), or set a budget in `tokens`, which needs no price."
+            .to_owned()
+    }
+}
+
 /// What became of the turn of an agent whose session is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -235,7 +279,7 @@ impl Overrun {
         format!("{NOTICES}{whose}/{}/{limit}", self.key)
     }
 
-    /// Whether a notice is of a budget that is used up.
+    /// Whether a notice is of a budget.
     #[must_use]
     pub fn is_notice(id: &str) -> bool {
         id.starts_with(NOTICES)

@@ -30,7 +30,7 @@ mod status;
 
 pub use branch::{Follow, follow};
 #[cfg(feature = "config")]
-pub use budget::{Amount, BudgetKey, Left, Overrun, Spent, Turn, overrun, project_overrun};
+pub use budget::{Amount, BudgetKey, Left, Overrun, Spent, Turn, Uncounted, overrun, project_overrun};
 pub use checks::{
     CheckPlan, CheckedHead, KeptRun, MOST_ATTEMPTS, RunChanges, next_run, overlay_checks, retired_runs, run_changes,
     shown_checks,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ao_core::lifecycle::attended;
+use ao_core::lifecycle::observe::Told;
 use ao_core::model::SessionId;
 use ao_core::model::event::{AgentAnswered, EventData};
 use ao_core::model::facts::{OperationKind, Session};
@@ -72,6 +73,7 @@ impl Sessions {
         let event = self.event(id, EventData::AgentAnswered(answered(&ask, reply)));
         self.change_telling(id, |_| vec![event])?;
         self.wait_until_gone(&session, crew, &ask).await?;
+        self.note_told(id, Told::Answer(&ask.id))?;
         Ok(Answered { ask, kind: reply.kind.clone() })
     }
 

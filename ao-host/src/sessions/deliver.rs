@@ -22,8 +22,10 @@ use crate::hash::sha256;
 use crate::store::{Message, Origin, StoreError};
 use crate::world::files::{self, PRIVATE_FILE};
 
-/// Longer texts, in bytes, go into a file that the message names.
+/// Longer texts, in bytes, are not typed: the agent is told to read the message's file.
 pub const INLINE_LIMIT: usize = 16 * 1024;
+/// The same for an agent that is not typed to.
+pub(super) const UNTYPED_LIMIT: usize = 1024 * 1024;
 
 /// How long another message to the same agent is waited for.
 const TURN_WITHIN: Duration = Duration::from_mins(1);

@@ -20,20 +20,25 @@ pub enum Held {
 }
 
 impl Sessions {
-    /// Holds a session until it is resumed. One that is held for another reason stays held for that.
+    /// Holds a session until it is resumed. One that is held for another reason is held for both.
     pub fn pause(&self, id: &SessionId) -> Result<Held> {
-        let hold = Hold::new(HoldReason::Paused, self.world.now());
+        let now = self.world.now();
         self.change_hold(id, |session| {
             if is_over(session) {
                 return Err(Error::conflict(format!("`{id}` has ended, so there is nothing to pause")));
             }
-            Ok(match session.hold.as_ref().map(|hold| hold.reason) {
+            Ok(match &mut session.hold {
                 None => {
-                    session.hold = Some(hold);
+                    session.hold = Some(Hold::new(HoldReason::Paused, now));
                     Held::Changed
                 }
-                Some(HoldReason::Paused) => unchanged("it is paused already"),
-                Some(reason) => unchanged(&format!("it is held already: {}", shown(reason))),
+                Some(hold) if hold.reason == HoldReason::Paused || hold.paused_at.is_some() => {
+                    unchanged("it is paused already")
+                }
+                Some(hold) => {
+                    hold.paused_at = Some(now);
+                    Held::Changed
+                }
             })
         })
     }
@@ -42,14 +47,13 @@ impl Sessions {
     /// lifted by asking.
     pub fn resume(&self, id: &SessionId) -> Result<Held> {
         self.change_hold(id, |session| {
-            Ok(match session.hold.as_ref().map(|hold| hold.reason) {
-                None => unchanged("it is not held"),
-                Some(HoldReason::Paused | HoldReason::Rebuild) => {
-                    session.hold = None;
-                    Held::Changed
-                }
-                Some(reason) => unchanged(&format!("{}, which no `ao resume` lifts", shown(reason))),
-            })
+            let Some(hold) = &mut session.hold else { return Ok(unchanged("it is not held")) };
+            if let HoldReason::Paused | HoldReason::Rebuild = hold.reason {
+                session.hold = None;
+                return Ok(Held::Changed);
+            }
+            let besides = if hold.paused_at.take().is_some() { "; it is not paused any more" } else { "" };
+            Ok(unchanged(&format!("{}, which no `ao resume` lifts{besides}", shown(hold.reason))))
         })
     }
 

@@ -254,7 +254,9 @@ fn launched(handle: &RuntimeHandle, request: &SpawnRequest<'_>, worktree: &Utf8P
 pub(super) fn begin_anew(session: &mut Session, number: u32) {
     (session.end, session.failure, session.report, session.pull) = (None, None, None, None);
     // Whoever brings it back has looked at it.
-    session.hold = session.hold.take().filter(|hold| hold.reason != HoldReason::Rebuild);
+    if let Some(doubt) = session.hold.take_if(|hold| hold.reason == HoldReason::Rebuild) {
+        session.hold = doubt.without_its_reason();
+    }
     let before = launch_key(&session.id, number.saturating_sub(1));
     if let Some(agent) = &mut session.agent {
         (agent.activity, agent.observed_at, agent.idle, agent.unseen) = (None, None, None, None);

@@ -1,6 +1,6 @@
 //! Looking at sessions: the holders' records and the process table for free, the plugins when asked.
 
-use ao_core::lifecycle::observe::{self, ProcessSight};
+use ao_core::lifecycle::observe::{self, ProcessSight, Told};
 use ao_core::model::event::{AgentActivityChanged, Event, EventData, LimitHit, RuntimeExited, RuntimeProbeChanged};
 use ao_core::model::facts::{ExitFacts, Probe, RuntimeFacts, Session};
 use ao_core::model::process::{EXIT_FILE, ExitRecord, HOLDER_FILE, HolderRecord};
@@ -105,6 +105,21 @@ impl Sessions {
         let agents = crew.agent.instance.observe(ObserveAgents::new(targets, self.world.now())).await?;
         let agent = agents.into_iter().next();
         Ok((seen, agent.unwrap_or_else(|| AgentObservation::new(session.id.clone()))))
+    }
+}
+
+impl Sessions {
+    /// Writes down that a session's agent has just been told something, see [`observe::agent_told`].
+    pub(super) fn note_told(&self, id: &SessionId, told: Told<'_>) -> Result<()> {
+        let at = self.world.now();
+        self.change_telling(id, |session| {
+            let before = session.clone();
+            if let Some(agent) = &mut session.agent {
+                observe::agent_told(agent, told, at);
+            }
+            changes(&self.world, &before, session)
+        })
+        .map(drop)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ao_core::lifecycle::observe::Told;
 use ao_core::lifecycle::{DraftSeen, draft_seen, hold};
 use ao_core::model::draft::solid;
 use ao_core::model::facts::Session;
@@ -16,7 +17,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::deliver::{INLINE_LIMIT, Letter, refuse_spent};
+use super::deliver::{INLINE_LIMIT, Letter, UNTYPED_LIMIT, refuse_spent};
 use super::observe::not_launched;
 use super::steps::Step;
 use super::{Crew, Sent, Sessions};
@@ -56,10 +57,32 @@ impl Stopped {
 /// What was there before anything was typed.
 struct Before {
     screen: String,
+    composer: Composer,
     /// Where the agent's own record ended.
     record: Option<Value>,
     /// Of the agent's launch.
     directory: Option<Utf8PathBuf>,
+}
+
+/// The words with which a message is put in.
+#[derive(Clone, Copy)]
+enum Wording<'a> {
+    /// As they are.
+    As(&'a str),
+    /// The text, or where that is too long for the agent, what names its file.
+    Fitting { text: &'a str, by_name: &'a str },
+}
+
+impl<'a> Wording<'a> {
+    fn fit(self, composer: &Composer) -> &'a str {
+        match self {
+            Self::As(words) => words,
+            Self::Fitting { text, by_name } => {
+                let most = if *composer == Composer::None { UNTYPED_LIMIT } else { INLINE_LIMIT };
+                if text.len() > most { by_name } else { text }
+            }
+        }
+    }
 }
 
 /// Whether an agent can be sent its prompt.
@@ -92,20 +115,20 @@ impl Sessions {
             return self.ends(message, DeliveryLevel::Acked, None);
         }
         let by_name = naming(message);
-        let line = if text.len() > INLINE_LIMIT { &by_name } else { &text };
-        let mut typed = Box::pin(self.type_in(message, crew, line)).await;
+        let words = Wording::Fitting { text: &text, by_name: &by_name };
+        let mut typed = Box::pin(self.type_in(message, crew, words)).await;
         // What no terminal takes is read from its file, if it came from one.
         if let Err(Stopped::Refused(error)) = &typed
-            && (error.code == Code::INVALID_INPUT && message.facts.origin != Origin::Words && line != &by_name)
+            && (error.code == Code::INVALID_INPUT && message.facts.origin != Origin::Words)
         {
-            typed = Box::pin(self.type_in(message, crew, &by_name)).await;
+            typed = Box::pin(self.type_in(message, crew, Wording::As(&by_name))).await;
         }
         self.conclude(message, typed)
     }
 
     /// Puts a text in once more that provably did not arrive.
     pub(super) async fn deliver_again(&self, message: &Message, crew: &Crew, line: &str) -> Result<Sent> {
-        let typed = Box::pin(self.type_in(message, crew, line)).await;
+        let typed = Box::pin(self.type_in(message, crew, Wording::As(line))).await;
         self.conclude(message, typed)
     }
 
@@ -132,9 +155,10 @@ impl Sessions {
         &self,
         message: &Message,
         crew: &Crew,
-        line: &str,
+        words: Wording<'_>,
     ) -> Result<(DeliveryLevel, Option<Error>), Stopped> {
         let before = self.may_be_typed(&message.session, crew).await?;
+        let line = words.fit(&before.composer);
         let mut facts = self.stored(&message.id).map_err(Stopped::Broken)?.facts;
         facts.attempts += 1;
         facts.cursor.clone_from(&before.record);
@@ -147,7 +171,12 @@ impl Sessions {
         });
         let inputs = match planned.await {
             Ok(DeliverPlan::Runtime { inputs }) => inputs,
-            Ok(DeliverPlan::Done { level }) => return Ok((level, None)),
+            Ok(DeliverPlan::Done { level }) => {
+                if let DeliveryLevel::Submitted | DeliveryLevel::Acked = level {
+                    self.note_told(&message.session, Told::Message).map_err(Stopped::Broken)?;
+                }
+                return Ok((level, None));
+            }
             Ok(_) => return Err(Stopped::Refused(Error::unsupported("this kind of delivery"))),
             Err(error) if error.outcome_unknown() => return Err(Stopped::Unclear(error)),
             Err(error) => return Err(Stopped::before(error)),
@@ -201,6 +230,7 @@ impl Sessions {
         let send = SendInput::new(message.id.as_str(), handle_of(&session)?, Input::Submit);
         self.move_to(message, DeliveryLevel::Submitted).map_err(Stopped::Broken)?;
         crew.runtime.instance.send(send).await.map_err(Stopped::Unclear)?;
+        self.note_told(&message.session, Told::Message).map_err(Stopped::Broken)?;
         self.failpoints.pass(&failpoint("after")).map_err(Stopped::Unclear)?;
         let mut facts = self.stored(&message.id).map_err(Stopped::Broken)?.facts;
         facts.entered = true;
@@ -221,7 +251,8 @@ impl Sessions {
             return Err(Stopped::Held(Error::unavailable(hold.to_string())));
         }
         let directory = session.runtime.map(|runtime| runtime.directory);
-        Ok(Before { screen: seen.screen.unwrap_or_default(), record: agent.cursor, directory })
+        let AgentObservation { composer, cursor, .. } = agent;
+        Ok(Before { screen: seen.screen.unwrap_or_default(), composer, record: cursor, directory })
     }
 
     /// Waits until a draft shows. A receiver whose composer nobody can tell gets one attempt all the same.
@@ -310,7 +341,14 @@ impl Sessions {
         let give_up = Instant::now() + READY_WITHIN;
         let mut session = self.get(id)?;
         loop {
-            let (seen, agent) = self.look_closely(&session, crew, None).await?;
+            let (seen, agent) = match self.look_closely(&session, crew, None).await {
+                // A machine that is busy for a moment is no reason to give its prompt up.
+                Err(error) if error.retryable() && Instant::now() < give_up => {
+                    tokio::time::sleep(LOOK_EVERY * 4).await;
+                    continue;
+                }
+                looked => looked?,
+            };
             if let Liveness::Dead { .. } = seen.liveness {
                 return Err(Error::conflict(format!("the agent of `{id}` ended before it could be sent its prompt")));
             }
@@ -388,6 +426,21 @@ fn shows(screen: &str, draft: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_named_where_it_would_have_to_be_typed() {
+        for (length, typed, untyped) in [
+            (INLINE_LIMIT, "text", "text"),
+            (INLINE_LIMIT + 1, "name", "text"),
+            (UNTYPED_LIMIT, "name", "text"),
+            (UNTYPED_LIMIT + 1, "name", "name"),
+        ] {
+            let text = "x".repeat(length);
+            let words = Wording::Fitting { text: &text, by_name: "name" };
+            let fit = |composer: &Composer| if words.fit(composer) == "name" { "name" } else { "text" };
+            assert_eq!((fit(&Composer::Empty), fit(&Composer::None)), (typed, untyped), "{length}");
+        }
+    }
 
     #[test]
     fn a_wrapped_draft_is_seen() {

@@ -66,6 +66,12 @@ impl Arguments {
     }
 }
 
+/// The names of the agents that can be used as they are.
+pub(crate) fn usable(setup: &Setup) -> Result<Vec<String>, Failure> {
+    let agents = AgentList::of(setup)?.agents.into_iter();
+    Ok(agents.filter(|row| row.state == AvailabilityState::Usable).map(|row| row.name).collect())
+}
+
 /// An agent to look at.
 struct Candidate {
     name: String,

@@ -20,8 +20,8 @@ const LOCAL: &str =
     #     test: [cargo, test]
 ";
 
-/// The file for a repository.
-pub(super) fn text(repository: &Repository, forge: Forge) -> String {
+/// The file for a repository, with those agents that are usable here: the first of them is whom sessions get.
+pub(super) fn text(repository: &Repository, forge: Forge, usable: &[String]) -> String {
     let repo = match (&repository.hosted, forge) {
         (Some(name), Forge::Unset) => format!("repo: {}", scalar(name.as_str())),
         // What is local is found by its directory.
@@ -36,21 +36,21 @@ pub(super) fn text(repository: &Repository, forge: Forge) -> String {
         r#"# How `ao` works on this repository. After a change: `ao config check`, then `ao trust`.
 version: 1
 
-# Agents are programs that get a task and a worktree to do it in. To use one, remove the `# ` in front of it and of
-# `defaults`. In `argv`, `{{prompt}}` stands for the task and `{{prompt_file}}` for the path of a file with it.
+# Agents get a task and a worktree to do it in. `ao agent list` names those that need no entry here, and says which are
+# installed. To use one of these, or one of your own, remove the `# ` in front of it and name it in `defaults`.
 #
 # agents:
 #   claude:
-#     plugin: command
-#     argv: [claude, "{{prompt}}"]
+#     plugin: claude-code
+#     permissions: auto-edit      # what it does without asking
+#   gemini:
+#     plugin: acp                 # any program that speaks the Agent Client Protocol
+#     argv: [gemini, --acp]
 #   fixer:
-#     plugin: command
+#     plugin: command             # any program: `{{prompt_file}}` is the path of a file with the task
 #     argv: [./fix.py, --file, "{{prompt_file}}"]   # `./` is the directory of this file
-#
-# defaults:
-#   agent: claude
-#   runtime: tmux                 # where agents live; unset, `pty` stands in where tmux is missing
 
+{defaults}
 projects:
   {project}:
     path: .
@@ -62,9 +62,20 @@ projects:
     # postCreate:
     #   - [npm, ci]
 "#,
+        defaults = defaults(usable),
         project = scalar(repository.project().as_str()),
         branch = scalar(repository.default_branch.as_str()),
     )
+}
+
+/// What every project uses.
+fn defaults(usable: &[String]) -> String {
+    let runtime = "runtime: tmux                 # where agents live; unset, `pty` stands in where tmux is missing";
+    let Some((first, others)) = usable.split_first() else {
+        return format!("# defaults:\n#   agent: claude\n#   {runtime}\n");
+    };
+    let others = if others.is_empty() { String::new() } else { format!(", as is {}", others.join(", ")) };
+    format!("defaults:\n  agent: {}   # it is usable here{others}\n  # {runtime}\n", scalar(first))
 }
 
 /// A text as YAML reads it back: plain where it cannot be taken for anything else.
@@ -106,7 +117,7 @@ mod tests {
         {
             let Ok(branch_name) = branch.parse::<ao_core::model::BranchName>() else { continue };
             let repository = repository(directory, branch);
-            let config = config(&text(&repository, Forge::Unset));
+            let config = config(&text(&repository, Forge::Unset, &[]));
             let project = config.project(&repository.project()).unwrap();
             assert_eq!((project.path.as_str(), &project.default_branch), ("/src/app", &branch_name), "{directory}");
             assert_eq!(project.repo.as_ref().unwrap().as_str(), "acme/app");
@@ -116,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_local_is_found_by_its_directory() {
         let repository = repository("app", "main");
-        let config = config(&text(&repository, Forge::Local));
+        let config = config(&text(&repository, Forge::Local, &[]));
         let project = config.project(&repository.project()).unwrap();
         assert_eq!(project.repository(), "/src/app");
         let plugins = [&project.tracker, &project.scm].map(|slot| slot.as_ref().unwrap().plugin.as_str());
@@ -125,15 +136,19 @@ mod tests {
 
     #[test]
     fn what_is_commented_out_works_when_it_is_not() {
-        let text = text(&repository("app", "main"), Forge::Unset);
-        let key = |line: &str| {
-            let content = line.trim_start().trim_start_matches("# ").trim_start();
-            content.starts_with("- ") || content.split(' ').next().is_some_and(|word| word.ends_with(':'))
-        };
-        let lines = text.lines().map(|line| if key(line) { line.replacen("# ", "", 1) } else { line.to_owned() });
-        let config = config(&lines.collect::<Vec<_>>().join("\n"));
-        let project = config.project(&"app".parse().unwrap()).unwrap();
-        assert_eq!(project.agent.as_ref().unwrap().plugin.as_str(), "command");
-        assert_eq!((project.symlinks.len(), project.post_create.len(), config.agents().len()), (1, 1, 2));
+        let names = ["codex", "opencode"].map(str::to_owned);
+        for (usable, agent) in [(&names[..0], "claude-code"), (&names[..1], "codex"), (&names[..], "codex")] {
+            let text = text(&repository("app", "main"), Forge::Unset, usable);
+            let key = |line: &str| {
+                let Some(content) = line.trim_start().strip_prefix("# ").map(str::trim_start) else { return false };
+                content.starts_with("- ") || content.split(' ').next().is_some_and(|word| word.ends_with(':'))
+            };
+            let lines = text.lines().map(|line| if key(line) { line.replacen("# ", "", 1) } else { line.to_owned() });
+            let config = config(&lines.collect::<Vec<_>>().join("\n"));
+            let project = config.project(&"app".parse().unwrap()).unwrap();
+            assert_eq!(project.agent.as_ref().unwrap().plugin.as_str(), agent);
+            assert_eq!(project.runtime.plugin.as_str(), "tmux");
+            assert_eq!((project.symlinks.len(), project.post_create.len(), config.agents().len()), (1, 1, 3));
+        }
     }
 }

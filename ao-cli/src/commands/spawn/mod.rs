@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// The project; the only one, or the one around the current directory, unless given
     #[arg(short, long, value_name = "NAME", add = completion::projects())]
     project: Option<ProjectName>,
-    /// The agent, instead of the configured one
+    /// The agent, instead of the configured one: one that the configuration names, or a plugin
     #[arg(long, value_name = "NAME", add = completion::agents())]
     agent: Option<PluginName>,
     /// The branch, instead of the or `ao/<session>`

@@ -137,7 +137,7 @@ fn an_agent_can_be_asked_for() {
     let config = config(text).expect("right");
     let app = "app".parse().expect("name");
     let none = config.agent(&app, None).expect_err("no agent is set");
-    assert_snapshot!(none.to_string(), @"no agent is set for the project `app`; write `agent: <name>` under `defaults` or under `projects.app`, where <name> is a key of `agents` or an agent plugin");
+    assert_snapshot!(none.to_string(), @"no agent is set for the project `app`; write `agent: <name>` under `defaults` or under `projects.app`, where <name> is a key of `agents` or an agent plugin: `ao agent list` says which are installed");
     let fixer = config.agent(&app, Some(&"fixer".parse().expect("name"))).expect("fixer");
     assert_eq!(fixer.to_json(), json(r#"{"a": 1, "b": 2}"#));
     assert!(config.agent(&app, Some(&"off".parse().expect("name"))).is_err());

@@ -9,7 +9,7 @@ mod pull;
 mod report;
 mod workspace;
 
-pub use agent::{agent, agent_unseen, launch_prompt};
+pub use agent::{Taken, Told, agent, agent_told, agent_unseen, launch_prompt};
 pub use hook::hook;
 pub use process::{ProcessSight, process, runtime};
 pub use pull::{pull, pull_news};

@@ -8,11 +8,11 @@ use serde_json::json;
 use super::*;
 use crate::lifecycle::{Policy, StatusName, status};
 use crate::model::facts::{
-    AgentFacts, End, EndKind, ExitFacts, ReportState, Reporter, RuntimeFacts, Session, WorkspaceFacts,
+    AgentFacts, End, EndKind, ExitFacts, IdleClock, ReportState, Reporter, RuntimeFacts, Session, WorkspaceFacts,
 };
 use crate::model::spool::Report;
 use crate::model::{ExitStatus, PluginName, Timestamp};
-use crate::slots::agent::{Activity, ActivityState, AgentObservation, Strength};
+use crate::slots::agent::{Activity, ActivityState, AgentObservation, Ask, Strength};
 use crate::slots::runtime::{Liveness, RuntimeHandle};
 use crate::slots::scm::{Check, CheckState, PullFound, PullRef, PullSnapshot, PullState, ReviewDecision};
 use crate::slots::workspace::{Presence, WorkspaceObservation};
@@ -71,9 +71,9 @@ fn what_was_seen_stays_when_a_look_tells_nothing() {
     let facts = session.agent.as_mut().unwrap();
     let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
     seen.activity = Some(Activity::new(ActivityState::Ready, "screen", Strength::Weak, at(10)));
-    agent(facts, &seen, at(10), &Policy::default());
+    agent(facts, &seen, Taken::at(at(10)), &Policy::default());
     (seen.activity, seen.unknown) = (None, Some("no screen".to_owned()));
-    agent(facts, &seen, at(20), &Policy::default());
+    agent(facts, &seen, Taken::at(at(20)), &Policy::default());
     assert_eq!(facts.activity.as_ref().map(|activity| activity.state), Some(ActivityState::Ready));
     assert_eq!((facts.observed_at, facts.unseen.as_ref().map(|unseen| unseen.at)), (Some(at(10)), Some(at(20))));
 
@@ -123,7 +123,7 @@ fn idleness_is_counted_from_look_to_look() {
     let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
     seen.activity = Some(Activity::new(ActivityState::Ready, "screen", Strength::Weak, at(100)));
     let mut elapsed = |now| {
-        agent(&mut facts, &seen, now, &Policy::default());
+        agent(&mut facts, &seen, Taken::at(now), &Policy::default());
         facts.idle.as_ref().map(|clock| Duration::from_millis(clock.elapsed_ms).as_secs())
     };
     assert_eq!(elapsed(at(110)), Some(10));
@@ -132,12 +132,70 @@ fn idleness_is_counted_from_look_to_look() {
     assert_eq!(elapsed(at(50)), Some(100), "a clock that was set back adds nothing");
     assert_eq!(elapsed(at(80)), Some(130));
     seen.activity.as_mut().unwrap().since = at(90);
-    agent(&mut facts, &seen, at(95), &Policy::default());
+    agent(&mut facts, &seen, Taken::at(at(95)), &Policy::default());
     assert_eq!(facts.idle.as_ref().map(|clock| clock.elapsed_ms), Some(5000), "another idleness");
     assert_eq!(facts.sightings, 6, "in the same state all along");
     seen.activity.as_mut().unwrap().state = ActivityState::Active;
-    agent(&mut facts, &seen, at(96), &Policy::default());
+    agent(&mut facts, &seen, Taken::at(at(96)), &Policy::default());
     assert_eq!((facts.idle, facts.sightings), (None, 1));
+}
+
+#[test]
+fn what_was_waited_for_is_no_more_once_it_was_told() {
+    use ActivityState::{Active, Blocked, Idle, Ready, WaitingInput};
+    let doing = |state, seen: i64| {
+        let mut facts = AgentFacts::new(plugin("fake"), plugin("fake"));
+        facts.activity = Some(Activity::new(state, "screen", Strength::Strong, at(0)));
+        (facts.observed_at, facts.sightings) = (Some(at(seen)), 3);
+        facts.idle = Some(IdleClock::new(at(0), 5_u64, at(seen)));
+        facts.ask = (state == WaitingInput).then(|| Ask::new("a-1", "May I?"));
+        facts
+    };
+    let after = |mut facts: AgentFacts, told: Told<'_>| {
+        agent_told(&mut facts, told, at(20));
+        facts
+    };
+    for (state, told, source) in [
+        (Ready, Told::Message, "message"),
+        (Idle, Told::Message, "message"),
+        (WaitingInput, Told::Answer("a-1"), "answer"),
+    ] {
+        let facts = after(doing(state, 10), told);
+        assert_eq!(facts.activity, Some(Activity::new(Active, source, Strength::Weak, at(20))), "{state:?}");
+        assert_eq!((facts.observed_at, facts.sightings, facts.idle, facts.ask), (Some(at(20)), 0, None, None));
+    }
+    for (state, seen, told) in [
+        (Active, 10, Told::Message),
+        (Blocked, 10, Told::Message),
+        (WaitingInput, 10, Told::Message),
+        (WaitingInput, 10, Told::Answer("a-2")),
+        (Ready, 10, Told::Answer("a-1")),
+        (Ready, 21, Told::Message),
+    ] {
+        let facts = doing(state, seen);
+        assert_eq!(after(facts.clone(), told), facts, "{state:?} seen at {seen}, {told:?}");
+    }
+}
+
+#[test]
+fn a_look_that_was_overtaken_tells_nothing_of_the_activity() {
+    let mut seen = AgentObservation::new("ao-1".parse::<crate::model::SessionId>().unwrap());
+    seen.activity = Some(Activity::new(ActivityState::Ready, "screen", Strength::Weak, at(0)));
+    seen.agent_session = Some("c-1".to_owned());
+    // It began, was written down, and the agent was told something.
+    for (began, now, told, wanted) in [
+        (10, 30, 20, ActivityState::Active),
+        (20, 30, 20, ActivityState::Ready),
+        (25, 30, 20, ActivityState::Ready),
+        (10, 30, 50, ActivityState::Ready),
+    ] {
+        let mut facts = AgentFacts::new(plugin("fake"), plugin("fake"));
+        agent(&mut facts, &seen, Taken::at(at(5)), &Policy::default());
+        agent_told(&mut facts, Told::Message, at(told));
+        agent(&mut facts, &seen, Taken { began: at(began), now: at(now) }, &Policy::default());
+        assert_eq!(facts.activity.map(|activity| activity.state), Some(wanted), "{began}, {now}, {told}");
+        assert_eq!(facts.agent_session.as_deref(), Some("c-1"));
+    }
 }
 
 #[test]

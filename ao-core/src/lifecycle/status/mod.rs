@@ -246,7 +246,8 @@ fn paused(hold: &Hold) -> Status {
         HoldReason::Paused | HoldReason::Unknown => "paused",
     };
     let until = hold.until.map(|until| format!(" until {until}")).unwrap_or_default();
-    at(StatusName::Paused, format!("{why}{until}"), hold.at, "hold")
+    let besides = if hold.paused_at.is_some() { "; a human has paused it, too" } else { "" };
+    at(StatusName::Paused, format!("{why}{until}{besides}"), hold.at, "hold")
 }
 
 impl StatusName {

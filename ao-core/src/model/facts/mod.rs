@@ -121,6 +121,8 @@ record! {
         optional {
             /// Until when, where that is known.
             until: Option<Timestamp>,
+            /// Since when a human has paused it besides: that stays once the reason is gone.
+            paused_at: Option<Timestamp>,
         }
     }
 
@@ -211,6 +213,14 @@ record! {
             /// By whom, and why.
             reason: String,
         }
+    }
+}
+
+impl Hold {
+    /// What is left of it once its reason is gone: a pause.
+    #[must_use]
+    pub fn without_its_reason(self) -> Option<Self> {
+        self.paused_at.map(|at| Self::new(HoldReason::Paused, at))
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ao_core::lifecycle::Policy;
-use ao_core::model::SessionId;
 use ao_core::model::facts::Session;
+use ao_core::model::{SessionId, Timestamp};
 use ao_core::slots::agent::{ActivityState, Strength, WatchAgents};
 use ao_core::slots::runtime::{RuntimeObservation, WatchRuntimes};
 use ao_core::slots::{Agent, Runtime, Workspace};
@@ -17,8 +17,8 @@ use super::spool::Spool;
 use super::{Asked, Done, Engine, Facet, Key, Lane, QUIET, RESYNC, SURE, TOGETHER, address, look, pulls};
 use crate::sessions::Crew;
 
-/// Agents of one plugin instance, with what their runtimes saw.
-type Group = (Arc<dyn Agent>, Vec<(Session, RuntimeObservation)>);
+/// Agents of one plugin instance, with what their runtimes saw, in looks that began then.
+type Group = (Arc<dyn Agent>, Vec<(Timestamp, Session, RuntimeObservation)>);
 
 impl Engine {
     /// The lane of a key, where it has been found out.
@@ -145,9 +145,10 @@ impl Engine {
         let (watched, owner) = (Arc::clone(&instance), self.context.places.owner());
         let open = async move { watched.watch(WatchRuntimes::new(owner)).await };
         self.listeners.listen(lane, BTreeSet::new(), &self.wakes, open);
+        let began = self.context.sessions.world.now();
         self.calls.spawn(async move {
             let (answers, error) = look::runtimes(instance, sessions).await;
-            Done::Runtimes { lane, plugin, breadth, answers, error }
+            Done::Runtimes { lane, plugin, breadth, began, answers, error }
         });
     }
 
@@ -166,24 +167,26 @@ impl Engine {
     fn ask_agents(&mut self) {
         let mut groups: BTreeMap<Lane, Group> = BTreeMap::new();
         let waiting = std::mem::take(&mut self.waiting);
-        for (id, seen) in waiting {
+        for (id, (began, seen)) in waiting {
             let Some(session) = self.live.get(&id).cloned() else { continue };
             let Some(crew) = self.crews.known(&session) else { continue };
             let lane = Lane::Agent(address(&crew.agent.instance));
             if self.busy.contains(&lane) {
-                self.waiting.insert(id, seen);
+                self.waiting.insert(id, (began, seen));
                 continue;
             }
             let instance: Arc<dyn Agent> = Arc::clone(&crew.agent.instance);
-            groups.entry(lane).or_insert_with(|| (instance, Vec::new())).1.push((session, seen));
+            groups.entry(lane).or_insert_with(|| (instance, Vec::new())).1.push((began, session, seen));
         }
         for (lane, (instance, sessions)) in groups {
             self.busy.insert(lane);
             self.listen_to_agents(lane, Arc::clone(&instance));
             let now = self.context.sessions.world.now();
+            let began = sessions.iter().map(|(began, ..)| *began).min().unwrap_or(now);
+            let sessions = sessions.into_iter().map(|(_, session, seen)| (session, seen)).collect();
             self.calls.spawn(async move {
                 let (answers, error) = look::agents(instance, sessions, now).await;
-                Done::Agents { lane, answers, error }
+                Done::Agents { lane, began, answers, error }
             });
         }
     }
@@ -192,7 +195,7 @@ impl Engine {
     pub(super) fn finish(&mut self, done: Done) -> Result<()> {
         let now = self.elapsed();
         match done {
-            Done::Runtimes { lane, plugin, breadth, answers, error } => {
+            Done::Runtimes { lane, plugin, breadth, began, answers, error } => {
                 self.busy.remove(&lane);
                 let next = self.book.runtimes(&plugin, &answers, breadth)?;
                 if self.book.take_noticed() {
@@ -204,7 +207,7 @@ impl Engine {
                     self.looked.insert(id.clone(), now);
                 }
                 self.remember_versions(&ids)?;
-                self.waiting.extend(answers);
+                self.waiting.extend(answers.into_iter().map(|(id, seen)| (id, (began, seen))));
                 if next == Next::LookAtAll {
                     let all: Vec<_> = self
                         .live
@@ -221,9 +224,9 @@ impl Engine {
                     }
                 }
             }
-            Done::Agents { lane, answers, error } => {
+            Done::Agents { lane, began, answers, error } => {
                 self.busy.remove(&lane);
-                self.book.agents(&answers)?;
+                self.book.agents(&answers, began)?;
                 self.merging.ask(now);
                 self.ask_for_budgets(now);
                 self.say_unavailable(lane, error.map(|error| error.to_string()));

@@ -282,8 +282,8 @@ impl Book {
         Ok(doubted)
     }
 
-    /// Holds the sessions that are `over` their budgets, and lifts the hold of those that are `within` again. Who is held for
-    /// another reason stays held for that. Says since when those that are over have been held.
+    /// Holds the sessions that are `over` their budgets, and lifts the hold of those that are `within` again. A pause outlasts
+    /// that, and who is held for another reason stays held for that. Says since when those that are over have been held.
     pub(super) fn budgets(
         &mut self,
         over: &[SessionId],
@@ -295,26 +295,30 @@ impl Book {
         self.write(&ids, &mut |session| {
             let reason = session.hold.as_ref().map(|hold| hold.reason);
             if over.contains(&session.id) {
+                if let Some(pause) = session.hold.take_if(|hold| hold.reason == HoldReason::Paused) {
+                    let budget = session.hold.insert(Hold::new(HoldReason::Budget, now));
+                    budget.paused_at = Some(pause.at);
+                }
                 let hold = session.hold.get_or_insert_with(|| Hold::new(HoldReason::Budget, now));
                 held.insert(session.id.clone(), hold.at);
             } else if within.contains(&session.id) && reason == Some(HoldReason::Budget) {
-                session.hold = None;
+                session.hold = session.hold.take().and_then(Hold::without_its_reason);
             }
             Vec::new()
         })?;
         Ok(held)
     }
 
-    /// Writes down what an agent plugin said.
-    pub(super) fn agents(&mut self, answers: &Answers<AgentObservation>) -> Result<Vec<Session>> {
-        let (now, policy) = (self.sessions.world.now(), self.policy);
+    /// Writes down what an agent plugin said in a look that began then.
+    pub(super) fn agents(&mut self, answers: &Answers<AgentObservation>, began: Timestamp) -> Result<Vec<Session>> {
+        let (taken, policy) = (observe::Taken { began, now: self.sessions.world.now() }, self.policy);
         let ids: Vec<_> = answers.keys().cloned().collect();
         let mut conversations = BTreeSet::new();
         let written = self.write(&ids, &mut |session| {
             let policy = policy.of(session);
             if let (Some(facts), Some(seen)) = (session.agent.as_mut(), answers.get(&session.id)) {
                 let before = facts.agent_session.clone();
-                observe::agent(facts, seen, now, &policy);
+                observe::agent(facts, seen, taken, &policy);
                 if let Some(prompt) = &mut session.prompt {
                     observe::launch_prompt(prompt, seen);
                 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ao_core::Result;
 use ao_core::config::Budgets;
-use ao_core::lifecycle::{Overrun, Spent, Turn, overrun};
+use ao_core::lifecycle::{Overrun, Spent, Turn, Uncounted, overrun};
 use ao_core::model::event::{BudgetExceeded, Event, EventData};
 use ao_core::model::facts::{HoldReason, OperationKind, Session};
 use ao_core::model::{Notice, NoticeState, SessionId, Timestamp};
@@ -58,6 +58,16 @@ struct Terms {
 struct Over<'a> {
     session: &'a Session,
     found: Overrun,
+}
+
+impl Over<'_> {
+    /// Names what a human is told of it, once its session is held.
+    fn notice_id(&self) -> Option<String> {
+        let since = self.session.hold.as_ref().map(|hold| hold.at);
+        // A project has used what it may, whichever of its sessions are held.
+        let since = since.or(self.found.is_of_project().then_some(self.session.created_at))?;
+        Some(self.found.notice_id(self.session, since))
+    }
 }
 
 impl Engine {
@@ -109,19 +119,26 @@ impl Engine {
 
     fn judge(&mut self, there: &[Session], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
         let mut projects: BTreeMap<_, Spent> = BTreeMap::new();
-        let (mut over, mut within) = (Vec::new(), Vec::new());
+        let (mut over, mut within, mut uncounted) = (Vec::new(), Vec::new(), BTreeMap::new());
         for session in there {
             let Some(Terms { budgets, prices }) = terms.get(&session.id) else { continue };
             let project = (&session.project, &*session.project_path);
             let together = projects
                 .entry((project, &session.config_file))
                 .or_insert_with(|| Spent::of_project(project, there, prices));
+            for found in Uncounted::of(budgets, together) {
+                uncounted.insert(found.notice_id(project.0, project.1), (session, found));
+            }
             match overrun(budgets, &Spent::of_session(session, prices), together) {
                 None => within.push(session),
                 Some(found) => over.push(Over { session, found }),
             }
         }
-        self.take_back(&over, there, terms)?;
+        let named = over.iter().filter_map(Over::notice_id).chain(uncounted.keys().cloned()).collect();
+        self.take_back(&named, there, terms)?;
+        for (id, (session, found)) in uncounted {
+            self.tell_uncounted(id, session, &found)?;
+        }
         over.retain(|over| self.goes_on(over.session));
         let over_ids: Vec<_> = over.iter().map(|over| over.session.id.clone()).collect();
         let held = within.iter().filter(|session| is_held(session));
@@ -181,15 +198,29 @@ impl Engine {
         is_free && session.runtime.is_some() && self.book.status(session).name.is_live()
     }
 
-    /// Takes notices back that nobody was told yet, and that are not so any more.
-    fn take_back(&mut self, over: &[Over<'_>], there: &[Session], terms: &BTreeMap<SessionId, Terms>) -> Result<()> {
-        let named = over.iter().filter_map(|Over { session, found }| {
-            let since = session.hold.as_ref().map(|hold| hold.at);
-            // A project has used what it may, whichever of its sessions are held.
-            let since = since.or(found.is_of_project().then_some(session.created_at))?;
-            Some(found.notice_id(session, since))
-        });
-        let so: BTreeSet<_> = named.collect();
+    /// Tells once of a model that a budget in dollars does not count.
+    fn tell_uncounted(&mut self, id: String, session: &Session, found: &Uncounted) -> Result<()> {
+        let sessions = Arc::clone(&self.context.sessions);
+        if sessions.store.notice(&id)?.is_some() {
+            return Ok(());
+        }
+        let mut notice = Notice::new(id, Priority::Warning, found.title(&session.project), sessions.world.now());
+        notice.body = found.body();
+        notice.project = Some(session.project.clone());
+        notice.config_file.clone_from(&session.config_file);
+        if sessions.store.add_notice(Fence::Epoch(self.epoch), &notice, &[])? {
+            self.telling.ask(self.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Takes notices back that nobody was told yet, and that are not so any more: `so` names those that are.
+    fn take_back(
+        &mut self,
+        so: &BTreeSet<String>,
+        there: &[Session],
+        terms: &BTreeMap<SessionId, Terms>,
+    ) -> Result<()> {
         for notice in self.budget_notices()? {
             let is_about = |session: &&Session| match &notice.session {
                 Some(id) => session.id == *id,

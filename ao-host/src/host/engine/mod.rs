@@ -39,7 +39,7 @@ use std::time::Duration;
 use ao_core::lifecycle::Turn;
 use ao_core::model::event::{Event, EventData, HostStarted};
 use ao_core::model::facts::Session;
-use ao_core::model::{PluginName, SessionId};
+use ao_core::model::{PluginName, SessionId, Timestamp};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::notifier::Notified;
 use ao_core::slots::runtime::RuntimeObservation;
@@ -144,11 +144,13 @@ enum Done {
         lane: Lane,
         plugin: PluginName,
         breadth: Breadth,
+        began: Timestamp,
         answers: Answers<RuntimeObservation>,
         error: Option<Error>,
     },
     Agents {
         lane: Lane,
+        began: Timestamp,
         answers: Answers<AgentObservation>,
         error: Option<Error>,
     },
@@ -219,8 +221,8 @@ struct Engine {
     looked: BTreeMap<SessionId, Duration>,
     trees_looked: BTreeMap<SessionId, Duration>,
     busy: BTreeSet<Lane>,
-    /// What runtimes saw, for agents whose plugin is busy.
-    waiting: BTreeMap<SessionId, RuntimeObservation>,
+    /// What runtimes saw in looks that began then, for agents whose plugin is busy.
+    waiting: BTreeMap<SessionId, (Timestamp, RuntimeObservation)>,
     recovering: BTreeSet<SessionId>,
     calls: JoinSet<Done>,
     listeners: Listeners,

@@ -186,12 +186,12 @@ fn after_a_start_nothing_is_told_again() {
     let mut seen = AgentObservation::new(desk.ids[0].clone());
     seen.activity = Some(Activity::new(ActivityState::Ready, "screen", Strength::Weak, desk.fake.world.now()));
     let answers: Answers<_> = [(desk.ids[0].clone(), seen)].into();
-    desk.book.agents(&answers).unwrap();
+    desk.book.agents(&answers, desk.fake.world.now()).unwrap();
     assert_eq!(desk.written(), ["agent.activity_changed", "session.status_changed"]);
     let epoch = desk.sessions.store.host().unwrap().unwrap().epoch;
     let mut book = Book::new(Arc::clone(&desk.sessions), Fence::Epoch(epoch));
     book.derive(&desk.ids).unwrap();
-    book.agents(&answers).unwrap();
+    book.agents(&answers, desk.fake.world.now()).unwrap();
     assert_eq!(book.take_written(), []);
 }
 

@@ -186,6 +186,41 @@ async fn a_project_is_counted_together_with_its_ended_sessions() {
 }
 
 #[tokio::test]
+async fn a_model_without_a_price_is_told_of_once_where_dollars_are_counted() {
+    for (budgets, told) in [("session: { usd: 1 }", 1), ("project: { usd: 1 }", 1), ("session: { tokens: 9000 }", 0)] {
+        let desk = Desk::new(&["app", "app"], &project(budgets));
+        super::telling::configure_with(&desk, &project(budgets), &[("mail", "fake")]);
+        desk.script().notify = Some(Box::new(|_, _| Err(Error::unavailable("nobody is there"))));
+        desk.script().agents = Some(Box::new(|request| {
+            let of = |target: &AgentTarget| {
+                let mut seen = AgentObservation::new(target.session.clone());
+                seen.activity = Some(Activity::new(ActivityState::Active, "hook", Strength::Strong, request.now));
+                let mut usage = ModelUsage::new("brand-new-9");
+                usage.input_tokens = 1000;
+                seen.usage = Some(vec![usage]);
+                seen
+            };
+            Ok(request.targets.iter().map(of).collect())
+        }));
+        let mut engine = desk.engine().await;
+        engine.pass(&desk, 30 * SECOND).await;
+        let notices = desk.budget_notices();
+        assert_eq!(notices.len(), told, "{budgets}: {notices:?}");
+        let Some(notice) = notices.first() else { continue };
+        let key = if budgets.starts_with("session") { "budgets.session.usd" } else { "budgets.project.usd" };
+        let title = format!("`{key}` does not count `brand-new-9`, which sessions of `app` use: it has no price");
+        assert_eq!((notice.title.as_str(), notice.priority, desk.held(0)), (title.as_str(), Priority::Warning, None));
+
+        let priced = format!("{}prices:\n  brand-new-9: {{ input: 1, output: 1 }}\n", project(budgets));
+        super::telling::configure_with(&desk, &priced, &[("mail", "fake")]);
+        engine.reload(&desk.config(), &mut |_| ()).unwrap();
+        engine.look().await;
+        engine.pass(&desk, 30 * SECOND).await;
+        assert_eq!(desk.manager("").store.notice(&notice.id).unwrap().unwrap().state, NoticeState::Withdrawn);
+    }
+}
+
+#[tokio::test]
 async fn an_agent_that_cannot_be_interrupted_goes_on_and_one_that_waits_is_left_alone() {
     let (busy, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
     busy.script().interrupt = None;
@@ -211,19 +246,30 @@ async fn an_agent_that_cannot_be_interrupted_goes_on_and_one_that_waits_is_left_
 }
 
 #[tokio::test]
-async fn a_pause_stays_a_pause_and_whoever_ends_it_does_not_lift_the_budget() {
-    let (desk, uses) = desk(1, "session: { tokens: 10 }", ActivityState::Active);
+async fn a_pause_outlasts_a_budget_and_whoever_ends_it_does_not_lift_the_budget() {
+    let spent = "session: { tokens: 10 }";
+    let (desk, uses) = desk(2, spent, ActivityState::Active);
     let mut engine = desk.engine().await;
     desk.manager("").pause(&desk.ids[0]).unwrap();
     engine.read_store().unwrap();
     desk.uses(&uses, 0, 10);
+    desk.uses(&uses, 1, 10);
     engine.pass(&desk, 30 * SECOND).await;
-    assert_eq!((desk.held(0), desk.budget_notices().len(), desk.typed()), (Some(HoldReason::Paused), 1, 1));
-    desk.manager("").resume(&desk.ids[0]).unwrap();
+    let budget = Some(HoldReason::Budget);
+    assert_eq!((desk.held(0), desk.held(1), desk.budget_notices().len(), desk.typed()), (budget, budget, 2, 2));
+    // Paused before and behind it; the second is resumed again.
+    desk.manager("").pause(&desk.ids[1]).unwrap();
+    assert!(matches!(desk.manager("").pause(&desk.ids[1]).unwrap(), Held::Unchanged { .. }), "twice is once");
+    let Held::Unchanged { why } = desk.manager("").resume(&desk.ids[1]).unwrap() else { panic!("it is lifted") };
+    assert_eq!(why, "its budget is used up, which no `ao resume` lifts; it is not paused any more");
     engine.read_store().unwrap();
     engine.look().await;
-    // Whoever has resumed it hears why it does not go on.
-    assert_eq!((desk.held(0), desk.budget_notices().len()), (Some(HoldReason::Budget), 2));
+    assert_eq!((desk.held(0), desk.held(1), desk.budget_notices().len()), (budget, budget, 2), "nothing new");
+
+    desk.configure(&project("session: { tokens: 50 }"));
+    engine.reload(&desk.config(), &mut |_| ()).unwrap();
+    engine.look().await;
+    assert_eq!((desk.held(0), desk.held(1)), (Some(HoldReason::Paused), None));
 }
 
 #[tokio::test(start_paused = true)]
