@@ -42,7 +42,9 @@ fn default_branch() {
 fn agent_stuck_threshold() {
     let studio = Studio::new(Engine::Process);
     let for_all = |threshold: &str, project: &str| {
-        let reactions = format!("reactions: {{ agent-stuck: {{ threshold: {threshold} }} }}\n");
+        // Nobody tells it to go on, or it would be taken to.
+        let nudge = "agent-idle: { enabled: false }";
+        let reactions = format!("reactions: {{ {nudge}, agent-stuck: {{ threshold: {threshold} }} }}\n");
         studio.write_config(&format!("{reactions}{}", studio.config(project)));
     };
     for_all("90m", "");

@@ -94,6 +94,16 @@ impl Follower {
         }
     }
 
+    /// Waits until a session is told to live: an agent that has said nothing for a while is ready before anybody looks.
+    pub(crate) fn until_alive(&mut self, id: &str) {
+        self.until(&format!("{id} lives"), |event| {
+            let status = event["data"]["to"].as_str().unwrap_or_default();
+            event["type"] == "session.status_changed"
+                && event["session"] == id
+                && ["working", "ready"].contains(&status)
+        });
+    }
+
     /// Waits until a session's status is told to be this; says the reason, and how long that took.
     pub(crate) fn until_status(&mut self, id: &str, status: &str) -> (String, Duration) {
         let (event, took) = self.until(&format!("{id} is {status}"), |event| {

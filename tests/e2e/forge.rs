@@ -107,7 +107,7 @@ fn without_an_scm_it_is_said_how_to_have_one() {
 }
 
 /// An agent that opens its pull request itself, and does what it is told: it says `bad` at first, and corrects that when it
-/// hears `fix`; it tries to have its own way when it hears `merge`.
+/// hears `fix`; it tries to have its own way when it hears `merge it now`.
 const AUTHOR: &str = r#"ao=$1
 echo bad > feature.txt
 git add feature.txt
@@ -120,7 +120,7 @@ while IFS= read -r line; do
       echo good > feature.txt
       git commit --quiet --all --message "Correct the feature"
       "$ao" pr comment 1 corrected ;;
-    *merge*)
+    *"merge it now"*)
       "$ao" pr review 1 --approve > approved.tmp 2>&1; echo "exit $?" >> approved.tmp
       "$ao" pr merge 1 --anyway > merged.tmp 2>&1; echo "exit $?" >> merged.tmp
       mv approved.tmp "$2/approved"; mv merged.tmp "$2/merged" ;;
@@ -224,7 +224,7 @@ fn from_an_issue_to_a_merge_with_nothing_but_git() {
     assert_eq!((&thread["path"], &thread["body"]), (&"feature.txt".into(), &"say good".into()));
 
     // It may not help itself.
-    ao(&["send", &id, "merge it yourself"]).succeeds();
+    ao(&["send", &id, "merge it now"]).succeeds();
     for (name, word) in [("approved", "approve"), ("merged", "merge")] {
         let file = studio.world.path(name);
         studio.wait("the agent has tried", || file.exists());

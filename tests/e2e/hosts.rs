@@ -91,7 +91,7 @@ fn twenty_commands_at_once_beside_a_host() {
         follower.until_status(id, "killed");
     }
     for id in &spawned {
-        follower.until_status(id, "working");
+        follower.until_alive(id);
     }
     for (number, id) in listeners.iter().enumerate() {
         let worktree = studio.worktree(id);

@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::time::Duration;
 
-use ao_host::store::{SqliteStore, Store};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
@@ -87,7 +86,7 @@ in_every_engine! {
         let ids = [(); 5].map(|()| scene.told());
         let [asks, killed, zero, one, signalled] = ids.each_ref();
         for id in &ids {
-            follower.until_status(id, "working");
+            follower.until_alive(id);
         }
         scene.tell(asks, "say Shall I go on?");
         soon(follower.until_status(asks, "needs_input"), "Shall I go on?");
@@ -111,16 +110,14 @@ in_every_engine! {
     /// It is not dead, as long as its process is there; it makes no progress, until it does.
     fn a_frozen_agent_is_stuck_and_not_dead(engine: Engine) {
         let scene = Scene::new(engine);
+        let written = fs_err::read_to_string(scene.studio.world.path("app/agent-orchestrator.yaml")).unwrap();
+        // Nobody tells it to go on: it would be taken to.
+        let rules = "reactions: { agent-idle: { enabled: false }, agent-stuck: { threshold: 3s } }\n";
+        scene.studio.write_config(&format!("{rules}{written}"));
         let _host = Detached::start(&scene.studio.world);
         let mut follower = Follower::of(&scene.studio.world);
         let id = scene.studio.spawn(&["--agent", "ticker"]);
         follower.until_status(&id, "working");
-        let store = SqliteStore::open(&scene.studio.places().state_db()).unwrap();
-        let limit = |session: &mut ao_core::model::facts::Session| {
-            session.stuck_after_ms = Some(3000);
-            Ok(Vec::new())
-        };
-        store.change(&id.parse().unwrap(), &mut { limit }).unwrap();
         scene.signal(&id, Signal::STOP);
         soon(follower.until_status(&id, "stuck"), "no progress");
         scene.signal(&id, Signal::CONT);
@@ -141,7 +138,7 @@ fn tmux_server_that_is_stopped_takes_its_agents_along() {
     let mut follower = Follower::of(&scene.studio.world);
     let ids = [(); 4].map(|()| scene.told());
     for id in &ids {
-        follower.until_status(id, "working");
+        follower.until_alive(id);
     }
     let handle = scene.studio.show(&ids[0])["session"]["runtime"]["handle"]["data"].clone();
     let socket = handle["socket"].as_str().unwrap_or_else(|| panic!("{handle}"));

@@ -178,6 +178,7 @@ fn a_key_of_ones_own_and_a_polite_signal_detach() {
     );
     let worktree = studio.worktree(&id);
     studio.world.ao(&["send", &id, "who only looks on is not in the way"]).succeeds();
+    studio.wait("it is heard", || heard(&worktree).ends_with(b"in the way\r"));
     let before = heard(&worktree).len();
     terminal.press("typed\x1c");
     studio.wait("it is heard", || heard(&worktree)[before..] == *b"typed\x1c");

@@ -86,6 +86,7 @@ fn the_agents_screen_is_shown_and_left_again() {
     });
     assert!(["working", "ready"].contains(&studio.status(&id).as_str()), "it goes on");
     studio.world.ao(&["send", "--wait", &id, "meanwhile"]).succeeds();
+    studio.wait("it is heard", || String::from_utf8_lossy(&heard(&worktree)).contains("meanwhile"));
     let read = String::from_utf8(heard(&worktree)).unwrap();
     assert_eq!(read.matches("meanwhile").count(), 1, "{read}");
     studio.world.ao(&["session", "kill", &id]).succeeds();

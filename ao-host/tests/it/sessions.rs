@@ -145,7 +145,7 @@ impl Desk {
 
     #[expect(clippy::disallowed_methods, reason = "waits for another process, with a limit")]
     pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
-        let give_up = Instant::now() + Duration::from_secs(20);
+        let give_up = Instant::now() + Duration::from_mins(1);
         while !done() {
             assert!(Instant::now() < give_up, "waited in vain until {what}");
             std::thread::sleep(Duration::from_millis(5));

@@ -3,43 +3,18 @@
 use std::path::Path;
 
 use ao_real_agents::Agent;
-use ao_scripted_llm::Llm;
 use serde_json::{Value, json};
 
 use super::life::{Life, script};
+use super::model;
 use super::scene::Scene;
 use crate::studio::Engine;
 use crate::support::World;
 
-/// Dollars for a million tokens.
-const PRICES: (u64, u64) = (3, 15);
-
-/// OpenCode asks for commits, and knows one model.
+/// OpenCode asks for commits.
 fn opencode(program: &Path, url: &str) -> Value {
-    let (input, output) = PRICES;
-    let model = json!({
-        "name": "Test", "tool_call": true, "limit": {"context": 200_000, "output": 8000}, "cost": {"input": input, "output": output},
-    });
-    let provider = json!({
-        "npm": "@ai-sdk/openai-compatible", "name": "Test",
-        "options": {"baseURL": format!("{url}/v1"), "apiKey": "k"}, "models": {"model": model},
-    });
-    let config = json!({
-        "autoupdate": false, "share": "disabled", "enabled_providers": ["test"], "provider": {"test": provider},
-        "model": "test/model", "small_model": "test/model", "permission": {"bash": "ask"},
-    });
-    json!({
-        "plugin": "acp", "argv": [program, "acp"],
-        "env": {
-            "OPENCODE_CONFIG_CONTENT": config.to_string(), "OPENCODE_PURE": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        },
-    })
-}
-
-/// What was served, in millionths of a dollar. Nothing is served from a cache here.
-fn price(llm: &Llm) -> u64 {
-    llm.served().values().map(|tokens| tokens.input * PRICES.0 + tokens.output * PRICES.1).sum()
+    let env = model::variables(url, &json!({"permission": {"bash": "ask"}}));
+    json!({"plugin": "acp", "argv": [program, "acp"], "env": env})
 }
 
 fn cost(scene: &Scene, id: &str) -> u64 {
@@ -71,7 +46,7 @@ fn whole_life(agent: impl FnOnce(&str) -> Value, bill: Bill) {
     assert_eq!(life.id, "app-1");
     let (studio, llm) = (&life.scene.studio, &life.scene.llm);
     let is_paid = || {
-        let is_price = || bill == Bill::Untold || cost(&life.scene, &life.id) == price(llm);
+        let is_price = || bill == Bill::Untold || cost(&life.scene, &life.id) == model::price(llm);
         studio.wait("all that was served is paid for", is_price);
     };
     let asks_and_may = |what: &str| {

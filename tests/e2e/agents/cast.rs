@@ -2,11 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests ask whether they are to be thorough")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ao_real_agents::Agent;
 use serde_json::{Value, json};
 
+use super::model;
 use crate::support::World;
 
 /// Whether there is time for what takes long.
@@ -48,7 +49,10 @@ impl Player {
     pub(crate) fn config(&self, url: &str) -> Value {
         let program = &self.program;
         match self.agent {
-            Agent::OpenCode => opencode(program, url),
+            // By the Agent Client Protocol.
+            Agent::OpenCode => {
+                json!({"plugin": "acp", "argv": [program, "acp"], "env": model::variables(url, &json!({}))})
+            }
             Agent::Claude | Agent::ClaudeAcp => json!({
                 "plugin": "claude-code", "binary": program,
                 "env": {
@@ -72,24 +76,4 @@ pub(crate) fn codex_trusts(world: &World) {
     let text = fs_err::read_to_string(&config).unwrap();
     let repository = world.path("app");
     world.file("home/.codex/config.toml", format!("{text}\n[projects.\"{repository}\"]\ntrust_level = \"trusted\"\n"));
-}
-
-/// `OpenCode`, by the Agent Client Protocol: it does what it is told, and knows one model.
-fn opencode(program: &Path, url: &str) -> Value {
-    let model = json!({"name": "Test", "tool_call": true, "limit": {"context": 200_000, "output": 8000}});
-    let provider = json!({
-        "npm": "@ai-sdk/openai-compatible", "name": "Test",
-        "options": {"baseURL": format!("{url}/v1"), "apiKey": "k"}, "models": {"model": model},
-    });
-    let config = json!({
-        "autoupdate": false, "share": "disabled", "enabled_providers": ["test"], "provider": {"test": provider},
-        "model": "test/model", "small_model": "test/model",
-    });
-    json!({
-        "plugin": "acp", "argv": [program, "acp"],
-        "env": {
-            "OPENCODE_CONFIG_CONTENT": config.to_string(), "OPENCODE_PURE": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1",
-            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        },
-    })
 }

@@ -54,7 +54,7 @@ fn asked(text: &str) -> impl Fn(&Request) -> bool {
 
 /// Whether the model is told exactly this.
 fn is_told(llm: &Llm, text: &str) -> Result<(), String> {
-    llm.wait_for(PATIENCE / 6, asked(text)).map(drop).map_err(|error| error.to_string())
+    llm.wait_for(PATIENCE, asked(text)).map(drop).map_err(|error| error.to_string())
 }
 
 /// A session begins with a text like a command, and goes on with the others.

@@ -3,6 +3,7 @@
 
 use ao_real_agents::Agent;
 use ao_scripted_llm::{Llm, Options, Refusal, Rule, Script};
+use serde_json::Value;
 
 use super::cast::{Player, is_deep};
 use super::scene::Scene;
@@ -16,12 +17,12 @@ fn script() -> Script {
         .rule(Rule::always().say("I have read that."))
 }
 
-impl Scene {
-    /// What a session's provider lets it wait for, in the agent's words.
-    fn limit(&self, id: &str) -> Option<String> {
-        self.studio.show(id)["session"]["agent"]["limit"]["text"].as_str().map(str::to_owned)
-    }
+/// What a session's provider lets it wait for, in the agent's words.
+fn limit(shown: &Value) -> Option<&str> {
+    shown["session"]["agent"]["limit"]["text"].as_str()
+}
 
+impl Scene {
     /// How often the model was asked this.
     fn asked(&self, text: &str) -> usize {
         self.llm.turns().iter().filter(|turn| turn.user.contains(text)).count()
@@ -29,16 +30,21 @@ impl Scene {
 
     /// Waits until a session is told to wait for something with these words.
     fn wait_for_limit(&self, id: &str, words: &str) {
-        let is_told = |limit: String| limit.to_lowercase().contains(words);
-        self.studio.wait(&format!("its provider lets it wait: {words}"), || self.limit(id).is_some_and(is_told));
-        let status = &self.studio.show(id)["status"];
-        assert_eq!(status["name"], "working", "{status}");
-        assert!(status["reason"].as_str().unwrap().starts_with("its provider lets it wait: "), "{status}");
+        self.studio.wait(&format!("its provider lets it wait: {words}"), || {
+            let shown = self.studio.show(id);
+            let is_told = limit(&shown).is_some_and(|limit| limit.to_lowercase().contains(words));
+            if is_told {
+                let status = &shown["status"];
+                assert_eq!(status["name"], "working", "{status}");
+                assert!(status["reason"].as_str().unwrap().starts_with("its provider lets it wait: "), "{status}");
+            }
+            is_told
+        });
     }
 
     fn wait_until_it_goes_on(&self, id: &str) {
         self.studio.wait_for_status(id, "ready");
-        assert_eq!(self.limit(id), None);
+        assert_eq!(limit(&self.studio.show(id)), None);
     }
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod hostile;
 mod life;
 mod limits;
+mod model;
 mod opencode;
 mod places;
 mod scene;

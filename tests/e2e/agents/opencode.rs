@@ -4,56 +4,40 @@
 use std::path::Path;
 
 use ao_real_agents::Agent;
-use ao_scripted_llm::{Llm, Rule, Script};
+use ao_scripted_llm::{Rule, Script};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::life::{self, Life};
+use super::model;
 use super::scene::{PATIENCE, Scene, commit};
 use crate::host::pid;
 use crate::studio::Engine;
 use crate::support::World;
 
-/// Dollars for a million tokens.
-const PRICES: (u64, u64) = (3, 15);
-
 /// What the model does about what it is told.
 fn script() -> Script {
     life::script()
         .rule(Rule::on("Write the lexer").shell(commit("lexer")).say("It is written."))
+        .rule(
+            Rule::on("Change the hooks")
+                .tool("read", json!({"filePath": ".git"}))
+                .tool("write", json!({"filePath": ".git", "content": "gitdir: /elsewhere"}))
+                .say("I may not."),
+        )
         .rule(Rule::on("Which one").ask("Which way?", ["left", "right"]).say("So be it."))
 }
 
-/// OpenCode with one model, of which commits are asked.
+/// OpenCode, of which commits are asked.
 fn agent(program: &Path, url: &str, server: &str) -> Value {
-    let (input, output) = PRICES;
-    let model = json!({
-        "name": "Test", "tool_call": true, "limit": {"context": 200_000, "output": 8000}, "cost": {"input": input, "output": output},
-    });
-    let provider = json!({
-        "npm": "@ai-sdk/openai-compatible", "name": "Test",
-        "options": {"baseURL": format!("{url}/v1"), "apiKey": "k"}, "models": {"model": model},
-    });
-    let config = json!({
-        "autoupdate": false, "share": "disabled", "enabled_providers": ["test"], "provider": {"test": provider},
-        "small_model": "test/model",
-    });
     json!({
         "plugin": "opencode", "binary": program, "server": server, "model": "test/model", "permissions": "auto-edit",
-        "env": {
-            "OPENCODE_CONFIG_CONTENT": config.to_string(),
-            "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-        },
+        "env": model::variables(url, &json!({})),
     })
 }
 
 fn scene(program: &Path, engine: Engine, server: &str) -> Scene {
     Scene::new(engine, script(), |_: &World| {}, |url| agent(program, url, server))
-}
-
-/// What was served, in millionths of a dollar. What is served from a cache costs nothing here.
-fn price(llm: &Llm) -> u64 {
-    llm.served().values().map(|tokens| tokens.input * PRICES.0 + tokens.output * PRICES.1).sum()
 }
 
 /// Whether what was used, and what it cost, is what was served to a session that is alone.
@@ -63,7 +47,7 @@ fn is_counted(scene: &Scene, id: &str) -> bool {
     let used = ["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"].map(count);
     let served = scene.llm.served();
     let served = served.get("model").map(|told| [told.input, told.output, told.cache_read, told.cache_write]);
-    Some(used) == served && count("cost_micros") == price(&scene.llm)
+    Some(used) == served && count("cost_micros") == model::price(&scene.llm)
 }
 
 /// Waits until it asks for something with this in it, and allows that.
@@ -172,6 +156,14 @@ fn exclusive_opencode_shared() {
     let last = llm.turns().pop().expect("turns");
     assert!(last.body.to_string().contains("Write the lexer."), "the same conversation");
     assert_eq!(scene.commits(&two)[..3], ["third", "second", "lexer"]);
+
+    // What is git's own it asks about, though it may change files.
+    assert_eq!(scene.send(&two, "Change the hooks."), "acked");
+    studio.wait_for_status(&two, "needs_input");
+    let asked = studio.world.ao(&["answer", &two, "no", "--json"]).succeeds().json();
+    assert!(asked["ask"]["text"].as_str().is_some_and(|text| text.contains(".git")), "{asked}");
+    studio.wait_for_status(&two, "ready");
+    assert_eq!(scene.commits(&two)[0], "third", "the worktree is what it was");
 
     studio.world.ao(&["session", "kill", &two]).succeeds();
     studio.wait("nothing is left", || studio.processes().is_empty());

@@ -21,16 +21,21 @@ impl Author {
         serde_json::from_str(&self.ao(&["session", "show", "app-1", "--json"])).unwrap()
     }
 
-    /// Waits for the session's status; there is no host, so each look is asked for.
+    /// Waits for the session's status.
     fn wait_for(&self, status: &str) -> Value {
+        self.wait_until(status, |shown| shown["status"]["name"] == status)
+    }
+
+    /// Waits until the session is shown like this; there is no host, so each look is asked for.
+    fn wait_until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let give_up = Instant::now() + PATIENCE;
         loop {
             self.ao(&["status", "--refresh"]);
             let shown = self.show();
-            if shown["status"]["name"] == status {
+            if is_so(&shown) {
                 return shown;
             }
-            assert!(Instant::now() < give_up, "waited in vain for {status}: {shown:#}");
+            assert!(Instant::now() < give_up, "waited in vain for {what}: {shown:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -61,7 +66,9 @@ fn an_agent_of_ones_own_lives_as_its_page_says() {
     // What its provider lets wait is not stuck; and what is killed goes on in the same conversation.
     let sent: Value = serde_json::from_str(&author.ao(&["send", "app-1", "--json", "--", "-x: wait"])).unwrap();
     assert_eq!(sent["level"], "acked", "{sent}");
-    let shown = author.wait_for("working");
+    let shown = author.wait_until("it is told to wait", |shown| {
+        shown["status"]["name"] == "working" && shown["session"]["agent"]["limit"].is_object()
+    });
     assert_eq!(shown["session"]["agent"]["limit"]["text"], "429 too many requests", "{shown:#}");
     let conversation = shown["session"]["agent"]["agent_session"].clone();
     let child = shown["session"]["runtime"]["child"]["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());

@@ -16,7 +16,7 @@ const TWO_TICKS: Duration = Duration::from_mins(1);
 /// How long the one that is to die may take until it does, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The same, when all the rest is done.
-const LAST: Duration = Duration::from_secs(10);
+const LAST: Duration = Duration::from_secs(30);
 
 /// The steps of a merge are programs that the plugin runs: one of them kills who calls it, before or after its work.
 const GIT: &str = r#"#!/bin/sh

@@ -27,7 +27,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ao-host-test-program");
 pub(crate) const WORK_DIRECTORY: &str = "work dir; #(true)";
 
 /// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A scratch installation.
 pub(crate) struct Rig {

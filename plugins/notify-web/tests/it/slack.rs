@@ -120,7 +120,7 @@ async fn what_is_too_long_is_cut_and_still_taken() {
 
 #[tokio::test]
 async fn a_pause_is_made_and_nothing_is_lost() {
-    let server = slack(1, Duration::from_secs(1));
+    let server = slack(1, Duration::from_secs(5));
     let notifier: SlackNotifier = plugin(json!({"url": server.url(PATH)})).unwrap();
     let (first, second) = tokio::join!(notifier.notify(full("ntf_1")), notifier.notify(full("ntf_2")));
     first.and(second).unwrap();
