@@ -5,6 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Where the texts of a session's messages stand, below its own directory. One that is too long to be typed is named by its file.
+pub const MESSAGES_DIRECTORY: &str = "messages";
+
 /// How far a message got, each level written down before the step that leads beyond it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -20,7 +20,7 @@ pub mod terminal;
 pub mod time;
 
 pub use check::{CheckResult, CheckRun, RunState};
-pub use delivery::DeliveryLevel;
+pub use delivery::{DeliveryLevel, MESSAGES_DIRECTORY};
 pub use dollars::Dollars;
 pub use identity::{IDENTITY_VERSION, Identity};
 pub use ids::{BranchName, CheckName, InvalidName, IssueId, PluginName, ProjectName, SessionId, SessionPrefix};

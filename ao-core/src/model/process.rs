@@ -1,11 +1,12 @@
 //! Processes: an identity that a reused pid cannot fake, exits, and what the holder writes down.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::SessionId;
 use super::time::Timestamp;
 use crate::record::{objects, record};
 use crate::slots::runtime::Size;
@@ -202,6 +203,13 @@ pub fn default_log_bytes() -> u64 {
 /// What the directory of a session's second and further launches is called, before its number. It stands in the directory
 /// of the session, which is that of its first launch.
 pub const LAUNCH_DIRECTORY: &str = "launch-";
+
+/// A session's directory, whose name is its id, from that of one of its launches.
+#[must_use]
+pub fn session_directory<'a>(launch: &'a Utf8Path, session: &SessionId) -> &'a Utf8Path {
+    launch.parent().filter(|above| above.file_name() == Some(session.as_str())).unwrap_or(launch)
+}
+
 /// The name of [`HoldSpec`]'s file in a session's runtime directory.
 pub const HOLD_SPEC_FILE: &str = "hold.json";
 /// The name of [`HolderRecord`]'s file.
@@ -219,6 +227,19 @@ objects!(ProcessId, ExitStatus, HoldStdio);
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_launch_stands_in_its_sessions_directory() {
+        for (launch, session, wanted) in [
+            ("/s/sessions/app-1", "app-1", "/s/sessions/app-1"),
+            ("/s/sessions/app-1/launch-2", "app-1", "/s/sessions/app-1"),
+            ("/s/sessions/launch-2", "launch-2", "/s/sessions/launch-2"),
+            ("/s/sessions/launch-2/launch-2", "launch-2", "/s/sessions/launch-2"),
+        ] {
+            let session: SessionId = session.parse().expect("an id");
+            assert_eq!(session_directory(Utf8Path::new(launch), &session), wanted);
+        }
+    }
 
     #[test]
     fn a_stat_line_with_a_hostile_name_is_read() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ao_core::lifecycle::hold;
 use ao_core::model::event::{EventData, MessageMoved, MessageQueued};
 use ao_core::model::facts::{HoldReason, Operation, OperationKind, Session};
-use ao_core::model::{DeliveryLevel, SessionId};
+use ao_core::model::{DeliveryLevel, MESSAGES_DIRECTORY, SessionId};
 use ao_core::slots::agent::AgentObservation;
 use ao_core::slots::runtime::{Liveness, RuntimeObservation};
 use ao_core::{Code, Error, Result};
@@ -260,7 +260,7 @@ impl Sessions {
 
     async fn queue_as(&self, key: &str, id: &SessionId, letter: &Letter<'_>) -> Result<Message> {
         self.between_failpoints(Step::IntentWrite, async {
-            let directory = self.session_directory(id)?.join("messages");
+            let directory = self.session_directory(id)?.join(MESSAGES_DIRECTORY);
             let (file, bytes) = (directory.join(format!("{key}.md")), letter.text.as_bytes());
             files::private_directory(&directory)
                 .and_then(|()| files::write_atomic(&file, bytes, PRIVATE_FILE))

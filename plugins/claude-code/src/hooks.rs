@@ -28,8 +28,8 @@ const HOOKS: [&str; 8] = [
 /// How long Claude Code waits for one of them, in seconds; they take a tenth of one.
 const HOOK_WITHIN: u32 = 5;
 
-/// The settings of a launch. Claude Code puts them beside the user's: hooks of both are called.
-pub(crate) fn settings(hook: &[String], permissions: PermissionMode) -> String {
+/// The settings of a launch. Claude Code puts them beside the user's: hooks of both are called, and what the user's deny is denied.
+pub(crate) fn settings(hook: &[String], permissions: PermissionMode, messages: &Utf8Path) -> String {
     let mut settings = json!({
         // A suggestion stands in the composer like a draft, and only its colour tells.
         "promptSuggestionEnabled": false,
@@ -38,11 +38,23 @@ pub(crate) fn settings(hook: &[String], permissions: PermissionMode) -> String {
         let calls = HOOKS.iter().map(|name| ((*name).to_owned(), calling(hook, name)));
         settings["hooks"] = json!(calls.collect::<BTreeMap<_, _>>());
     }
+    // What is too long to be typed is named by its file, which is none of the worktree's.
+    if let Some(rule) = may_read(messages) {
+        settings["permissions"] = json!({ "allow": [rule] });
+    }
     if permissions == PermissionMode::Permissionless {
         // Whoever asked for it has been warned.
         settings["skipDangerousModePermissionPrompt"] = json!(true);
     }
     format!("{settings:#}\n")
+}
+
+/// Lets the files of a directory be read unasked. The rule is a pattern, so a path that could be taken for another one has none.
+fn may_read(directory: &Utf8Path) -> Option<String> {
+    let is_plain = |character: char| !r"*?[]{}()!\".contains(character) && !character.is_control();
+    let is_sure = directory.is_absolute() && directory.as_str().chars().all(is_plain);
+    // A path with one slash begins at the file with the rule.
+    is_sure.then(|| format!("Read(/{directory}/**)"))
 }
 
 fn calling(hook: &[String], name: &str) -> Value {

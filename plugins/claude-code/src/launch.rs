@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ao_plugin_sdk::agent::launch::when_ready;
 use ao_plugin_sdk::agent::settings::Settings;
+use ao_plugin_sdk::core::model::MESSAGES_DIRECTORY;
+use ao_plugin_sdk::core::model::process::session_directory;
 use ao_plugin_sdk::prelude::*;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -82,7 +84,8 @@ pub(crate) fn plan(settings: &Settings, request: &PlanLaunch, user: User) -> Res
     plan.env.clone_from(&settings.env);
     plan.env_remove =
         OF_ANOTHER.iter().filter(|name| !settings.env.contains_key(**name)).map(|name| (*name).to_owned()).collect();
-    plan.files = vec![LaunchFile::new(SETTINGS_FILE, hooks::settings(&request.hook, permissions))];
+    let messages = session_directory(&request.directory, &request.session).join(MESSAGES_DIRECTORY);
+    plan.files = vec![LaunchFile::new(SETTINGS_FILE, hooks::settings(&request.hook, permissions, &messages))];
     plan.cursor = Some(
         Cursor {
             transcript: config.as_deref().map(|config| files::transcript(config, &request.workspace, &conversation.id)),

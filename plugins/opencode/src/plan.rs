@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ao_agent_conversation::{launch, side};
 use ao_plugin_sdk::core::model::draft::digest;
-use ao_plugin_sdk::core::model::process::LAUNCH_DIRECTORY;
+use ao_plugin_sdk::core::model::process::session_directory;
 use ao_plugin_sdk::prelude::*;
 
 use crate::config::{Model, Server, Settings};
@@ -76,9 +76,7 @@ fn environment(settings: &Settings, permissions: PermissionMode) -> BTreeMap<Str
 /// Where the server stands that this launch shares: with those of its project that are launched alike.
 fn place(settings: &Settings, request: &PlanLaunch, env: &BTreeMap<String, String>) -> Result<Place> {
     let directory = &request.directory;
-    let is_later = directory.file_name().is_some_and(|name| name.starts_with(LAUNCH_DIRECTORY));
-    let session = if is_later { directory.parent() } else { Some(directory.as_path()) };
-    let sessions = session.and_then(Utf8Path::parent);
+    let sessions = session_directory(directory, &request.session).parent();
     let state = sessions.and_then(Utf8Path::parent).ok_or_else(|| {
         Error::invalid_input(format!(
             "`{directory}` is no session's directory, so there is no place for a shared server"

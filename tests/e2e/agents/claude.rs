@@ -1,11 +1,11 @@
 //! Claude Code, from its launch to its end.
 
 use ao_real_agents::Agent;
-use ao_scripted_llm::Rule;
+use ao_scripted_llm::{Llm, Options, Rule, Script};
 use serde_json::{Value, json};
 
 use super::life::{Life, script};
-use super::scene::Scene;
+use super::scene::{PATIENCE, Scene};
 use crate::studio::Engine;
 use crate::support::World;
 
@@ -71,6 +71,29 @@ fn exclusive_claude_in_tmux() {
     if Engine::Tmux.is_here(test) {
         whole_life(Engine::Tmux, test);
     }
+}
+
+/// What is too long to be typed is a file outside of its worktree, which it reads without asking.
+#[test]
+fn exclusive_claude_reads_a_long_message() {
+    let test = concat!(module_path!(), "::exclusive_claude_reads_a_long_message");
+    let Some(program) = Agent::Claude.or_skip(test) else { return };
+    let script = Script::new().rule(Rule::always().say("I have heard that."));
+    let mut scene = Scene::new(Engine::Pty, script, set_up, |url| agent(&program, url));
+    let id = scene.studio.spawn(&["--agent", "agent", "--prompt", "Begin."]);
+    scene.studio.wait_for_status(&id, "ready");
+    let long = scene.studio.world.file("long", "Mend the parser.\n".repeat(1100));
+    let sent = scene.studio.world.ao(&["send", "--json", "--file", long.as_str(), &id]).succeeds().json();
+    scene.studio.wait_for_status(&id, "ready");
+
+    let port = scene.llm.url().rsplit(':').next().and_then(|port| port.parse().ok()).unwrap();
+    let read = Rule::on("Read it").tool("Read", json!({"file_path": sent["file"]})).say("I have read it.");
+    scene.llm = Llm::start(Script::new()).unwrap();
+    scene.llm = Llm::start_with(Options::new().port(port), Script::new().rule(read)).unwrap();
+    assert_eq!(scene.send(&id, "Read it now."), "acked");
+    let told = scene.llm.wait_for(PATIENCE, |request| request.body.to_string().contains("tool_result")).unwrap();
+    assert!(told.body.to_string().contains("Mend the parser."), "{}", told.body);
+    scene.studio.wait_for_status(&id, "ready");
 }
 
 /// A dialog at the start takes no prompt for its answer.

@@ -122,7 +122,29 @@ async fn hooks_are_quoted_for_a_shell() {
     assert_eq!(stop["type"], json!("command"));
     request.hook = Vec::new();
     let plan = plain().plan(request).await.expect("a plan");
-    assert_eq!(settings(&plan), json!({"promptSuggestionEnabled": false}));
+    assert_eq!(settings(&plan).get("hooks"), None);
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_be_typed_may_be_read() {
+    let scratch = Scratch::new();
+    let mut request = scratch.request();
+    let session = request.session.clone();
+    for (directory, rule) in [
+        (
+            format!("/it's a state/sessions/{session}"),
+            Some(format!("Read(//it's a state/sessions/{session}/messages/**)")),
+        ),
+        (format!("/s/{session}/launch-2"), Some(format!("Read(//s/{session}/messages/**)"))),
+        // A pattern would be more than this path.
+        (format!("/s*/{session}"), None),
+        (format!("/s)/{session}"), None),
+        (format!("s/{session}"), None),
+    ] {
+        request.directory = directory.into();
+        let allowed = settings(&plain().plan(request.clone()).await.expect("a plan"))["permissions"]["allow"].clone();
+        assert_eq!(allowed, rule.map_or(Value::Null, |rule| json!([rule])), "{}", request.directory);
+    }
 }
 
 #[tokio::test]

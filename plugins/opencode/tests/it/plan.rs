@@ -67,7 +67,8 @@ async fn rules_of_the_configuration_stand_where_the_session_says_nothing() {
 #[tokio::test]
 async fn sessions_that_are_launched_alike_share_a_place() {
     let place = async |config: Value, directory: &str, project: &str| {
-        let mut request = request(directory);
+        let session = directory.split('/').nth(3).expect("a session's directory");
+        let mut request = PlanLaunch::new(session.parse::<SessionId>().expect("an id"), "/tree", directory);
         request.environment.insert("AO_PROJECT_ID".to_owned(), project.to_owned());
         launch(&agent(config).unwrap().plan(request).await.unwrap())["shared"]["directory"].clone()
     };
@@ -75,6 +76,7 @@ async fn sessions_that_are_launched_alike_share_a_place() {
     let one = place(shared(), "/state/sessions/app-1", "app").await;
     assert!(one.as_str().unwrap().starts_with("/state/opencode/"), "{one}");
     assert_eq!(place(shared(), "/state/sessions/app-2/launch-3", "app").await, one);
+    assert_eq!(place(shared(), "/state/sessions/launch-2", "app").await, one, "a prefix is anything");
     assert_ne!(place(shared(), "/state/sessions/app-1", "lib").await, one);
     assert_ne!(place(json!({"server": "shared", "permissions": "suggest"}), "/state/sessions/app-1", "app").await, one);
     assert_eq!(place(json!({}), "/state/sessions/app-1", "app").await, Value::Null);
