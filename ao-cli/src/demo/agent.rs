@@ -10,6 +10,7 @@ use ao_core::{Error, Result};
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
+use super::STEP_WITHIN;
 use super::tasks::{Edit, TASKS, Task};
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -131,7 +132,7 @@ impl Desk<'_> {
             path: program.into(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: self.variables().clone(),
-            limit: Duration::from_secs(30),
+            limit: STEP_WITHIN,
         };
         program.run(self.directory())
     }

@@ -1,7 +1,6 @@
 //! The demo's stage: a project in a temporary directory, with an installation of `ao` of its own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ao_core::config::Project;
 use ao_core::model::facts::Session;
@@ -15,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::STEP_WITHIN;
 use super::play::Cast;
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -24,9 +24,6 @@ use crate::{manager, output};
 
 /// The project's name.
 const PROJECT: &str = "textstat";
-
-/// How long one command may take.
-const LIMIT: Duration = Duration::from_mins(2);
 
 /// What CI asks for besides where an agent of the user's plays: it stands outside of the project, so that nobody can know of it.
 const NOTES: &str = include_str!("program/notes.sh");
@@ -172,7 +169,7 @@ impl Stage {
             path: self.edge.environment.program.clone(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: self.edge.environment.variables.clone(),
-            limit: LIMIT,
+            limit: STEP_WITHIN,
         };
         Ok(program.run(&self.repository)?)
     }
@@ -310,7 +307,7 @@ fn git(directory: &Utf8Path, environment: &Environment, arguments: &[&str]) -> R
         path: "git".into(),
         arguments: arguments.iter().map(ToString::to_string).collect(),
         environment: variables(environment),
-        limit: Duration::from_secs(30),
+        limit: STEP_WITHIN,
     };
     let ended = program.run(directory)?;
     let failed = || Error::other(format!("`git {}` failed: {}", arguments.join(" "), ended.stderr.trim()));
