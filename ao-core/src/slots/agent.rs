@@ -33,7 +33,7 @@ slot agent: trait Agent {
     [call 10s once] deliver(request: DeliverMessage) -> Result<DeliverPlan> {
         Ok(DeliverPlan::Runtime { inputs: vec![Input::Text { text: request.text }, Input::Submit] })
     }
-    /// Whether a message stands in the agent's own record. Of one that may still begin, the error can be tried again.
+    /// Whether a message stands in the agent's own record. Where that is not there so far, the error is [`crate::Code::NOT_FOUND`].
     [call 5s idem] confirm(request: ConfirmDelivery) -> Result<Proof> { Ok(Proof::Unknown) }
     /// How a question of the agent's is answered.
     [call 10s once] answer(request: AnswerAsk) -> Result<DeliverPlan> { unsupported("answers to questions") }

@@ -15,7 +15,7 @@ pub(crate) fn find(text: &str, cursor: Option<&Value>) -> Result<Proof> {
     // Where it ought to be there is none, so far: only where Claude Code itself has named the place does that say that nothing
     // came.
     if !cursor.is_named && !path.exists() {
-        return Err(Error::unavailable(format!("there is no transcript at `{path}` so far")));
+        return Err(Error::not_found(format!("there is no transcript at `{path}` so far")));
     }
     let wanted = digest(&as_data(text));
     // The words are compared as they stand: a human's may begin like Claude Code's own.

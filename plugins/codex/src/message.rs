@@ -24,7 +24,7 @@ pub(crate) fn find(text: &str, cursor: &Cursor) -> Result<Proof> {
         None => match cursor.wanted().map(|wanted| rollout::find(&wanted)) {
             Some(Some(path)) => (path, Position::default()),
             None => return Ok(Proof::Unknown),
-            Some(None) => return Err(Error::unavailable("no record of this conversation is to be found so far")),
+            Some(None) => return Err(Error::not_found("no record of this conversation is to be found so far")),
         },
     };
     let wanted = normalised(text);

@@ -30,7 +30,7 @@ async fn it_stands_behind_the_mark_or_nowhere() {
     let before_the_file = mark(&scratch).await;
     let path = scratch.transcript(LONG);
     let none_yet = confirmed("FIX_CI now", &before_the_file).await.expect_err("where it ought to be there is none");
-    assert!(none_yet.retryable(), "it may come: {none_yet}");
+    assert_eq!(none_yet.code, Code::NOT_FOUND, "it may come: {none_yet}");
     let mut named = before_the_file.clone();
     named["isNamed"] = json!(true);
     assert_eq!(proof("FIX_CI now", &named).await, Proof::Absent, "there is none where Claude Code keeps it");

@@ -30,7 +30,7 @@ async fn what_stands_behind_the_mark_has_arrived() {
     let home = Scratch::new();
     let before = look(&home).await;
     let none_yet = confirmed("SLOW=20 interrupt", before.as_ref()).await.expect_err("there is none to be found");
-    assert!(none_yet.retryable(), "it may come: {none_yet}");
+    assert_eq!(none_yet.code, Code::NOT_FOUND, "it may come: {none_yet}");
     let named = json!({"thread": ASKING, "mark": {"path": home.path().join(NAME), "position": {}, "before": 0}});
     assert_eq!(proof("SLOW=20 interrupt", Some(&named)).await, Proof::Absent, "Codex itself says where it will be");
     let whole = record(ASKING);
